@@ -1,0 +1,13 @@
+//! Addresses and small numbers of a network: value types, and the arithmetic that the RFCs define on them.
+
+mod mac;
+mod numbers;
+mod v6;
+
+pub use ipnet::{IpNet, Ipv4Net, Ipv6Net};
+pub use mac::{BadMac, MacAddr};
+pub use numbers::{BadDpid, Dpid, OfPort};
+pub use v6::{
+    ALL_NODES, ALL_ROUTERS, eui64_address, eui64_interface_id, is_link_local, link_local, multicast_mac,
+    solicited_node, subnet_router_anycast,
+};
