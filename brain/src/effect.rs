@@ -1,0 +1,147 @@
+//! What the brain wants done: the only way that it acts on the world.
+
+use addr::OfPort;
+use ofp::{Action, Body};
+use proto::v1;
+
+use crate::event::{EntryChange, ProposalId, RequestId, SessionId};
+
+/// An output.
+#[derive(Clone, Debug)]
+pub enum Effect {
+    /// Compare and swap on the store; answered by `Event::Applied` or `Event::Refused`.
+    Propose {
+        /// Names the answer.
+        proposal: ProposalId,
+        /// Each key with the revision that it must have been written at last; 0: it must not exist.
+        compare: Vec<(String, u64)>,
+        /// What to write and delete, all or nothing.
+        changes: Vec<EntryChange>,
+    },
+    /// Answer a northbound request.
+    Reply {
+        /// The request.
+        id: RequestId,
+        /// Its answer.
+        result: Result<Reply, Refusal>,
+    },
+    /// Do something on an OpenFlow connection.
+    Switch(SessionId, SwitchCommand),
+    /// Tell watchers: a resource changed, or its status did.
+    Changed {
+        /// The store's revision.
+        revision: u64,
+        /// The resource with its status.
+        resource: Box<v1::Resource>,
+    },
+    /// Tell watchers: a resource is gone.
+    Deleted {
+        /// The store's revision.
+        revision: u64,
+        /// Its kind, tenant and name.
+        resource: v1::ResourceChange,
+    },
+    /// Tell operators. The daemon adds sequence and time.
+    Happened(v1::Event),
+    /// Add to a counter that the daemon shows at `/metrics`.
+    Count {
+        /// The counter's name, `sextant_..._total`.
+        counter: &'static str,
+        /// Its labels.
+        labels: Vec<(&'static str, String)>,
+        /// How much to add.
+        by: u64,
+    },
+}
+
+/// The answer to a request that was accepted.
+#[derive(Clone, Debug)]
+pub enum Reply {
+    /// To `Apply`.
+    Applied(v1::ApplyResponse),
+    /// To `Create`, `Update` and `Get`.
+    Resource(Box<v1::Resource>),
+    /// To `List` and `Snapshot`.
+    Resources {
+        /// A page of them, or all.
+        resources: Vec<v1::Resource>,
+        /// Where the next page starts; empty at the end.
+        next_page_token: String,
+        /// The store's revision that they are as of.
+        revision: u64,
+    },
+    /// To `Delete`.
+    Deleted,
+    /// To `Wait`.
+    Waited(v1::WaitInstalledResponse),
+    /// To `Flows`.
+    Flows(Vec<v1::FlowRow>),
+}
+
+/// Why a request was refused: every reason at once.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refusal {
+    /// What kind of refusal it is.
+    pub kind: RefusalKind,
+    /// At least one.
+    pub violations: Vec<Violation>,
+}
+
+/// Kinds of refusal, each a gRPC status.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RefusalKind {
+    /// INVALID_ARGUMENT: the request is wrong.
+    Invalid,
+    /// NOT_FOUND.
+    NotFound,
+    /// ALREADY_EXISTS.
+    AlreadyExists,
+    /// FAILED_PRECONDITION: right in itself, but not as things are (a network that still has ports).
+    InUse,
+    /// ABORTED: the revision is not the expected one; read again and retry.
+    Conflict,
+    /// UNAVAILABLE: the store could not write.
+    Unavailable,
+}
+
+/// One reason, with its place in the request.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Violation {
+    /// `subnets[2].cidr`; empty: the whole request.
+    pub path: String,
+    /// What is wrong and what would be right.
+    pub message: String,
+}
+
+/// Something to do on one OpenFlow connection. Commands are carried out in order.
+#[derive(Clone, Debug)]
+pub enum SwitchCommand {
+    /// Read all flows, groups and meters; answered by `SwitchEvent::Tables`.
+    ReadBack,
+    /// Send a batch; answered by `SwitchEvent::BatchDone` or `BatchFailed`.
+    Batch(Batch),
+    /// Send a packet out.
+    PacketOut {
+        /// The port that it pretends to come in by.
+        in_port: OfPort,
+        /// What to do with it.
+        actions: Vec<Action>,
+        /// The frame.
+        data: Vec<u8>,
+    },
+    /// End the connection.
+    Close {
+        /// Why, for the log.
+        reason: String,
+    },
+}
+
+/// Changes to one switch that take effect together, but for the meters: OVS takes no meter in a bundle.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Batch {
+    /// Numbered per session.
+    pub number: u64,
+    /// All bodies are `FlowMod`, `GroupMod` or `MeterMod`. Sent in this order: leading meters plainly, flows and groups in one
+    /// ordered atomic bundle, trailing meters plainly, then a barrier.
+    pub operations: Vec<Body>,
+}
