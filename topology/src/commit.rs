@@ -1,0 +1,303 @@
+//! The only writer of facts: applies changes all at once, derives what follows in a fixed order, tells which keys changed.
+
+use std::collections::BTreeSet;
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use addr::{IpNet, OfPort, link_local};
+
+use crate::facts::{Advert, Binding, Chassis, Fabric, Interface, Network, Policy, Port, Route, Router, Subnet};
+use crate::keys::{ChassisKey, Key, NetworkKey, PortKey, RouterKey, SubnetKey};
+use crate::needs;
+use crate::view::Place;
+use crate::world::{Holder, Map, World};
+
+/// A change of one fact; `None` takes it away. Stating what is already so changes nothing.
+#[derive(Clone, Debug, PartialEq)]
+#[allow(missing_docs)] // The names are the facts'.
+pub enum Change {
+    Fabric(Option<Fabric>),
+    Chassis(ChassisKey, Option<Chassis>),
+    /// An OpenFlow port of a bridge, by its name.
+    Plug(ChassisKey, Arc<str>, Option<OfPort>),
+    Network(NetworkKey, Option<Network>),
+    Subnet(SubnetKey, Option<Subnet>),
+    Advert(SubnetKey, Option<Advert>),
+    Router(RouterKey, Option<Router>),
+    Interface(RouterKey, SubnetKey, Option<Interface>),
+    Route(RouterKey, IpNet, Option<Route>),
+    Port(PortKey, Option<Port>),
+    Binding(PortKey, Option<Binding>),
+    Policy(PortKey, Option<Policy>),
+}
+
+/// What a commit did.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Committed {
+    /// The world's sequence number after it.
+    pub sequence: u64,
+    /// Every key whose fact or set differs from before, in order. Empty: nothing changed.
+    pub changed: Vec<Key>,
+}
+
+/// Work that a commit has found but not done yet.
+#[derive(Default)]
+pub(crate) struct Marks {
+    changed: BTreeSet<Key>,
+    stale_places: BTreeSet<PortKey>,
+    pub(crate) stale_needs: BTreeSet<ChassisKey>,
+    stale_reach: BTreeSet<PortKey>,
+    stale_routers: BTreeSet<RouterKey>,
+}
+
+impl Marks {
+    pub(crate) fn changed(&mut self, key: Key) {
+        self.changed.insert(key);
+    }
+}
+
+impl World {
+    /// Applies changes, in order, and derives what follows from them.
+    pub fn commit(&mut self, changes: Vec<Change>) -> Committed {
+        let mut marks = Marks::default();
+        for change in changes {
+            self.apply(&mut marks, change);
+        }
+        for port in std::mem::take(&mut marks.stale_places) {
+            self.refresh_place(&mut marks, port);
+        }
+        for router in std::mem::take(&mut marks.stale_routers) {
+            self.mark_around(&mut marks, router);
+        }
+        for chassis in std::mem::take(&mut marks.stale_needs) {
+            needs::refresh(self, &mut marks, chassis);
+        }
+        for port in std::mem::take(&mut marks.stale_reach) {
+            if let Some((network, _)) = self.whereabouts(port) {
+                for chassis in self.needers.of(network) {
+                    marks.changed(Key::Reach(port, chassis));
+                }
+            }
+        }
+        if !marks.changed.is_empty() {
+            self.sequence += 1;
+        }
+        Committed { sequence: self.sequence, changed: marks.changed.into_iter().collect() }
+    }
+
+    fn apply(&mut self, marks: &mut Marks, change: Change) {
+        match change {
+            Change::Fabric(new) => self.apply_fabric(marks, new),
+            Change::Chassis(key, new) => {
+                if put(&mut self.chassis, key, new).is_some() {
+                    marks.changed(Key::Chassis(key));
+                }
+            }
+            Change::Plug(chassis, name, new) => self.apply_plug(marks, chassis, name, new),
+            Change::Network(key, new) => {
+                if put(&mut self.networks, key, new).is_some() {
+                    marks.changed(Key::Network(key));
+                }
+            }
+            Change::Subnet(key, new) => self.apply_subnet(marks, key, new),
+            Change::Advert(key, new) => {
+                if put(&mut self.adverts, key, new).is_some() {
+                    marks.changed(Key::Advert(key));
+                }
+            }
+            Change::Router(key, new) => {
+                if put(&mut self.routers, key, new).is_some() {
+                    marks.changed(Key::Router(key));
+                }
+            }
+            Change::Interface(router, subnet, new) => self.apply_interface(marks, router, subnet, new),
+            Change::Route(router, prefix, new) => {
+                let present = new.is_some();
+                if put(&mut self.routes, (router, prefix), new).is_some() {
+                    self.routes_by_router.set(router, prefix, present);
+                    marks.changed(Key::Route(router, prefix));
+                    for chassis in self.chassis_of_router.of(router) {
+                        marks.changed(Key::RouteAt(router, prefix, chassis));
+                    }
+                    marks.stale_routers.insert(router);
+                }
+            }
+            Change::Port(key, new) => self.apply_port(marks, key, new),
+            Change::Binding(key, new) => self.apply_binding(marks, key, new),
+            Change::Policy(key, new) => {
+                if put(&mut self.policies, key, new).is_some() {
+                    marks.changed(Key::Policy(key));
+                    if let Some((network, chassis)) = self.whereabouts(key) {
+                        marks.changed(Key::Members(network, chassis));
+                    }
+                }
+            }
+        }
+    }
+
+    fn apply_fabric(&mut self, marks: &mut Marks, new: Option<Fabric>) {
+        if self.fabric == new {
+            return;
+        }
+        self.fabric = new;
+        marks.changed(Key::Fabric);
+        for chassis in self.chassis.keys() {
+            marks.changed(Key::Uplink(*chassis));
+        }
+    }
+
+    fn apply_plug(&mut self, marks: &mut Marks, chassis: ChassisKey, name: Arc<str>, new: Option<OfPort>) {
+        if put(&mut self.plugs, (chassis, name.clone()), new).is_none() {
+            return;
+        }
+        if self.fabric.as_ref().is_some_and(|f| f.interface == name) {
+            marks.changed(Key::Uplink(chassis));
+        }
+        if let Some(port) = self.bound_by_interface.get(&(chassis, name)) {
+            marks.stale_places.insert(*port);
+        }
+    }
+
+    fn apply_subnet(&mut self, marks: &mut Marks, key: SubnetKey, new: Option<Subnet>) {
+        let after = new.as_ref().map(|s| s.network);
+        let Some(old) = put(&mut self.subnets, key, new) else { return };
+        marks.changed(Key::Subnet(key));
+        for (network, present) in [(old.map(|s| s.network), false), (after, true)] {
+            if let Some(network) = network {
+                self.subnets_by_network.set(network, key, present);
+                marks.changed(Key::SubnetsOf(network));
+            }
+        }
+    }
+
+    fn apply_interface(&mut self, marks: &mut Marks, router: RouterKey, subnet: SubnetKey, new: Option<Interface>) {
+        let after = new.clone();
+        let Some(old) = put(&mut self.interfaces, (router, subnet), new) else { return };
+        marks.changed(Key::Interface(router, subnet));
+        self.interfaces_by_router.set(router, subnet, after.is_some());
+        for (interface, present) in [(old, false), (after, true)] {
+            let Some(interface) = interface else { continue };
+            let network = interface.network;
+            self.interfaces_by_network.set(network, (router, subnet), present);
+            marks.changed(Key::InterfacesOn(network));
+            // Those who need the network reach, or no longer reach, the router and all behind it.
+            marks.stale_needs.extend(self.needers.of(network));
+            marks.stale_needs.extend(self.residents.of(network));
+            for address in [interface.address, IpAddr::V6(link_local(interface.mac))] {
+                self.holders.set((network, address), Holder::Router(router, subnet), present);
+                marks.changed(Key::Holder(network, address));
+            }
+        }
+        for chassis in self.chassis_of_router.of(router) {
+            marks.changed(Key::InterfaceAt(router, subnet, chassis));
+        }
+        marks.stale_routers.insert(router);
+    }
+
+    fn apply_port(&mut self, marks: &mut Marks, key: PortKey, new: Option<Port>) {
+        let before = self.whereabouts(key);
+        let after = new.clone();
+        let Some(old) = put(&mut self.ports, key, new) else { return };
+        marks.changed(Key::Port(key));
+        for (port, present) in [(old, false), (after, true)] {
+            let Some(port) = port else { continue };
+            self.ports_by_network.set(port.network, key, present);
+            for address in port.all() {
+                self.holders.set((port.network, address), Holder::Port(key), present);
+                marks.changed(Key::Holder(port.network, address));
+            }
+        }
+        self.moved(marks, key, before);
+    }
+
+    fn apply_binding(&mut self, marks: &mut Marks, key: PortKey, new: Option<Binding>) {
+        let before = self.whereabouts(key);
+        let after = new.clone();
+        let Some(old) = put(&mut self.bindings, key, new) else { return };
+        marks.changed(Key::Binding(key));
+        if let Some(Binding { chassis, interface }) = old {
+            let at = (chassis, interface);
+            if self.bound_by_interface.get(&at) == Some(&key) {
+                self.bound_by_interface.remove_mut(&at);
+            }
+        }
+        if let Some(Binding { chassis, interface }) = after {
+            self.bound_by_interface.insert_mut((chassis, interface), key);
+        }
+        self.moved(marks, key, before);
+    }
+
+    /// The network and chassis of a port that exists and is bound.
+    fn whereabouts(&self, port: PortKey) -> Option<(NetworkKey, ChassisKey)> {
+        Some((self.ports.get(&port)?.network, self.bindings.get(&port)?.chassis))
+    }
+
+    /// Keeps `bound` and who is resident after a port's network or chassis may have changed.
+    fn moved(&mut self, marks: &mut Marks, port: PortKey, before: Option<(NetworkKey, ChassisKey)>) {
+        marks.stale_places.insert(port);
+        let after = self.whereabouts(port);
+        if before == after {
+            return;
+        }
+        if let Some(at @ (network, chassis)) = before {
+            self.bound.remove(at, port);
+            marks.changed(Key::Members(network, chassis));
+            if !self.bound.any(at) {
+                needs::set_resident(self, marks, network, chassis, false);
+            }
+        }
+        if let Some(at @ (network, chassis)) = after {
+            if !self.bound.any(at) {
+                needs::set_resident(self, marks, network, chassis, true);
+            }
+            self.bound.insert(at, port);
+            marks.changed(Key::Members(network, chassis));
+            marks.stale_reach.insert(port);
+        }
+    }
+
+    fn refresh_place(&mut self, marks: &mut Marks, port: PortKey) {
+        let place = self.bindings.get(&port).filter(|_| self.ports.contains_key(&port)).and_then(|binding| {
+            let at = (binding.chassis, binding.interface.clone());
+            // Where two claim one interface, the one that is registered has it.
+            let owner = self.bound_by_interface.get(&at) == Some(&port);
+            self.plugs.get(&at).filter(|_| owner).map(|ofport| Place { chassis: binding.chassis, ofport: *ofport })
+        });
+        if put(&mut self.places, port, place).is_none() {
+            return;
+        }
+        marks.changed(Key::Place(port));
+        if let Some((network, chassis)) = self.whereabouts(port) {
+            marks.changed(Key::Members(network, chassis));
+        }
+    }
+
+    /// A router changed: whoever routes for it, or lives beside it, must look again at what it needs.
+    fn mark_around(&self, marks: &mut Marks, router: RouterKey) {
+        marks.stale_needs.extend(self.chassis_of_router.of(router));
+        for subnet in self.interfaces_by_router.of(router) {
+            if let Some(interface) = self.interfaces.get(&(router, subnet)) {
+                marks.stale_needs.extend(self.needers.of(interface.network));
+            }
+        }
+    }
+}
+
+/// Puts or removes a value. `None`: it was so already. Otherwise the old value, if there was one.
+fn put<K, V>(map: &mut Map<K, V>, key: K, new: Option<V>) -> Option<Option<V>>
+where
+    K: std::hash::Hash + Eq,
+    V: PartialEq + Clone,
+{
+    let old = map.get(&key).cloned();
+    if old == new {
+        return None;
+    }
+    match new {
+        Some(value) => map.insert_mut(key, value),
+        None => {
+            map.remove_mut(&key);
+        }
+    }
+    Some(old)
+}

@@ -1,0 +1,188 @@
+//! The facts that intents and switches state. Values only; how they hang together is in `commit.rs`.
+
+use std::net::{IpAddr, Ipv6Addr};
+use std::sync::Arc;
+
+use addr::{Dpid, IpNet, Ipv6Net, MacAddr, link_local};
+
+use crate::keys::{ChassisKey, NetworkKey};
+
+/// How chassis carry networks to each other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Encap {
+    /// RFC 8926.
+    Geneve,
+    /// RFC 7348.
+    Vxlan,
+    /// RFC 2784 with the key of RFC 2890.
+    Gre,
+    /// IEEE 802.1Q on a plain layer-2 underlay.
+    Vlan,
+}
+
+impl Encap {
+    /// Bytes that the encapsulation adds to an IP packet: outer IP, its own headers, inner Ethernet. A VLAN tag is the
+    /// underlay's to carry, not the packet's.
+    pub const fn overhead(self, over_ipv6: bool) -> u32 {
+        let outer = if over_ipv6 { 40 } else { 20 };
+        match self {
+            Encap::Geneve | Encap::Vxlan => outer + 8 + 8 + 14,
+            Encap::Gre => outer + 8 + 14,
+            Encap::Vlan => 0,
+        }
+    }
+}
+
+/// The fabric, one per system.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fabric {
+    /// The encapsulation.
+    pub encap: Encap,
+    /// The name of the tunnel or trunk port on each bridge.
+    pub interface: Arc<str>,
+}
+
+/// A bridge that we program.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Chassis {
+    /// Its name, which is also its bridge's where no datapath id is given.
+    pub name: Arc<str>,
+    /// Its bridge's datapath id.
+    pub dpid: Option<Dpid>,
+    /// Its tunnel endpoint; `None` only where the fabric needs none.
+    pub tunnel_ip: Option<IpAddr>,
+}
+
+/// A layer-2 segment.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Network {
+    /// Its tenant.
+    pub tenant: Arc<str>,
+    /// Its name.
+    pub name: Arc<str>,
+    /// VNI, GRE key or VLAN id.
+    pub segment: u32,
+    /// Bytes of an IP packet.
+    pub mtu: u32,
+}
+
+/// A prefix on a network.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Subnet {
+    /// Its network.
+    pub network: NetworkKey,
+    /// The prefix, host bits zero.
+    pub cidr: IpNet,
+}
+
+/// What a subnet puts into router advertisements (RFC 4861, 4.2 and 4.6.2).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Advert {
+    /// The prefix.
+    pub prefix: Ipv6Net,
+    /// Hosts form addresses from it (the A flag).
+    pub autonomous: bool,
+    /// The sender is a default router: lifetime above 0.
+    pub default_router: bool,
+    /// The prefix is in the RA at all.
+    pub advertise_prefix: bool,
+    /// Seconds.
+    pub valid_s: u32,
+    /// Seconds, at most `valid_s`.
+    pub preferred_s: u32,
+    /// Recursive DNS servers (RFC 8106), in order.
+    pub rdnss: Vec<Ipv6Addr>,
+    /// More specific routes (RFC 4191) by way of the router.
+    pub routes: Vec<Ipv6Net>,
+}
+
+/// A distributed router.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Router {
+    /// Its tenant.
+    pub tenant: Arc<str>,
+    /// Its name.
+    pub name: Arc<str>,
+    /// The MAC that it shows on every network where its interface has none of its own; the same on every chassis.
+    pub mac: MacAddr,
+}
+
+/// A router's interface on a subnet.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Interface {
+    /// The subnet's network.
+    pub network: NetworkKey,
+    /// The MAC that hosts of this network see.
+    pub mac: MacAddr,
+    /// Its address: usually the subnet's gateway.
+    pub address: IpAddr,
+}
+
+/// A static route.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Route {
+    /// The network that the next hop is on.
+    pub network: NetworkKey,
+    /// The next hop: a port's address, or another router's.
+    pub nexthop: IpAddr,
+}
+
+/// A VM's interface: who it is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Port {
+    /// Its tenant.
+    pub tenant: Arc<str>,
+    /// Its name.
+    pub name: Arc<str>,
+    /// Its network.
+    pub network: NetworkKey,
+    /// Its MAC.
+    pub mac: MacAddr,
+    /// Its assigned addresses, without the link-local one.
+    pub addresses: Vec<IpAddr>,
+}
+
+impl Port {
+    /// Its link-local address: EUI-64 of its MAC (RFC 2464, 5).
+    pub fn link_local(&self) -> Ipv6Addr {
+        link_local(self.mac)
+    }
+
+    /// All its IPv6 addresses, the link-local one first.
+    pub fn v6(&self) -> impl Iterator<Item = Ipv6Addr> + '_ {
+        let assigned = self.addresses.iter().filter_map(|a| match a {
+            IpAddr::V6(a) => Some(*a),
+            IpAddr::V4(_) => None,
+        });
+        std::iter::once(self.link_local()).chain(assigned.filter(|a| *a != self.link_local()))
+    }
+
+    /// All its IPv4 addresses.
+    pub fn v4(&self) -> impl Iterator<Item = std::net::Ipv4Addr> + '_ {
+        self.addresses.iter().filter_map(|a| match a {
+            IpAddr::V4(a) => Some(*a),
+            IpAddr::V6(_) => None,
+        })
+    }
+
+    /// All its addresses, the link-local one first.
+    pub fn all(&self) -> impl Iterator<Item = IpAddr> + '_ {
+        self.v6().map(IpAddr::V6).chain(self.v4().map(IpAddr::V4))
+    }
+}
+
+/// Where a port is to be found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Binding {
+    /// On which bridge.
+    pub chassis: ChassisKey,
+    /// The OpenFlow port's name there.
+    pub interface: Arc<str>,
+}
+
+/// What a port may send.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Policy {
+    /// It sends only with its own MAC and addresses.
+    pub secured: bool,
+}

@@ -1,0 +1,209 @@
+//! Small numbers that stand for nouns, and the keys of facts.
+
+use std::fmt;
+use std::sync::Arc;
+
+use addr::IpNet;
+
+macro_rules! number {
+    ($(#[$doc:meta])* $name:ident($inner:ty)) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub struct $name(pub $inner);
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                write!(f, "{}", self.0)
+            }
+        }
+    };
+}
+
+number!(
+    /// A chassis: 16 bits, for they ride in a MAC on VLAN fabrics.
+    ChassisKey(u16)
+);
+number!(
+    /// A network: 24 bits, as in the pipeline's register. Not its VNI or VLAN: those can be given, and reused at once.
+    NetworkKey(u32)
+);
+number!(
+    /// A subnet.
+    SubnetKey(u32)
+);
+number!(
+    /// A router: 24 bits, as in the pipeline's register and in the router's MAC.
+    RouterKey(u32)
+);
+number!(
+    /// A port.
+    PortKey(u32)
+);
+
+/// A resource by its name: what people and status speak of.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ResourceId {
+    /// Singular kind: `port`.
+    pub kind: &'static str,
+    /// Empty for global kinds.
+    pub tenant: Arc<str>,
+    /// The name.
+    pub name: Arc<str>,
+}
+
+impl fmt::Display for ResourceId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.tenant.is_empty() {
+            write!(f, "{} {}", self.kind, self.name)
+        } else {
+            write!(f, "{} {}/{}", self.kind, self.tenant, self.name)
+        }
+    }
+}
+
+/// Names one fact, or one set that is derived from facts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Key {
+    /// How chassis reach each other.
+    Fabric,
+    /// A chassis.
+    Chassis(ChassisKey),
+    /// Derived: the OpenFlow port of the fabric's interface on a chassis.
+    Uplink(ChassisKey),
+    /// A network.
+    Network(NetworkKey),
+    /// A subnet's prefix and gateway.
+    Subnet(SubnetKey),
+    /// What a subnet puts into RAs.
+    Advert(SubnetKey),
+    /// A router.
+    Router(RouterKey),
+    /// A router's interface on a subnet.
+    Interface(RouterKey, SubnetKey),
+    /// A static route.
+    Route(RouterKey, IpNet),
+    /// A port's network, MAC and addresses.
+    Port(PortKey),
+    /// Where a port is to be found.
+    Binding(PortKey),
+    /// What a port may send.
+    Policy(PortKey),
+    /// Derived: where a port is plugged.
+    Place(PortKey),
+    /// Derived: whether and why a chassis needs a network.
+    Need(NetworkKey, ChassisKey),
+    /// Derived set: the plugged ports of a network on a chassis.
+    Members(NetworkKey, ChassisKey),
+    /// Derived set: the chassis that ports of a network are bound to.
+    Residents(NetworkKey),
+    /// Derived set: the subnets of a network.
+    SubnetsOf(NetworkKey),
+    /// Derived set: the router interfaces on a network.
+    InterfacesOn(NetworkKey),
+    /// Derived: who holds an address on a network. Changes with the address's owner.
+    Holder(NetworkKey, std::net::IpAddr),
+    /// Derived: a chassis needs the network of a bound port.
+    Reach(PortKey, ChassisKey),
+    /// Derived: a chassis routes for a router's interface.
+    InterfaceAt(RouterKey, SubnetKey, ChassisKey),
+    /// Derived: a chassis routes by a static route.
+    RouteAt(RouterKey, IpNet, ChassisKey),
+    /// Derived: a chassis routes for a router.
+    RouterAt(RouterKey, ChassisKey),
+    /// Derived: the first chassis sends to ports on the second.
+    Peer(ChassisKey, ChassisKey),
+}
+
+/// [`Key`] without its numbers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[allow(missing_docs)] // The names are Key's.
+pub enum KeyKind {
+    Fabric,
+    Chassis,
+    Uplink,
+    Network,
+    Subnet,
+    Advert,
+    Router,
+    Interface,
+    Route,
+    Port,
+    Binding,
+    Policy,
+    Place,
+    Need,
+    Members,
+    Residents,
+    SubnetsOf,
+    InterfacesOn,
+    Holder,
+    Reach,
+    InterfaceAt,
+    RouteAt,
+    RouterAt,
+    Peer,
+}
+
+impl Key {
+    /// The key's kind.
+    pub fn kind(&self) -> KeyKind {
+        match self {
+            Key::Fabric => KeyKind::Fabric,
+            Key::Chassis(..) => KeyKind::Chassis,
+            Key::Uplink(..) => KeyKind::Uplink,
+            Key::Network(..) => KeyKind::Network,
+            Key::Subnet(..) => KeyKind::Subnet,
+            Key::Advert(..) => KeyKind::Advert,
+            Key::Router(..) => KeyKind::Router,
+            Key::Interface(..) => KeyKind::Interface,
+            Key::Route(..) => KeyKind::Route,
+            Key::Port(..) => KeyKind::Port,
+            Key::Binding(..) => KeyKind::Binding,
+            Key::Policy(..) => KeyKind::Policy,
+            Key::Place(..) => KeyKind::Place,
+            Key::Need(..) => KeyKind::Need,
+            Key::Members(..) => KeyKind::Members,
+            Key::Residents(..) => KeyKind::Residents,
+            Key::SubnetsOf(..) => KeyKind::SubnetsOf,
+            Key::InterfacesOn(..) => KeyKind::InterfacesOn,
+            Key::Holder(..) => KeyKind::Holder,
+            Key::Reach(..) => KeyKind::Reach,
+            Key::InterfaceAt(..) => KeyKind::InterfaceAt,
+            Key::RouteAt(..) => KeyKind::RouteAt,
+            Key::RouterAt(..) => KeyKind::RouterAt,
+            Key::Peer(..) => KeyKind::Peer,
+        }
+    }
+}
+
+/// A stable text: cookies are made from it, so a changed word is a changed cookie.
+impl fmt::Display for Key {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Key::Fabric => write!(f, "fabric"),
+            Key::Chassis(c) => write!(f, "chassis {c}"),
+            Key::Uplink(c) => write!(f, "uplink {c}"),
+            Key::Network(n) => write!(f, "network {n}"),
+            Key::Subnet(s) => write!(f, "subnet {s}"),
+            Key::Advert(s) => write!(f, "advert {s}"),
+            Key::Router(r) => write!(f, "router {r}"),
+            Key::Interface(r, s) => write!(f, "interface {r} {s}"),
+            Key::Route(r, p) => write!(f, "route {r} {p}"),
+            Key::Port(p) => write!(f, "port {p}"),
+            Key::Binding(p) => write!(f, "binding {p}"),
+            Key::Policy(p) => write!(f, "policy {p}"),
+            Key::Place(p) => write!(f, "place {p}"),
+            Key::Need(n, c) => write!(f, "need {n} {c}"),
+            Key::Members(n, c) => write!(f, "members {n} {c}"),
+            Key::Residents(n) => write!(f, "residents {n}"),
+            Key::SubnetsOf(n) => write!(f, "subnets-of {n}"),
+            Key::InterfacesOn(n) => write!(f, "interfaces-on {n}"),
+            Key::Holder(n, a) => write!(f, "holder {n} {a}"),
+            Key::Reach(p, c) => write!(f, "reach {p} {c}"),
+            Key::InterfaceAt(r, s, c) => write!(f, "interface-at {r} {s} {c}"),
+            Key::RouteAt(r, p, c) => write!(f, "route-at {r} {p} {c}"),
+            Key::RouterAt(r, c) => write!(f, "router-at {r} {c}"),
+            Key::Peer(a, b) => write!(f, "peer {a} {b}"),
+        }
+    }
+}

@@ -1,0 +1,190 @@
+//! Reading facts, with a record of what was read.
+
+use std::cell::RefCell;
+use std::net::IpAddr;
+
+use addr::{IpNet, OfPort};
+
+use crate::facts::{Advert, Binding, Chassis, Fabric, Interface, Network, Policy, Port, Route, Router, Subnet};
+use crate::keys::{ChassisKey, Key, NetworkKey, PortKey, RouterKey, SubnetKey};
+use crate::needs::Need;
+use crate::world::World;
+
+pub use crate::world::Holder;
+
+/// Where a port is plugged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Place {
+    /// On which chassis.
+    pub chassis: ChassisKey,
+    /// By which OpenFlow port.
+    pub ofport: OfPort,
+}
+
+/// A plugged port of a network on a chassis.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Member {
+    /// The port.
+    pub port: PortKey,
+    /// Its OpenFlow port.
+    pub ofport: OfPort,
+    /// Whether it sends only with its own MAC and addresses.
+    pub secured: bool,
+}
+
+/// A window on a world that writes down every key that was asked for, present or not.
+pub struct View<'w> {
+    world: &'w World,
+    reads: RefCell<Vec<Key>>,
+}
+
+impl<'w> View<'w> {
+    /// A view that has read nothing yet.
+    pub fn new(world: &'w World) -> View<'w> {
+        View { world, reads: RefCell::new(Vec::new()) }
+    }
+
+    /// What was read, sorted, each key once.
+    pub fn into_reads(self) -> Box<[Key]> {
+        let mut reads = self.reads.into_inner();
+        reads.sort_unstable();
+        reads.dedup();
+        reads.into_boxed_slice()
+    }
+
+    fn read(&self, key: Key) {
+        self.reads.borrow_mut().push(key);
+    }
+
+    /// The fabric.
+    pub fn fabric(&self) -> Option<&'w Fabric> {
+        self.read(Key::Fabric);
+        self.world.fabric.as_ref()
+    }
+
+    /// A chassis.
+    pub fn chassis(&self, key: ChassisKey) -> Option<&'w Chassis> {
+        self.read(Key::Chassis(key));
+        self.world.chassis.get(&key)
+    }
+
+    /// The OpenFlow port of the fabric's interface on a chassis.
+    pub fn uplink(&self, chassis: ChassisKey) -> Option<OfPort> {
+        self.read(Key::Uplink(chassis));
+        let interface = &self.world.fabric.as_ref()?.interface;
+        self.world.plugs.get(&(chassis, interface.clone())).copied()
+    }
+
+    /// A network.
+    pub fn network(&self, key: NetworkKey) -> Option<&'w Network> {
+        self.read(Key::Network(key));
+        self.world.networks.get(&key)
+    }
+
+    /// A subnet.
+    pub fn subnet(&self, key: SubnetKey) -> Option<&'w Subnet> {
+        self.read(Key::Subnet(key));
+        self.world.subnets.get(&key)
+    }
+
+    /// What a subnet puts into RAs.
+    pub fn advert(&self, key: SubnetKey) -> Option<&'w Advert> {
+        self.read(Key::Advert(key));
+        self.world.adverts.get(&key)
+    }
+
+    /// The subnets of a network, in the order of their keys.
+    pub fn subnets_of(&self, network: NetworkKey) -> Vec<SubnetKey> {
+        self.read(Key::SubnetsOf(network));
+        self.world.subnets_by_network.of(network).collect()
+    }
+
+    /// A router.
+    pub fn router(&self, key: RouterKey) -> Option<&'w Router> {
+        self.read(Key::Router(key));
+        self.world.routers.get(&key)
+    }
+
+    /// A router's interface.
+    pub fn interface(&self, router: RouterKey, subnet: SubnetKey) -> Option<&'w Interface> {
+        self.read(Key::Interface(router, subnet));
+        self.world.interfaces.get(&(router, subnet))
+    }
+
+    /// The router interfaces on a network, in the order of their keys.
+    pub fn interfaces_on(&self, network: NetworkKey) -> Vec<(RouterKey, SubnetKey)> {
+        self.read(Key::InterfacesOn(network));
+        self.world.interfaces_by_network.of(network).collect()
+    }
+
+    /// A static route.
+    pub fn route(&self, router: RouterKey, prefix: IpNet) -> Option<&'w Route> {
+        self.read(Key::Route(router, prefix));
+        self.world.routes.get(&(router, prefix))
+    }
+
+    /// Whether a chassis routes for a router.
+    pub fn routes_for(&self, router: RouterKey, chassis: ChassisKey) -> bool {
+        self.read(Key::RouterAt(router, chassis));
+        self.world.chassis_of_router.contains(router, chassis)
+    }
+
+    /// A port.
+    pub fn port(&self, key: PortKey) -> Option<&'w Port> {
+        self.read(Key::Port(key));
+        self.world.ports.get(&key)
+    }
+
+    /// Where a port is to be found.
+    pub fn binding(&self, port: PortKey) -> Option<&'w Binding> {
+        self.read(Key::Binding(port));
+        self.world.bindings.get(&port)
+    }
+
+    /// What a port may send.
+    pub fn policy(&self, port: PortKey) -> Option<Policy> {
+        self.read(Key::Policy(port));
+        self.world.policies.get(&port).copied()
+    }
+
+    /// Where a port is plugged.
+    pub fn place(&self, port: PortKey) -> Option<Place> {
+        self.read(Key::Place(port));
+        self.world.places.get(&port).copied()
+    }
+
+    /// Whether and why a chassis needs a network.
+    pub fn need(&self, network: NetworkKey, chassis: ChassisKey) -> Option<Need> {
+        self.read(Key::Need(network, chassis));
+        self.world.needs.get(&(network, chassis)).copied()
+    }
+
+    /// The chassis that ports of a network are bound to.
+    pub fn residents(&self, network: NetworkKey) -> Vec<ChassisKey> {
+        self.read(Key::Residents(network));
+        self.world.residents.of(network).collect()
+    }
+
+    /// The plugged ports of a network on a chassis, in the order of their keys.
+    pub fn members(&self, network: NetworkKey, chassis: ChassisKey) -> Vec<Member> {
+        self.read(Key::Members(network, chassis));
+        let plugged = |port| {
+            let place: &Place = self.world.places.get(&port)?;
+            let secured = self.world.policies.get(&port).is_none_or(|p| p.secured);
+            Some(Member { port, ofport: place.ofport, secured })
+        };
+        self.world.bound.of((network, chassis)).filter_map(plugged).collect()
+    }
+
+    /// Who holds an address on a network.
+    pub fn holder(&self, network: NetworkKey, address: IpAddr) -> Option<Holder> {
+        self.read(Key::Holder(network, address));
+        self.world.holders.of((network, address)).next()
+    }
+
+    /// Whether one chassis sends to another.
+    pub fn sends_to(&self, from: ChassisKey, to: ChassisKey) -> bool {
+        self.read(Key::Peer(from, to));
+        self.world.peers.contains_key(&(from, to))
+    }
+}

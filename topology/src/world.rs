@@ -1,0 +1,149 @@
+//! All facts, stated and derived. Fields are private to the crate: changes go through `commit`, reads through a view.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use addr::{IpNet, OfPort};
+use rpds::HashTrieMapSync;
+
+use crate::facts::{Advert, Binding, Chassis, Fabric, Interface, Network, Policy, Port, Route, Router, Subnet};
+use crate::index::Index;
+use crate::keys::{ChassisKey, Key, NetworkKey, PortKey, ResourceId, RouterKey, SubnetKey};
+use crate::needs::Need;
+use crate::view::Place;
+
+pub(crate) type Map<K, V> = HashTrieMapSync<K, V>;
+
+/// All facts. A clone is cheap and independent: plans compile on one.
+#[derive(Clone, Default)]
+pub struct World {
+    pub(crate) sequence: u64,
+    pub(crate) fabric: Option<Fabric>,
+    pub(crate) chassis: Map<ChassisKey, Chassis>,
+    pub(crate) plugs: Map<(ChassisKey, Arc<str>), OfPort>,
+    pub(crate) networks: Map<NetworkKey, Network>,
+    pub(crate) subnets: Map<SubnetKey, Subnet>,
+    pub(crate) adverts: Map<SubnetKey, Advert>,
+    pub(crate) routers: Map<RouterKey, Router>,
+    pub(crate) interfaces: Map<(RouterKey, SubnetKey), Interface>,
+    pub(crate) routes: Map<(RouterKey, IpNet), Route>,
+    pub(crate) ports: Map<PortKey, Port>,
+    pub(crate) bindings: Map<PortKey, Binding>,
+    pub(crate) policies: Map<PortKey, Policy>,
+
+    // Derived; each with the function that keeps it.
+    /// Who is bound to an interface of a bridge.
+    pub(crate) bound_by_interface: Map<(ChassisKey, Arc<str>), PortKey>,
+    pub(crate) places: Map<PortKey, Place>,
+    pub(crate) ports_by_network: Index<NetworkKey, PortKey>,
+    pub(crate) bound: Index<(NetworkKey, ChassisKey), PortKey>,
+    pub(crate) residents: Index<NetworkKey, ChassisKey>,
+    pub(crate) resident_networks: Index<ChassisKey, NetworkKey>,
+    pub(crate) subnets_by_network: Index<NetworkKey, SubnetKey>,
+    pub(crate) interfaces_by_network: Index<NetworkKey, (RouterKey, SubnetKey)>,
+    pub(crate) interfaces_by_router: Index<RouterKey, SubnetKey>,
+    pub(crate) routes_by_router: Index<RouterKey, IpNet>,
+    pub(crate) holders: Index<(NetworkKey, IpAddr), Holder>,
+    pub(crate) needs: Map<(NetworkKey, ChassisKey), Need>,
+    pub(crate) needers: Index<NetworkKey, ChassisKey>,
+    pub(crate) needed: Index<ChassisKey, NetworkKey>,
+    pub(crate) routers_at: Index<ChassisKey, RouterKey>,
+    pub(crate) chassis_of_router: Index<RouterKey, ChassisKey>,
+    /// How many networks make the first chassis send to the second.
+    pub(crate) peers: Map<(ChassisKey, ChassisKey), u32>,
+}
+
+/// Who holds an address on a network. Of several claims the least counts, so that the answer has no history.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Holder {
+    /// A router's interface.
+    Router(RouterKey, SubnetKey),
+    /// A port.
+    Port(PortKey),
+}
+
+impl crate::index::Bounds for Holder {
+    const LEAST: Self = Holder::Router(RouterKey(0), SubnetKey(0));
+    const GREATEST: Self = Holder::Port(PortKey(u32::MAX));
+}
+
+impl crate::index::Bounds for IpAddr {
+    const LEAST: Self = IpAddr::V4(std::net::Ipv4Addr::UNSPECIFIED);
+    const GREATEST: Self = IpAddr::V6(std::net::Ipv6Addr::new(
+        0xffff, 0xffff, 0xffff, 0xffff, 0xffff, 0xffff, 0xffff, 0xffff,
+    ));
+}
+
+impl World {
+    /// Counts commits that changed something; the newest one's number.
+    pub fn sequence(&self) -> u64 {
+        self.sequence
+    }
+
+    /// All chassis, in the order of their keys.
+    pub fn chassis_keys(&self) -> Vec<ChassisKey> {
+        let mut keys: Vec<_> = self.chassis.keys().copied().collect();
+        keys.sort_unstable();
+        keys
+    }
+
+    /// The chassis that need a port's network, whether or not they are connected: all that have flows for it.
+    pub fn chassis_concerned(&self, network: NetworkKey) -> Vec<ChassisKey> {
+        self.needers.of(network).collect()
+    }
+
+    /// The chassis that route for a router.
+    pub fn chassis_routing(&self, router: RouterKey) -> Vec<ChassisKey> {
+        self.chassis_of_router.of(router).collect()
+    }
+
+    /// The networks with ports bound to a chassis.
+    pub fn networks_resident(&self, chassis: ChassisKey) -> Vec<NetworkKey> {
+        self.resident_networks.of(chassis).collect()
+    }
+
+    /// The chassis with ports of a network bound to them.
+    pub fn residents(&self, network: NetworkKey) -> Vec<ChassisKey> {
+        self.residents.of(network).collect()
+    }
+
+    /// The chassis that a chassis sends to.
+    pub fn peers(&self, from: ChassisKey) -> Vec<ChassisKey> {
+        let mut peers: Vec<_> = self.chassis.keys().copied().filter(|to| self.peers.contains_key(&(from, *to))).collect();
+        peers.sort_unstable();
+        peers
+    }
+
+    /// The resource that a key speaks of, as far as it still exists.
+    pub fn resource_of(&self, key: &Key) -> Option<ResourceId> {
+        let global = |kind, name: &Arc<str>| ResourceId { kind, tenant: "".into(), name: name.clone() };
+        match *key {
+            Key::Fabric => Some(global("fabric", &"default".into())),
+            Key::Chassis(c) | Key::Uplink(c) | Key::Peer(c, _) => Some(global("chassis", &self.chassis.get(&c)?.name)),
+            Key::Network(n)
+            | Key::Need(n, _)
+            | Key::Members(n, _)
+            | Key::Residents(n)
+            | Key::SubnetsOf(n)
+            | Key::InterfacesOn(n)
+            | Key::Holder(n, _) => {
+                let network = self.networks.get(&n)?;
+                Some(ResourceId { kind: "network", tenant: network.tenant.clone(), name: network.name.clone() })
+            }
+            Key::Subnet(s) | Key::Advert(s) => self.resource_of(&Key::Network(self.subnets.get(&s)?.network)),
+            Key::Router(r)
+            | Key::Interface(r, _)
+            | Key::Route(r, _)
+            | Key::InterfaceAt(r, ..)
+            | Key::RouteAt(r, ..)
+            | Key::RouterAt(r, _) => {
+                let router = self.routers.get(&r)?;
+                Some(ResourceId { kind: "router", tenant: router.tenant.clone(), name: router.name.clone() })
+            }
+            Key::Port(p) | Key::Binding(p) | Key::Policy(p) | Key::Place(p) | Key::Reach(p, _) => {
+                let port = self.ports.get(&p)?;
+                Some(ResourceId { kind: "port", tenant: port.tenant.clone(), name: port.name.clone() })
+            }
+        }
+    }
+}
