@@ -1,0 +1,8 @@
+//! The daemon around the brain: store, OpenFlow sessions, HTTP and metrics, and the handle that northbound faces ask through.
+
+pub mod daemon;
+pub mod handle;
+pub mod http;
+pub mod metrics;
+pub mod openflow;
+pub mod store;
