@@ -1,0 +1,11 @@
+//! Neighbour discovery's own structures: router adverts and options.
+
+mod advert;
+mod dnssl;
+mod option;
+mod read;
+
+pub use advert::{Preference, RouterAdvert};
+pub use option::NdOption;
+pub use read::OPTIONS_MAX;
+pub(crate) use read::options;
