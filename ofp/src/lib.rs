@@ -1,1 +1,77 @@
-//! Under construction.
+//! OpenFlow 1.3 with the Nicira and ONF extensions that Open vSwitch 3.1 speaks: bytes <-> values <-> `ovs-ofctl` text.
+//!
+//! Pure: no I/O, no clock. [`frame`] splits one message off a stream, [`Message::decode`] and [`Message::encode`] are
+//! inverse, and what is not understood (fields, actions, instructions, properties, whole messages) is kept as read.
+//!
+//! Values are canonical: a flow that is sent and read back from Open vSwitch compares equal, see [`Match`] and
+//! [`canonical`](FlowMod::canonical).
+
+mod action;
+mod async_config;
+mod bad;
+mod bundle;
+mod conntrack;
+mod error;
+mod field;
+mod flow;
+mod flow_match;
+mod group;
+mod instruction;
+mod message;
+mod meter;
+mod monitor;
+mod multipart;
+mod packet;
+mod port;
+mod switch;
+mod table;
+mod text;
+mod tlv;
+mod vendor;
+mod wire;
+
+pub use action::{
+    Action, Bundle, Controller, Ct, Learn, LearnDst, LearnLimit, LearnSpec, LearnSrc, Multipath,
+    Nat, Sample, ZoneSrc, ct_flags, learn_flags, nat_flags,
+};
+pub use async_config::{AsyncConfig, ControllerRole, Role, RoleStatus};
+pub use bad::Bad;
+pub use bundle::{BundleAdd, BundleControl, BundleCtrlType, bundle_flags};
+pub use conntrack::{CtFlush, CtTuple};
+pub use error::ErrorMsg;
+pub use field::{Field, Prerequisite, Subfield, Value};
+pub use flow::{FlowMod, FlowModCommand, FlowRemoved, FlowStats, flow_flags, removed_reason};
+pub use flow_match::Match;
+pub use group::{
+    Bucket, BucketStats, GroupDesc, GroupFeatures, GroupMod, GroupModCommand, GroupStats, GroupType,
+};
+pub use instruction::Instruction;
+pub use message::{Body, HEADER_LEN, Hello, Message, VERSION, frame};
+pub use meter::{
+    BandStats, MeterBand, MeterConfig, MeterFeatures, MeterMod, MeterModCommand, MeterStats,
+    meter_flags, meter_id,
+};
+pub use monitor::{FlowMonitorRequest, FlowUpdate, monitor_flags};
+pub use multipart::{
+    AggregateStats, Desc, FlowStatsRequest, MultipartReply, MultipartRequest, StatsReply,
+    StatsRequest,
+};
+pub use packet::{PacketIn, PacketIn2, PacketOut, packet_in_format, packet_in_reason};
+pub use port::{PortDesc, PortMod, PortReason, PortStats, PortStatus, port_config, port_state};
+pub use switch::{
+    FeaturesReply, QueueConfig, QueueStats, SwitchConfig, capabilities, config_flags,
+};
+pub use table::{TableFeatures, TableMod, TableStats};
+pub use text::FixedText;
+pub use tlv::{TlvMap, TlvTableMod, TlvTableModCommand, TlvTableReply};
+
+/// "No buffer": the packet is in the message.
+pub const NO_BUFFER: u32 = 0xffff_ffff;
+/// Any group, in deletes and requests.
+pub const GROUP_ANY: u32 = 0xffff_ffff;
+/// All groups, in group deletes and requests.
+pub const GROUP_ALL: u32 = 0xffff_fffc;
+/// All tables, in deletes and requests.
+pub const TABLE_ALL: u8 = 0xff;
+/// `max_len` of an output to the controller: the whole packet.
+pub const NO_TRUNCATION: u16 = 0xffff;

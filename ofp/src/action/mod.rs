@@ -1,0 +1,303 @@
+//! Actions: what a flow, a bucket or a packet-out does to a packet.
+
+mod ct;
+mod learn;
+mod nicira;
+mod standard;
+mod text;
+
+use addr::OfPort;
+use bytes::Bytes;
+
+pub use ct::{Ct, Nat, ZoneSrc, ct_flags, nat_flags};
+pub use learn::{Learn, LearnDst, LearnLimit, LearnSpec, LearnSrc, learn_flags};
+
+use crate::field::{Field, Subfield, Value};
+
+/// One action, standard or Nicira's.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Action {
+    /// Out of a port.
+    Output {
+        /// The port; reserved numbers included.
+        port: OfPort,
+        /// To the controller: bytes of the packet to send. Zero otherwise.
+        max_len: u16,
+    },
+    /// Out of a port, cut to a length (`output(port=..,max_len=..)`).
+    OutputTrunc {
+        /// The port.
+        port: OfPort,
+        /// Bytes of the packet to keep.
+        max_len: u32,
+    },
+    /// Out of the port whose number a field holds.
+    OutputReg {
+        /// Where the number is.
+        src: Subfield,
+        /// To the controller: bytes of the packet to send.
+        max_len: u16,
+    },
+    /// To a group.
+    Group(u32),
+    /// The queue of outputs that follow.
+    SetQueue(u32),
+    /// Back to the queue before [`Action::SetQueue`].
+    PopQueue,
+    /// A new outer VLAN header with this ethertype.
+    PushVlan(u16),
+    /// Away with the outer VLAN header.
+    PopVlan,
+    /// A new MPLS header with this ethertype.
+    PushMpls(u16),
+    /// Away with the MPLS header; this is the ethertype of what is under it.
+    PopMpls(u16),
+    /// The MPLS header's TTL.
+    SetMplsTtl(u8),
+    /// One off the MPLS header's TTL.
+    DecMplsTtl,
+    /// IPv4 TTL or IPv6 hop limit.
+    SetNwTtl(u8),
+    /// One off the TTL or hop limit; at 1 or 0 the packet stops here.
+    DecNwTtl,
+    /// The same, and who of the controllers hears of those that stop here.
+    DecTtlCntIds(Vec<u16>),
+    /// TTL from the header under it to the outermost (Open vSwitch refuses it).
+    CopyTtlOut,
+    /// TTL from the outermost header to the one under it (Open vSwitch refuses it).
+    CopyTtlIn,
+    /// Write a field. With a mask it travels as Nicira's `reg_load2`, without as OpenFlow's set-field.
+    SetField {
+        /// The field.
+        field: Field,
+        /// Its new value.
+        value: u128,
+        /// The bits to write; `None` for all.
+        mask: Option<u128>,
+    },
+    /// Copy bits from field to field. Both have the same width.
+    RegMove {
+        /// From.
+        src: Subfield,
+        /// To.
+        dst: Subfield,
+    },
+    /// Write part of a field.
+    RegLoad {
+        /// To, at most 64 bits.
+        dst: Subfield,
+        /// The bits.
+        value: u64,
+    },
+    /// Push onto the stack.
+    StackPush(Subfield),
+    /// Pop from the stack.
+    StackPop(Subfield),
+    /// Look up again, as if the packet had come in by another port or in another table.
+    Resubmit {
+        /// The ingress port to pretend; `None` leaves it.
+        port: Option<OfPort>,
+        /// The table; `None` is the one this flow is in.
+        table: Option<u8>,
+        /// Whether the lookup sees conntrack's original tuple instead of the packet's.
+        ct: bool,
+    },
+    /// To the controller, with particulars.
+    Controller(Controller),
+    /// Whether the packet is longer than a length, into one bit.
+    CheckPktLarger {
+        /// Bytes, from the Ethernet header on.
+        len: u16,
+        /// The bit.
+        dst: Subfield,
+    },
+    /// Through conntrack.
+    Ct(Ct),
+    /// Inside [`Action::Ct`]: translate addresses.
+    Nat(Nat),
+    /// Forget what conntrack said.
+    CtClear,
+    /// Add a flow made from this packet.
+    Learn(Learn),
+    /// This flow is one clause of a conjunction.
+    Conjunction {
+        /// The conjunction.
+        id: u32,
+        /// Which clause, counted from 0.
+        clause: u8,
+        /// How many there are, 2 to 64.
+        n_clauses: u8,
+    },
+    /// Hash the packet to a link number.
+    Multipath(Multipath),
+    /// Hash the packet to one of some ports.
+    Bundle(Bundle),
+    /// Bytes that do nothing.
+    Note(Bytes),
+    /// Actions on a copy of the packet.
+    Clone(Vec<Action>),
+    /// Shorten this flow's timeouts when it sees FIN or RST.
+    FinTimeout {
+        /// Seconds; 0 leaves it.
+        idle_s: u16,
+        /// Seconds; 0 leaves it.
+        hard_s: u16,
+    },
+    /// Sample into IPFIX.
+    Sample(Sample),
+    /// Write the metadata in the middle of an action list (`NXAST_WRITE_METADATA`).
+    WriteMetadata {
+        /// The value.
+        metadata: u64,
+        /// The bits to write.
+        mask: u64,
+    },
+    /// Take a field off the packet: a tunnel option.
+    DeleteField(Field),
+    /// Stop here.
+    Exit,
+    /// Anything else: the whole action as read.
+    Unknown(Bytes),
+}
+
+impl Action {
+    /// Out of a port; to the controller, the whole packet.
+    pub const fn output(port: OfPort) -> Action {
+        let max_len = if port.0 == OfPort::CONTROLLER.0 {
+            crate::NO_TRUNCATION
+        } else {
+            0
+        };
+        Action::Output { port, max_len }
+    }
+
+    /// Write all of a field.
+    pub fn set(field: Field, value: impl Into<Value>) -> Action {
+        Action::SetField {
+            field,
+            value: value.into().0,
+            mask: None,
+        }
+    }
+
+    /// Write some bits of a field.
+    pub fn set_masked(field: Field, value: impl Into<Value>, mask: impl Into<Value>) -> Action {
+        let mask = mask.into().0;
+        Action::SetField {
+            field,
+            value: value.into().0 & mask,
+            mask: Some(mask),
+        }
+    }
+
+    /// Write a subfield of at most 64 bits.
+    pub fn load(dst: impl Into<Subfield>, value: u64) -> Action {
+        Action::RegLoad {
+            dst: dst.into(),
+            value,
+        }
+    }
+
+    /// Copy between subfields of one width.
+    pub fn copy(src: impl Into<Subfield>, dst: impl Into<Subfield>) -> Action {
+        Action::RegMove {
+            src: src.into(),
+            dst: dst.into(),
+        }
+    }
+
+    /// Look up in another table, and come back for the actions that follow.
+    pub const fn resubmit(table: u8) -> Action {
+        Action::Resubmit {
+            port: None,
+            table: Some(table),
+            ct: false,
+        }
+    }
+}
+
+/// To the controller, with particulars. Travels as `NXAST_CONTROLLER` when that suffices, else as
+/// `NXAST_CONTROLLER2`, as Open vSwitch itself picks.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Controller {
+    /// Bytes of the packet to send.
+    pub max_len: u16,
+    /// Which controller connections; 0 is those that didn't choose a number.
+    pub controller_id: u16,
+    /// The reason to state, see [`crate::packet_in_reason`].
+    pub reason: u8,
+    /// Bytes that come back in the packet-in.
+    pub userdata: Bytes,
+    /// Stop the packet here until [`crate::Body::Resume`].
+    pub pause: bool,
+    /// The meter for these packet-ins.
+    pub meter_id: Option<u32>,
+    /// Properties of `NXAST_CONTROLLER2` that are not known here, each as read.
+    pub unknown: Vec<Bytes>,
+}
+
+impl Default for Controller {
+    fn default() -> Controller {
+        Controller {
+            max_len: crate::NO_TRUNCATION,
+            controller_id: 0,
+            reason: crate::packet_in_reason::ACTION,
+            userdata: Bytes::new(),
+            pause: false,
+            meter_id: None,
+            unknown: Vec::new(),
+        }
+    }
+}
+
+/// Hash a packet and store a number from 0 to `max_link` (`NXAST_MULTIPATH`).
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Multipath {
+    /// Which fields are hashed: `NX_HASH_FIELDS_*`, e.g. 0 `eth_src`, 1 `symmetric_l4`, 2 `symmetric_l3l4`,
+    /// 3 `symmetric_l3l4+udp`, 4 `nw_src`, 5 `nw_dst`, 6 `symmetric_l3`.
+    pub fields: u16,
+    /// The hash's seed.
+    pub basis: u16,
+    /// How a hash becomes a link: 0 `modulo_n`, 1 `hash_threshold`, 2 `hrw`, 3 `iter_hash`.
+    pub algorithm: u16,
+    /// The highest link number.
+    pub max_link: u16,
+    /// The algorithm's argument.
+    pub arg: u32,
+    /// Where the number goes.
+    pub dst: Subfield,
+}
+
+/// Hash a packet to one of some ports (`NXAST_BUNDLE`, `NXAST_BUNDLE_LOAD`). Not a bundle of messages.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Bundle {
+    /// 0 `active_backup`, 1 `hrw`.
+    pub algorithm: u16,
+    /// Which fields are hashed, as in [`Multipath::fields`].
+    pub fields: u16,
+    /// The hash's seed.
+    pub basis: u16,
+    /// The ports, as 16-bit numbers.
+    pub members: Vec<u16>,
+    /// Store the port here instead of sending to it.
+    pub dst: Option<Subfield>,
+}
+
+/// Sample a packet into IPFIX (`NXAST_SAMPLE` to `NXAST_SAMPLE3`).
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Sample {
+    /// Which of the three forms it has on the wire: 1, 2 or 3.
+    pub version: u8,
+    /// Of 65,535 packets, how many.
+    pub probability: u16,
+    /// The collector set.
+    pub collector_set_id: u32,
+    /// IPFIX observation domain.
+    pub obs_domain_id: u32,
+    /// IPFIX observation point.
+    pub obs_point_id: u32,
+    /// The egress port to state, as a 16-bit number (versions 2 and 3).
+    pub sampling_port: u16,
+    /// 0 default, 1 ingress, 2 egress (version 3).
+    pub direction: u8,
+}

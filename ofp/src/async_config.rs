@@ -1,0 +1,46 @@
+//! Controllers among themselves: roles, and which of them hears what.
+
+/// A controller's role (OpenFlow 1.3.5, 6.3.4).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[repr(u32)]
+pub enum Role {
+    /// Don't change it: a question.
+    NoChange = 0,
+    /// As all others.
+    Equal = 1,
+    /// The one that may write.
+    Master = 2,
+    /// One that may only read.
+    Slave = 3,
+}
+
+/// A role and the generation that fences it: body of role requests and replies.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ControllerRole {
+    /// The role.
+    pub role: Role,
+    /// Grows with every change of master; all ones in replies from a switch that knows none.
+    pub generation_id: u64,
+}
+
+/// A switch tells a controller that its role changed (ONF 1911 on OpenFlow 1.3).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RoleStatus {
+    /// The new role.
+    pub role: Role,
+    /// 0 another became master, 1 the configuration changed, 2 an experimenter's.
+    pub reason: u8,
+    /// The generation that did it.
+    pub generation_id: u64,
+}
+
+/// Which asynchronous messages a controller gets: masks of reasons, `[as master or equal, as slave]`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct AsyncConfig {
+    /// Bits are [`crate::packet_in_reason`]s.
+    pub packet_in: [u32; 2],
+    /// Bits are [`crate::PortReason`]s.
+    pub port_status: [u32; 2],
+    /// Bits are [`crate::removed_reason`]s.
+    pub flow_removed: [u32; 2],
+}

@@ -1,0 +1,1 @@
+//! The Nicira and ONF experimenter messages.
