@@ -16,6 +16,8 @@ pub const OP_REPLY: u16 = 2;
 /// Hardware type Ethernet, protocol type IPv4, address lengths 6 and 4.
 const PREAMBLE: [u8; 6] = [0, 1, 8, 0, 6, 4];
 
+const LENGTH: usize = 28;
+
 /// An ARP packet. Names as in RFC 826: sender and target, hardware and protocol address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Arp {
@@ -39,7 +41,7 @@ impl Arp {
 
     /// Reads the bytes after the Ethernet header.
     pub fn parse(bytes: &[u8]) -> Result<Arp, Bad> {
-        let mut r = Reader::new(bytes);
+        let mut r = Reader::new(Reader::new(bytes).take(LENGTH)?);
         r.take(PREAMBLE.len())?;
         let (op, sha, spa, tha, tpa) = (r.u16()?, r.mac()?, r.v4()?, r.mac()?, r.v4()?);
         Ok(Arp {
@@ -60,7 +62,7 @@ impl Arp {
             tha,
             tpa,
         } = self;
-        let mut out = BytesMut::with_capacity(28);
+        let mut out = BytesMut::with_capacity(LENGTH);
         out.put_slice(&PREAMBLE);
         out.put_u16(*op);
         out.put_slice(&sha.0);

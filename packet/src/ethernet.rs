@@ -5,7 +5,7 @@ use bytes::{BufMut, Bytes, BytesMut};
 use addr::MacAddr;
 
 use crate::wire::Reader;
-use crate::{Arp, Bad, Ipv4Packet, Ipv6Packet};
+use crate::{Arp, Bad, Icmpv6, Ipv4Packet, Ipv6Packet};
 
 /// Ethertype of IPv4.
 pub const ETHERTYPE_IPV4: u16 = 0x0800;
@@ -80,6 +80,20 @@ impl Frame {
             _ => Net::Other(Bytes::copy_from_slice(payload)),
         };
         Ok(Frame { ethernet, net })
+    }
+
+    /// The IPv6 packet in the frame, if that is what it carries.
+    pub fn ipv6(&self) -> Option<&Ipv6Packet> {
+        if let Net::Ipv6(ip) = &self.net {
+            Some(ip)
+        } else {
+            None
+        }
+    }
+
+    /// The ICMPv6 message in the frame, checked as by [`Ipv6Packet::icmpv6`].
+    pub fn icmpv6(&self) -> Result<Option<Icmpv6>, Bad> {
+        self.ipv6().map_or(Ok(None), Ipv6Packet::icmpv6)
     }
 
     /// The frame's bytes, without padding. The ethertype is written as it stands in [`Frame::ethernet`].

@@ -7,7 +7,7 @@ use etherparse::Ipv4HeaderSlice;
 use etherparse::err::ipv4::{HeaderError, HeaderSliceError};
 
 use crate::wire::pad;
-use crate::{Bad, checksum};
+use crate::{Bad, Icmpv4, checksum, protocol};
 
 const OPTIONS_BYTES_MAX: usize = 40;
 
@@ -61,6 +61,14 @@ impl Ipv4Packet {
     /// Whether this is a part of a packet only.
     pub fn is_fragment(&self) -> bool {
         self.fragment_offset != 0 || self.flags & Ipv4Packet::MORE_FRAGMENTS != 0
+    }
+
+    /// The ICMP message in the packet; `None` if it carries something else or is a fragment.
+    pub fn icmpv4(&self) -> Result<Option<Icmpv4>, Bad> {
+        if self.protocol != protocol::ICMPV4 || self.is_fragment() {
+            return Ok(None);
+        }
+        Icmpv4::parse(&self.payload).map(Some)
     }
 
     /// Reads the bytes after the Ethernet header; verifies the header's checksum.
