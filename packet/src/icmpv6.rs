@@ -195,7 +195,8 @@ impl Icmpv6 {
         Ok(message)
     }
 
-    /// The message with its checksum, to go between these addresses.
+    /// The message with its checksum, to go between these addresses. Options that
+    /// [`NdOption::check`] refuses are left out.
     pub fn emit(&self, src: Ipv6Addr, dst: Ipv6Addr) -> Bytes {
         let mut out = BytesMut::with_capacity(128);
         out.put_u8(self.kind());

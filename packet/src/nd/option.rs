@@ -266,3 +266,70 @@ fn pref64(out: &mut BytesMut, lifetime_s: u16, prefix: Ipv6Net) -> Result<(), &'
 
 /// Prefix lengths in the order of their codes (RFC 8781, 4).
 pub(super) const PREF64_LENGTHS: [u8; 6] = [96, 64, 56, 48, 40, 32];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_cannot_be_emitted_is_left_out() {
+        let unfit = [
+            NdOption::Rdnss {
+                lifetime_s: 1,
+                servers: vec![],
+            },
+            NdOption::Rdnss {
+                lifetime_s: 1,
+                servers: vec![Ipv6Addr::LOCALHOST; 128],
+            },
+            NdOption::Dnssl {
+                lifetime_s: 1,
+                domains: vec![],
+            },
+            NdOption::Dnssl {
+                lifetime_s: 1,
+                domains: vec!["a..b".into()],
+            },
+            NdOption::CaptivePortal(String::new()),
+            NdOption::CaptivePortal("x".repeat(2039)),
+            NdOption::Pref64 {
+                lifetime_s: 8,
+                prefix: "64:ff9b::/95".parse().unwrap(),
+            },
+            NdOption::Unknown {
+                kind: 253,
+                body: Bytes::from(vec![0; 2039]),
+            },
+        ];
+        for option in unfit {
+            let mut out = BytesMut::new();
+            option.emit(&mut out);
+            assert!(out.is_empty(), "{option:?}");
+            assert!(
+                matches!(option.check(), Err(Bad::Unfit { kind, .. }) if kind == option.kind())
+            );
+        }
+        let longest = NdOption::Rdnss {
+            lifetime_s: 1,
+            servers: vec![Ipv6Addr::LOCALHOST; 127],
+        };
+        assert_eq!(longest.check(), Ok(()));
+    }
+
+    #[test]
+    fn pref64_lifetimes_are_rounded_up_and_capped() {
+        let units = |lifetime_s| {
+            let mut out = BytesMut::new();
+            NdOption::Pref64 {
+                lifetime_s,
+                prefix: "64:ff9b::/96".parse().unwrap(),
+            }
+            .emit(&mut out);
+            u16::from_be_bytes([out[2], out[3]]) >> 3
+        };
+        assert_eq!(
+            [0, 1, 8, 9, 65528, 65535].map(units),
+            [0, 1, 1, 2, 8191, 8191]
+        );
+    }
+}

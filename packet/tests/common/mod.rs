@@ -1,5 +1,5 @@
 //! What several tests need: hexadecimal text, and example values.
-#![allow(dead_code, unreachable_pub)] // Each test file uses its own part.
+#![allow(dead_code)] // Each test file uses its own part.
 
 use std::net::Ipv6Addr;
 
@@ -9,7 +9,7 @@ use packet::{
 };
 
 /// Bytes from hexadecimal text; white space separates, `#` comments to the end of the line.
-pub fn hex(text: &str) -> Vec<u8> {
+pub(crate) fn hex(text: &str) -> Vec<u8> {
     let digits: String = text
         .lines()
         .map(|line| line.split('#').next().unwrap_or_default())
@@ -27,17 +27,17 @@ pub fn hex(text: &str) -> Vec<u8> {
 }
 
 /// An address from text.
-pub fn v6(text: &str) -> Ipv6Addr {
+pub(crate) fn v6(text: &str) -> Ipv6Addr {
     text.parse().unwrap()
 }
 
 /// A MAC from text.
-pub fn mac(text: &str) -> MacAddr {
+pub(crate) fn mac(text: &str) -> MacAddr {
     text.parse().unwrap()
 }
 
 /// A router advert with one of every option that belongs in it.
-pub fn full_advert() -> RouterAdvert {
+pub(crate) fn full_advert() -> RouterAdvert {
     let prefix = |text: &str, router_address, pd_preferred| NdOption::PrefixInformation {
         prefix: text.parse().unwrap(),
         on_link: true,
@@ -94,7 +94,7 @@ pub fn full_advert() -> RouterAdvert {
 }
 
 /// MLD messages of every kind.
-pub fn mld_messages() -> Vec<Icmpv6> {
+pub(crate) fn mld_messages() -> Vec<Icmpv6> {
     let group = v6("ff05::1234");
     let record = |kind, sources: &[&str]| MldRecord {
         kind,

@@ -1,0 +1,422 @@
+//! What Wireshark's dissector reads in the frames that this crate writes.
+//!
+//! Needs `tshark`; only with `SEXTANT_NO_TSHARK` set does the test pass without it.
+
+mod common;
+
+use std::path::PathBuf;
+use std::process::Command;
+
+use bytes::Bytes;
+use common::{full_advert, mac, mld_messages, v6};
+use packet::*;
+
+const ROUTER_MAC: MacAddr = MacAddr([2, 0, 0, 0, 0, 1]);
+const HOST_MAC: MacAddr = MacAddr([2, 0, 0, 0, 0, 2]);
+
+/// A capture file that goes with its owner.
+struct Capture(PathBuf);
+
+impl Capture {
+    /// A classic pcap of Ethernet frames: 24 bytes of header, then 16 before each frame.
+    fn of(name: &str, frames: &[Bytes]) -> Capture {
+        let mut file = Vec::new();
+        for word in [0xa1b2_c3d4u32, 2 | 4 << 16, 0, 0, 0x1_0000, 1] {
+            file.extend(word.to_le_bytes());
+        }
+        for frame in frames {
+            let length = u32::try_from(frame.len()).unwrap();
+            for word in [0, 0, length, length] {
+                file.extend(word.to_le_bytes());
+            }
+            file.extend_from_slice(frame);
+        }
+        let path = std::env::temp_dir().join(format!("packet-{name}-{}.pcap", std::process::id()));
+        std::fs::write(&path, file).unwrap();
+        Capture(path)
+    }
+
+    /// For each frame the values of a field, as text, joined by commas.
+    fn fields(&self, names: &[&str]) -> Vec<Vec<String>> {
+        let mut tshark = Command::new("tshark");
+        tshark.arg("-n").arg("-r").arg(&self.0);
+        for preference in [
+            "ip.check_checksum:TRUE",
+            "udp.check_checksum:TRUE",
+            "tcp.check_checksum:TRUE",
+        ] {
+            tshark.args(["-o", preference]);
+        }
+        tshark.args(["-T", "fields", "-E", "separator=|"]);
+        names.iter().for_each(|name| {
+            tshark.args(["-e", name]);
+        });
+        let output = tshark.output().unwrap();
+        assert!(
+            output.status.success(),
+            "{}",
+            String::from_utf8_lossy(&output.stderr)
+        );
+        let text = String::from_utf8(output.stdout).unwrap();
+        text.lines()
+            .map(|line| line.split('|').map(str::to_owned).collect())
+            .collect()
+    }
+}
+
+impl Drop for Capture {
+    fn drop(&mut self) {
+        let _gone = std::fs::remove_file(&self.0);
+    }
+}
+
+/// Whether there is no second opinion to be had, which has to be said by hand.
+fn excused() -> bool {
+    let there = Command::new("tshark")
+        .arg("--version")
+        .output()
+        .is_ok_and(|o| o.status.success());
+    let excused = !there && std::env::var_os("SEXTANT_NO_TSHARK").is_some();
+    assert!(
+        there || excused,
+        "tshark is not installed, and SEXTANT_NO_TSHARK is not set"
+    );
+    if excused {
+        println!("skipped: SEXTANT_NO_TSHARK is set and tshark is not installed");
+    }
+    excused
+}
+
+/// Severity of "warn" (0x600000) and above in Wireshark's expert information.
+const WARN: u32 = 0x0060_0000;
+
+/// Nothing malformed, no warning, and every checksum that there is, good (status 1).
+fn assert_clean(name: &str, frames: &[Bytes]) {
+    let capture = Capture::of(name, frames);
+    let rows = capture.fields(&[
+        "_ws.malformed",
+        "_ws.expert.severity",
+        "_ws.expert.message",
+        "icmpv6.checksum.status",
+        "icmp.checksum.status",
+        "ip.checksum.status",
+        "udp.checksum.status",
+        "tcp.checksum.status",
+        "frame.protocols",
+    ]);
+    assert_eq!(rows.len(), frames.len());
+    for row in &rows {
+        let [malformed, severity, message, sums @ .., protocols] = row.as_slice() else {
+            panic!("{row:?}");
+        };
+        let worst = severity
+            .split(',')
+            .filter_map(|s| s.parse::<u32>().ok())
+            .max()
+            .unwrap_or(0);
+        assert!(
+            malformed.is_empty() && worst < WARN,
+            "{protocols}: {message}"
+        );
+        // 0 is bad, 1 good; 2, not verified, is the packet cut off inside an error.
+        let sums: Vec<&str> = sums.iter().flat_map(|s| s.split(',')).collect();
+        assert!(!sums.contains(&"0"), "{protocols}: checksums {sums:?}");
+        assert!(
+            sums.contains(&"1") || protocols.contains("arp"),
+            "{protocols}: {sums:?}"
+        );
+    }
+}
+
+/// The other tests mean something only if a wrong checksum is seen.
+#[test]
+fn a_wrong_checksum_is_seen() {
+    if excused() {
+        return;
+    }
+    let mut frame = router_advert(ROUTER_MAC, v6("fe80::1"), None, &full_advert()).to_vec();
+    frame[57] ^= 1;
+    let capture = Capture::of("wrong", &[frame.into()]);
+    let rows = capture.fields(&["icmpv6.checksum.status", "_ws.expert.severity"]);
+    assert_eq!(rows[0][0], "0");
+    assert!(rows[0][1].parse::<u32>().unwrap() >= WARN);
+}
+
+#[test]
+fn a_full_router_advert() {
+    if excused() {
+        return;
+    }
+    let frame = router_advert(ROUTER_MAC, v6("fe80::1"), None, &full_advert());
+    assert_clean("advert", std::slice::from_ref(&frame));
+    let capture = Capture::of("advert-fields", &[frame]);
+    let reads = [
+        ("eth.dst", "33:33:00:00:00:01"),
+        ("ipv6.dst", "ff02::1"),
+        ("ipv6.hlim", "255"),
+        ("icmpv6.type", "134"),
+        ("icmpv6.nd.ra.cur_hop_limit", "64"),
+        ("icmpv6.nd.ra.flag.m", "1"),
+        ("icmpv6.nd.ra.flag.o", "1"),
+        ("icmpv6.nd.ra.flag.h", "0"),
+        ("icmpv6.nd.ra.flag.prf", "1"),
+        ("icmpv6.nd.ra.router_lifetime", "1800"),
+        ("icmpv6.nd.ra.reachable_time", "30000"),
+        ("icmpv6.nd.ra.retrans_timer", "1000"),
+        ("icmpv6.opt.type", "1,5,3,3,24,24,24,25,31,37,38"),
+        ("icmpv6.opt.src_linkaddr", "02:00:00:00:00:01"),
+        ("icmpv6.opt.mtu", "1442"),
+        ("icmpv6.opt.prefix.flag", "0xc0,0xe0"),
+        ("icmpv6.opt.prefix.flag.l", "1,1"),
+        ("icmpv6.opt.prefix.flag.a", "1,1"),
+        ("icmpv6.opt.prefix.flag.r", "0,1"),
+        ("icmpv6.opt.prefix.valid_lifetime", "86400,86400"),
+        ("icmpv6.opt.prefix.preferred_lifetime", "14400,14400"),
+        (
+            "icmpv6.opt.prefix",
+            "2001:db8:a::,2001:db8:b::1,64:ff9b::,2001:db8:c::",
+        ),
+        ("icmpv6.opt.prefix.length", "64,64,96,48,0"),
+        ("icmpv6.opt.route_info.flag.route_preference", "3,1,0"),
+        ("icmpv6.opt.route_lifetime", "600,601,602"),
+        ("icmpv6.opt.rdnss", "2001:db8::53,fe80::53"),
+        ("icmpv6.opt.rdnss.lifetime", "1200"),
+        ("icmpv6.opt.dnssl", "example.org,a.b.example.net"),
+        ("icmpv6.opt.dnssl.lifetime", "1201"),
+        ("icmpv6.opt.captive_portal", "https://portal.example/api"),
+        ("icmpv6.opt.pref64.scaled_lifetime", "225"),
+        ("icmpv6.opt.pref64.plc", "0x0000"),
+        ("icmpv6.opt.pref64.prefix", "64:ff9b::"),
+    ];
+    let rows = capture.fields(&reads.map(|(name, _)| name));
+    for ((name, expected), read) in reads.iter().zip(&rows[0]) {
+        assert_eq!(read, expected, "{name}");
+    }
+}
+
+#[test]
+fn neighbour_discovery() {
+    if excused() {
+        return;
+    }
+    let (router, host) = (v6("fe80::1"), v6("2001:db8::2"));
+    let told = Advertised {
+        mac: ROUTER_MAC,
+        target: router,
+        src: router,
+        router: true,
+        override_: true,
+    };
+    let invoking = ipv6_frame(
+        HOST_MAC,
+        ROUTER_MAC,
+        host,
+        v6("2001:db8::9"),
+        64,
+        protocol::NO_NEXT,
+        &[],
+    );
+    let redirect = Icmpv6::Redirect {
+        target: v6("fe80::9"),
+        destination: v6("2001:db8::9"),
+        options: vec![
+            NdOption::TargetLinkLayer(mac("02:00:00:00:00:09")),
+            NdOption::RedirectedHeader(invoking.slice(14..)),
+        ],
+    };
+    let frames = [
+        router_solicit(HOST_MAC, v6("fe80::2")),
+        router_solicit(HOST_MAC, v6("::")),
+        neighbor_solicit(HOST_MAC, host, router),
+        neighbor_solicit(HOST_MAC, v6("::"), host),
+        neighbor_probe(HOST_MAC, host, router, ROUTER_MAC),
+        neighbor_advert(&told, Some((HOST_MAC, host))),
+        neighbor_advert(&told, Some((HOST_MAC, v6("::")))),
+        neighbor_advert(&told, None),
+        icmpv6_frame(ROUTER_MAC, HOST_MAC, router, host, 255, &redirect),
+    ];
+    assert_clean("neighbours", &frames);
+    let capture = Capture::of("neighbours-fields", &frames);
+    let rows = capture.fields(&[
+        "eth.dst",
+        "ipv6.dst",
+        "icmpv6.type",
+        "icmpv6.nd.na.flag.s",
+        "icmpv6.opt.type",
+    ]);
+    let expected = [
+        "33:33:00:00:00:02|ff02::2|133||1",
+        "33:33:00:00:00:02|ff02::2|133||",
+        "33:33:ff:00:00:01|ff02::1:ff00:1|135||1",
+        "33:33:ff:00:00:02|ff02::1:ff00:2|135||",
+        "02:00:00:00:00:01|fe80::1|135||1",
+        "02:00:00:00:00:02|2001:db8::2|136|1|2",
+        "33:33:00:00:00:01|ff02::1|136|0|2",
+        "33:33:00:00:00:01|ff02::1|136|0|2",
+        "02:00:00:00:00:02|2001:db8::2,2001:db8::9|137||2,4",
+    ];
+    assert_eq!(
+        rows.iter().map(|row| row.join("|")).collect::<Vec<_>>(),
+        expected
+    );
+}
+
+#[test]
+fn listener_discovery() {
+    if excused() {
+        return;
+    }
+    let src = v6("fe80::1");
+    let frame = |message: &Icmpv6| {
+        let dst = if message.kind() == 143 {
+            v6("ff02::16")
+        } else {
+            v6("ff05::1234")
+        };
+        icmpv6_frame(
+            ROUTER_MAC,
+            MacAddr([0x33, 0x33, 0, 0, 0, 0x16]),
+            src,
+            dst,
+            1,
+            message,
+        )
+    };
+    let frames: Vec<Bytes> = mld_messages().iter().map(frame).collect();
+    assert_clean("listeners", &frames);
+    let capture = Capture::of("listeners-fields", &frames);
+    let rows = capture.fields(&[
+        "icmpv6.type",
+        "ipv6.opt.router_alert",
+        "icmpv6.mld.nb_sources",
+        "icmpv6.mldr.mar.record_type",
+        "icmpv6.mldr.mar.source_address",
+    ]);
+    let expected = [
+        "130|0|||",
+        "131|0|||",
+        "132|0|||",
+        "130|0|0||",
+        "130|0|2||",
+        "143|0||4,5,3|2001:db8::1,2001:db8::2,2001:db8::3",
+    ];
+    assert_eq!(
+        rows.iter().map(|row| row.join("|")).collect::<Vec<_>>(),
+        expected
+    );
+}
+
+#[test]
+fn errors_echoes_and_segments() {
+    if excused() {
+        return;
+    }
+    let (router, host, far) = (v6("2001:db8::1"), v6("2001:db8::2"), v6("2001:db8:1::2"));
+    let [router4, host4, far4] =
+        [[192, 0, 2, 1], [192, 0, 2, 2], [198, 51, 100, 2]].map(Into::into);
+    let datagram = udp(host, far, 1000, 2000, &[7; 1400]);
+    let invoking = ipv6_frame(HOST_MAC, ROUTER_MAC, host, far, 1, protocol::UDP, &datagram);
+    let datagram4 = udp_v4(host4, far4, 1000, 2000, &[7; 1000]);
+    let invoking4 = ipv4_frame(
+        HOST_MAC,
+        ROUTER_MAC,
+        host4,
+        far4,
+        1,
+        protocol::UDP,
+        &datagram4,
+    );
+    let segment = Tcp {
+        sport: 1,
+        dport: 80,
+        flags: Tcp::SYN,
+        window: 1000,
+        ..Tcp::default()
+    };
+    let v6_error = |error| icmpv6_error(ROUTER_MAC, router, error, &invoking).unwrap();
+    let v4_error = |error| icmpv4_error(ROUTER_MAC, router4, error, &invoking4).unwrap();
+    let (id, seq, data) = (1, 2, Bytes::from_static(b"abcdefgh"));
+    let request = Icmpv6::EchoRequest {
+        id,
+        seq,
+        data: data.clone(),
+    };
+    let request4 = Icmpv4::EchoRequest { id, seq, data };
+    let frames = [
+        invoking.clone(),
+        invoking4.clone(),
+        ipv6_frame(
+            HOST_MAC,
+            ROUTER_MAC,
+            host,
+            far,
+            64,
+            protocol::TCP,
+            &tcp(host, far, &segment),
+        ),
+        ipv4_frame(
+            HOST_MAC,
+            ROUTER_MAC,
+            host4,
+            far4,
+            64,
+            protocol::TCP,
+            &tcp_v4(host4, far4, &segment),
+        ),
+        icmpv6_frame(HOST_MAC, ROUTER_MAC, host, far, 64, &request),
+        icmpv4_frame(HOST_MAC, ROUTER_MAC, host4, far4, 64, &request4),
+        v6_error(Icmpv6Error::DestinationUnreachable { code: 1 }),
+        v6_error(Icmpv6Error::PacketTooBig { mtu: 1400 }),
+        v6_error(Icmpv6Error::TimeExceeded { code: 0 }),
+        v6_error(Icmpv6Error::ParameterProblem {
+            code: 1,
+            pointer: 6,
+        }),
+        v4_error(Icmpv4Error::DestinationUnreachable {
+            code: 4,
+            next_hop_mtu: 1400,
+        }),
+        v4_error(Icmpv4Error::TimeExceeded { code: 0 }),
+        arp_request(HOST_MAC, host4, router4),
+        arp_reply(
+            ROUTER_MAC,
+            &Arp {
+                op: OP_REQUEST,
+                sha: HOST_MAC,
+                spa: host4,
+                tha: MacAddr::ZERO,
+                tpa: router4,
+            },
+        ),
+    ];
+    assert_clean("errors", &frames);
+    let capture = Capture::of("errors-fields", &frames);
+    let rows = capture.fields(&[
+        "icmpv6.type",
+        "icmpv6.mtu",
+        "icmpv6.pointer",
+        "icmp.type",
+        "icmp.mtu",
+        "arp.opcode",
+    ]);
+    let expected = [
+        "|||||",
+        "|||||",
+        "|||||",
+        "|||||",
+        "128|||||",
+        "|||8||",
+        "1|||||",
+        "2|1400||||",
+        "3|||||",
+        "4||6|||",
+        "|||3|1400|",
+        "|||11||",
+        "|||||1",
+        "|||||2",
+    ];
+    assert_eq!(
+        rows.iter().map(|row| row.join("|")).collect::<Vec<_>>(),
+        expected
+    );
+}
