@@ -1,12 +1,9 @@
 //! What the brain is told: one enum for every input, so that a recorded list of events replays a run.
 
 use addr::{Dpid, OfPort};
+use features::Millis;
 use ofp::{FlowStats, GroupDesc, Match, MeterConfig, PortDesc, PortStatusReason};
 use proto::v1;
-
-/// Milliseconds on a clock that only runs forward. The brain has no clock of its own.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Millis(pub u64);
 
 /// One OpenFlow connection, numbered by the daemon; never used twice.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -3,9 +3,11 @@
 mod effect;
 mod event;
 
+pub use features::Millis;
+
 pub use effect::{Batch, Effect, Refusal, RefusalKind, Reply, SwitchCommand, Violation};
 pub use event::{
-    Caller, Entry, EntryChange, Event, Millis, ProposalId, Punt, Request, RequestId, SessionId, SwitchEvent,
+    Caller, Entry, EntryChange, Event, ProposalId, Punt, Request, RequestId, SessionId, SwitchEvent,
 };
 
 /// The controller's mind.

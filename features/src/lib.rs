@@ -1,1 +1,29 @@
-//! Under construction.
+//! One folder per capability. Each says what it writes into which tables, and answers the packets that its rows punt.
+
+pub mod arp;
+pub mod icmp;
+pub mod l2;
+pub mod nd;
+pub mod overlay;
+pub mod port;
+pub mod punt;
+pub mod ra;
+pub mod router;
+pub mod routing;
+mod time;
+
+use flows::Feature;
+
+pub use time::Millis;
+
+/// Every feature. To add one: a folder, and its name here.
+pub const ALL: &[&dyn Feature] = &[
+    &overlay::Overlay,
+    &l2::L2,
+    &nd::Nd,
+    &arp::Arp,
+    &port::Port,
+    &routing::Routing,
+    &icmp::Icmp,
+    &ra::Ra,
+];

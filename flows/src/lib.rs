@@ -1,1 +1,19 @@
-//! Under construction.
+//! How it is said in OpenFlow: the pipeline, declared once; the only way to make a row of it; the engine that keeps
+//! every switch's rows in step with the facts; and the order in which changes are sent.
+
+mod cookie;
+pub mod docs;
+mod emit;
+mod engine;
+mod item;
+mod pipeline;
+mod plan;
+mod registers;
+
+pub use cookie::{COOKIE_MAGIC, cookie, is_ours};
+pub use emit::{Emit, Fault, On, PortMeter, Row};
+pub use engine::{Conflict, Delta, Engine, Feature, FeatureId, Op, Unit};
+pub use item::{Drop, Flow, Group, Item, Keyed, Meter, PuntClass, PuntOp};
+pub use pipeline::{Miss, PIPELINE, Table, TableSpec};
+pub use plan::{BATCH_OPERATIONS_MAX, Plan};
+pub use registers::{REGISTERS, Reg, RegSpec};

@@ -40,6 +40,8 @@ pub struct Fabric {
     pub encap: Encap,
     /// The name of the tunnel or trunk port on each bridge.
     pub interface: Arc<str>,
+    /// The largest MTU that a network may have: the underlay's less the encapsulation, in bytes of an IP packet.
+    pub mtu_max: u32,
 }
 
 /// A bridge that we program.
@@ -92,8 +94,6 @@ pub struct Advert {
     pub preferred_s: u32,
     /// Recursive DNS servers (RFC 8106), in order.
     pub rdnss: Vec<Ipv6Addr>,
-    /// More specific routes (RFC 4191) by way of the router.
-    pub routes: Vec<Ipv6Net>,
 }
 
 /// A distributed router.

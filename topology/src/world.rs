@@ -147,3 +147,62 @@ impl World {
         }
     }
 }
+
+/// Whole-world questions: for starting up, and for the oracle that compiles from scratch.
+impl World {
+    /// Whether the fact of a key, or the join that it stands for, exists.
+    pub fn exists(&self, key: &Key) -> bool {
+        match *key {
+            Key::Fabric => self.fabric.is_some(),
+            Key::Chassis(c) | Key::Uplink(c) => self.chassis.contains_key(&c),
+            Key::Network(n) | Key::Residents(n) | Key::SubnetsOf(n) | Key::InterfacesOn(n) | Key::Holder(n, _) => {
+                self.networks.contains_key(&n)
+            }
+            Key::Subnet(s) => self.subnets.contains_key(&s),
+            Key::Advert(s) => self.adverts.contains_key(&s),
+            Key::Router(r) => self.routers.contains_key(&r),
+            Key::Interface(r, s) => self.interfaces.contains_key(&(r, s)),
+            Key::Route(r, p) => self.routes.contains_key(&(r, p)),
+            Key::Port(p) | Key::Binding(p) | Key::Policy(p) | Key::Place(p) => self.ports.contains_key(&p),
+            Key::Need(n, c) => self.needs.contains_key(&(n, c)),
+            Key::Members(n, c) => self.bound.any((n, c)),
+            Key::Reach(p, c) => {
+                self.bindings.contains_key(&p)
+                    && self.ports.get(&p).is_some_and(|port| self.needs.contains_key(&(port.network, c)))
+            }
+            Key::RouterAt(r, c) => self.chassis_of_router.contains(r, c),
+            Key::InterfaceAt(r, s, c) => self.interfaces.contains_key(&(r, s)) && self.chassis_of_router.contains(r, c),
+            Key::RouteAt(r, p, c) => self.routes.contains_key(&(r, p)) && self.chassis_of_router.contains(r, c),
+            Key::Peer(a, b) => self.peers.contains_key(&(a, b)),
+        }
+    }
+
+    /// Every key that exists, in order; holders and sets left out, for no unit is anchored at them.
+    pub fn all_keys(&self) -> Vec<Key> {
+        let mut keys: Vec<Key> = self.fabric.iter().map(|_| Key::Fabric).collect();
+        for c in self.chassis.keys().copied() {
+            keys.extend([Key::Chassis(c), Key::Uplink(c)]);
+            for r in self.routers_at.of(c) {
+                keys.push(Key::RouterAt(r, c));
+                keys.extend(self.interfaces_by_router.of(r).map(|s| Key::InterfaceAt(r, s, c)));
+                keys.extend(self.routes_by_router.of(r).map(|p| Key::RouteAt(r, p, c)));
+            }
+        }
+        keys.extend(self.networks.keys().map(|n| Key::Network(*n)));
+        keys.extend(self.subnets.keys().map(|s| Key::Subnet(*s)));
+        keys.extend(self.adverts.keys().map(|s| Key::Advert(*s)));
+        keys.extend(self.routers.keys().map(|r| Key::Router(*r)));
+        keys.extend(self.interfaces.keys().map(|(r, s)| Key::Interface(*r, *s)));
+        keys.extend(self.routes.keys().map(|(r, p)| Key::Route(*r, *p)));
+        keys.extend(self.needs.keys().map(|(n, c)| Key::Need(*n, *c)));
+        keys.extend(self.peers.keys().map(|(a, b)| Key::Peer(*a, *b)));
+        for (p, port) in self.ports.iter() {
+            keys.extend([Key::Port(*p), Key::Binding(*p), Key::Policy(*p), Key::Place(*p)]);
+            if self.bindings.contains_key(p) {
+                keys.extend(self.needers.of(port.network).map(|c| Key::Reach(*p, c)));
+            }
+        }
+        keys.sort_unstable();
+        keys
+    }
+}

@@ -1,0 +1,109 @@
+//! ARP (RFC 826): requests for known addresses are answered by flows.
+
+use std::net::{IpAddr, Ipv4Addr};
+
+use ::flows::{Drop, Emit, Feature, FeatureId, Reg, Row, Table};
+use addr::MacAddr;
+use ofp::Field;
+use topology::{ChassisKey, Key, KeyKind, PortKey, RouterKey, SubnetKey, View};
+
+/// The feature.
+pub struct Arp;
+
+const REQUEST: u16 = 1;
+const REPLY: u16 = 2;
+
+impl Feature for Arp {
+    fn id(&self) -> FeatureId {
+        FeatureId(4)
+    }
+
+    fn name(&self) -> &'static str {
+        "arp"
+    }
+
+    fn anchors(&self) -> &'static [KeyKind] {
+        &[KeyKind::Chassis, KeyKind::Reach, KeyKind::InterfaceAt]
+    }
+
+    fn compile(&self, key: Key, view: &View<'_>, emit: &mut Emit) {
+        match key {
+            Key::Chassis(chassis) => unanswered(view, emit, chassis),
+            Key::Reach(port, chassis) => host(view, emit, port, chassis),
+            Key::InterfaceAt(router, subnet, chassis) => router_interface(view, emit, router, subnet, chassis),
+            _ => {}
+        }
+    }
+}
+
+fn unanswered(view: &View<'_>, emit: &mut Emit, chassis: ChassisKey) {
+    if view.chassis(chassis).is_none() {
+        return;
+    }
+    let mut on = emit.on(chassis);
+    on.row(Table::Nd, 50, "requests are answered or not, but never flooded")
+        .arp()
+        .when(Field::ARP_OP, REQUEST)
+        .when(Field::ETH_DST, MacAddr::BROADCAST)
+        .drop(Drop::UnknownTarget);
+    on.row(Table::Nd, 50, "neighbours know the address already")
+        .arp()
+        .when(Field::ARP_OP, REPLY)
+        .when(Field::ETH_DST, MacAddr::BROADCAST)
+        .when_reg(Reg::Secured, 1u64)
+        .drop(Drop::UnsolicitedAdvert);
+}
+
+fn host(view: &View<'_>, emit: &mut Emit, key: PortKey, chassis: ChassisKey) {
+    let (Some(port), Some(binding)) = (view.port(key), view.binding(key)) else { return };
+    if !view.need(port.network, chassis).is_some_and(|need| need.resident) {
+        return;
+    }
+    let mut on = emit.on(chassis);
+    let here = view.place(key).filter(|_| binding.chassis == chassis);
+    for address in port.v4() {
+        let row = on
+            .row(Table::Nd, 200, "the address is the port's")
+            .arp()
+            .when_reg(Reg::Net, port.network.0)
+            .when(Field::ARP_OP, REQUEST)
+            .when(Field::ARP_TPA, address)
+            .when(Field::ETH_DST, MacAddr::BROADCAST);
+        answer(row, address, port.mac);
+        if let Some(place) = here {
+            on.row(Table::Nd, 300, "its own probe is not answered to it (RFC 5227, 2.1)")
+                .arp()
+                .when(Field::IN_PORT, place.ofport)
+                .when(Field::ARP_OP, REQUEST)
+                .when(Field::ARP_TPA, address)
+                .drop(Drop::OwnDad);
+        }
+    }
+}
+
+fn router_interface(view: &View<'_>, emit: &mut Emit, router: RouterKey, subnet: SubnetKey, chassis: ChassisKey) {
+    let Some(interface) = view.interface(router, subnet).filter(|_| view.routes_for(router, chassis)) else { return };
+    let IpAddr::V4(address) = interface.address else { return };
+    if !view.need(interface.network, chassis).is_some_and(|need| need.resident) {
+        return;
+    }
+    let mut on = emit.on(chassis);
+    let row = on
+        .row(Table::Nd, 200, "the address is the router's")
+        .arp()
+        .when_reg(Reg::Net, interface.network.0)
+        .when(Field::ARP_OP, REQUEST)
+        .when(Field::ARP_TPA, address);
+    answer(row, address, interface.mac);
+}
+
+fn answer(row: Row<'_>, address: Ipv4Addr, mac: MacAddr) {
+    row.set(Field::ARP_OP, REPLY)
+        .copy(Field::ETH_SRC, Field::ETH_DST)
+        .set(Field::ETH_SRC, mac)
+        .copy(Field::ARP_SHA, Field::ARP_THA)
+        .copy(Field::ARP_SPA, Field::ARP_TPA)
+        .set(Field::ARP_SHA, mac)
+        .set(Field::ARP_SPA, address)
+        .back();
+}

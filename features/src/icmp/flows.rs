@@ -1,0 +1,144 @@
+//! Rows that answer echo requests to a router's addresses, and rows that punt what deserves an error.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use ::flows::{Emit, Feature, FeatureId, On, PuntOp, Reg, Row, Table};
+use addr::MacAddr;
+use ofp::Field;
+use topology::{ChassisKey, Interface, Key, KeyKind, NetworkKey, RouterKey, SubnetKey, View};
+
+use crate::router::{self, is_local_to_link};
+
+/// The feature.
+pub struct Icmp;
+
+/// The hop limit of packets that a router makes (RFC 1700; RFC 4861's default too).
+const HOP_LIMIT: u8 = 64;
+const ETHERNET_HEADER: u32 = 14;
+/// `NXM_NX_IP_FRAG`: a fragment but the first.
+const FRAGMENT_LATER: u8 = 3;
+
+impl Feature for Icmp {
+    fn id(&self) -> FeatureId {
+        FeatureId(7)
+    }
+
+    fn name(&self) -> &'static str {
+        "icmp"
+    }
+
+    fn anchors(&self) -> &'static [KeyKind] {
+        &[KeyKind::Chassis, KeyKind::InterfaceAt, KeyKind::Need]
+    }
+
+    fn compile(&self, key: Key, view: &View<'_>, emit: &mut Emit) {
+        match key {
+            Key::Chassis(chassis) => errors(view, emit, chassis),
+            Key::InterfaceAt(router, subnet, chassis) => own_addresses(view, emit, router, subnet, chassis),
+            Key::Need(network, chassis) => measure(view, emit, network, chassis),
+            _ => {}
+        }
+    }
+}
+
+fn errors(view: &View<'_>, emit: &mut Emit, chassis: ChassisKey) {
+    if view.chassis(chassis).is_none() {
+        return;
+    }
+    let mut on = emit.on(chassis);
+    for ethertype in [0x86ddu16, 0x0800] {
+        for hop_limit in [0u8, 1] {
+            on.row(Table::RouterIn, 190, "its hop limit ends here")
+                .when(Field::ETH_TYPE, ethertype)
+                .when(Field::NW_TTL, hop_limit)
+                .punt(PuntOp::HopLimit);
+        }
+        on.row(Table::Route, 1, "the router has no route to it").when(Field::ETH_TYPE, ethertype).punt(PuntOp::NoRoute);
+        on.row(Table::Neighbor, 1, "nobody has the address").when(Field::ETH_TYPE, ethertype).punt(PuntOp::Unreachable);
+    }
+    on.row(Table::MtuVerdict, 20, "too big for the network").when_reg(Reg::Larger, 1u64).punt(PuntOp::TooBig);
+}
+
+/// Packets to a network are measured only where it takes less than others may send.
+fn measure(view: &View<'_>, emit: &mut Emit, key: NetworkKey, chassis: ChassisKey) {
+    let (Some(fabric), Some(network)) = (view.fabric(), view.network(key)) else { return };
+    let routed = view.need(key, chassis).is_some_and(|need| need.routed);
+    let Ok(largest) = u16::try_from(network.mtu + ETHERNET_HEADER) else { return };
+    if !routed || network.mtu >= fabric.mtu_max {
+        return;
+    }
+    emit.on(chassis)
+        .row(Table::Mtu, 100, "the network's MTU is below the fabric's")
+        .when_reg(Reg::Net, key.0)
+        .measure(largest)
+        .goto(Table::MtuVerdict);
+}
+
+fn own_addresses(view: &View<'_>, emit: &mut Emit, key: RouterKey, subnet: SubnetKey, chassis: ChassisKey) {
+    let Some(interface) = view.interface(key, subnet).filter(|_| view.routes_for(key, chassis)) else { return };
+    let resident = view.need(interface.network, chassis).is_some_and(|need| need.resident);
+    let mut on = emit.on(chassis);
+    for address in router::addresses(view, key, subnet) {
+        // A link-local address is asked for from its own network; the others from anywhere.
+        if is_local_to_link(address) && !resident {
+            continue;
+        }
+        match address {
+            IpAddr::V6(address) => own_v6(&mut on, key, interface, address),
+            IpAddr::V4(address) => own_v4(&mut on, key, interface, address),
+        }
+    }
+}
+
+fn own_v6(on: &mut On<'_>, router: RouterKey, interface: &Interface, address: Ipv6Addr) {
+    let reply = to_v6(on, router, interface, address, 300, "echo to the router").icmpv6(128);
+    back_v6(reply.set(Field::ICMPV6_TYPE, 129u8), address, interface.mac);
+    // The rest of a large echo; its first fragment was answered above.
+    let rest = to_v6(on, router, interface, address, 290, "echo to the router, further fragments")
+        .when(Field::IP_PROTO, 58u8)
+        .when(Field::IP_FRAG, FRAGMENT_LATER);
+    back_v6(rest, address, interface.mac);
+    to_v6(on, router, interface, address, 250, "the router listens to nothing else").punt(PuntOp::PortUnreachable);
+}
+
+fn to_v6<'o>(
+    on: &'o mut On<'_>, router: RouterKey, interface: &Interface, address: Ipv6Addr, priority: u16, why: &'static str,
+) -> Row<'o> {
+    let row = on.row(Table::RouterIn, priority, why).ipv6().when_reg(Reg::Router, router.0).when(Field::IPV6_DST, address);
+    if is_local_to_link(address.into()) { row.when_reg(Reg::Net, interface.network.0) } else { row }
+}
+
+fn back_v6(row: Row<'_>, address: Ipv6Addr, mac: MacAddr) {
+    row.copy(Field::ETH_SRC, Field::ETH_DST)
+        .set(Field::ETH_SRC, mac)
+        .copy(Field::IPV6_SRC, Field::IPV6_DST)
+        .set(Field::IPV6_SRC, address)
+        .set(Field::NW_TTL, HOP_LIMIT)
+        .back();
+}
+
+fn own_v4(on: &mut On<'_>, router: RouterKey, interface: &Interface, address: Ipv4Addr) {
+    let reply = to_v4(on, router, address, 300, "echo to the router")
+        .when(Field::IP_PROTO, 1u8)
+        .when(Field::ICMPV4_TYPE, 8u8)
+        .when(Field::ICMPV4_CODE, 0u8);
+    back_v4(reply.set(Field::ICMPV4_TYPE, 0u8), address, interface.mac);
+    let rest = to_v4(on, router, address, 290, "echo to the router, further fragments")
+        .when(Field::IP_PROTO, 1u8)
+        .when(Field::IP_FRAG, FRAGMENT_LATER);
+    back_v4(rest, address, interface.mac);
+    to_v4(on, router, address, 250, "the router listens to nothing else").punt(PuntOp::PortUnreachable);
+}
+
+fn to_v4<'o>(on: &'o mut On<'_>, router: RouterKey, address: Ipv4Addr, priority: u16, why: &'static str) -> Row<'o> {
+    on.row(Table::RouterIn, priority, why).ipv4().when_reg(Reg::Router, router.0).when(Field::IPV4_DST, address)
+}
+
+fn back_v4(row: Row<'_>, address: Ipv4Addr, mac: MacAddr) {
+    row.copy(Field::ETH_SRC, Field::ETH_DST)
+        .set(Field::ETH_SRC, mac)
+        .copy(Field::IPV4_SRC, Field::IPV4_DST)
+        .set(Field::IPV4_SRC, address)
+        .set(Field::NW_TTL, HOP_LIMIT)
+        .back();
+}

@@ -1,0 +1,97 @@
+//! Layer 2: where a MAC lives, and replication of what is for many.
+
+use ::flows::{Emit, Feature, FeatureId, Reg, Table};
+use addr::MacAddr;
+use ofp::{Action, Field};
+use topology::{ChassisKey, Encap, Key, KeyKind, NetworkKey, PortKey, View};
+
+use crate::overlay::copy_to;
+
+/// The feature.
+pub struct L2;
+
+/// The group bit of a MAC: multicast and broadcast alike.
+const MULTICAST: MacAddr = MacAddr([0x01, 0, 0, 0, 0, 0]);
+
+impl Feature for L2 {
+    fn id(&self) -> FeatureId {
+        FeatureId(2)
+    }
+
+    fn name(&self) -> &'static str {
+        "l2"
+    }
+
+    fn anchors(&self) -> &'static [KeyKind] {
+        &[KeyKind::Reach, KeyKind::Need]
+    }
+
+    fn compile(&self, key: Key, view: &View<'_>, emit: &mut Emit) {
+        match key {
+            Key::Reach(port, chassis) => reach(view, emit, port, chassis),
+            Key::Need(network, chassis) => replicate(view, emit, network, chassis),
+            _ => {}
+        }
+    }
+}
+
+/// The group that copies a frame to every port of a network: on this chassis, and once to each other chassis.
+pub fn group_everywhere(network: NetworkKey) -> u32 {
+    0x0100_0000 | network.0
+}
+
+/// The group that copies a frame to every port of a network on this chassis.
+pub fn group_here(network: NetworkKey) -> u32 {
+    0x0200_0000 | network.0
+}
+
+fn reach(view: &View<'_>, emit: &mut Emit, key: PortKey, chassis: ChassisKey) {
+    let (Some(port), Some(binding)) = (view.port(key), view.binding(key)) else { return };
+    let (Some(_), Some(network)) = (view.need(port.network, chassis), view.network(port.network)) else { return };
+    let mut on = emit.on(chassis);
+    if binding.chassis == chassis {
+        if let Some(place) = view.place(key) {
+            on.row(Table::Out, 100, "the port is here")
+                .when_reg(Reg::Net, port.network.0)
+                .when(Field::ETH_DST, port.mac)
+                .output(place.ofport);
+        }
+    } else {
+        on.row(Table::Out, 100, "the port is on another chassis")
+            .when_reg(Reg::Net, port.network.0)
+            .when(Field::ETH_DST, port.mac)
+            .load(Reg::Segment, network.segment)
+            .load(Reg::OutChassis, binding.chassis.0)
+            .goto(Table::Fabric);
+    }
+}
+
+fn replicate(view: &View<'_>, emit: &mut Emit, key: NetworkKey, chassis: ChassisKey) {
+    let resident = view.need(key, chassis).is_some_and(|need| need.resident);
+    let Some(network) = view.network(key).filter(|_| resident) else { return };
+    let here: Vec<Vec<Action>> = view
+        .members(key, chassis)
+        .into_iter()
+        .map(|member| vec![Action::Output { port: member.ofport, max_len: 0 }])
+        .collect();
+    let mut everywhere = here.clone();
+    let others: Vec<ChassisKey> = view.residents(key).into_iter().filter(|c| *c != chassis).collect();
+    if let (Some(fabric), Some(port)) = (view.fabric(), view.uplink(chassis)) {
+        if fabric.encap == Encap::Vlan {
+            everywhere.extend((!others.is_empty()).then(|| copy_to(network, None, port)));
+        } else {
+            let endpoints = others.iter().filter_map(|other| view.chassis(*other)?.tunnel_ip);
+            everywhere.extend(endpoints.map(|endpoint| copy_to(network, Some(endpoint), port)));
+        }
+    }
+    let mut on = emit.on(chassis);
+    on.replicate(group_everywhere(key), everywhere, "ports of the network here, and its other chassis once each");
+    on.replicate(group_here(key), here, "ports of the network here");
+    for (from_fabric, group) in [(0u64, group_everywhere(key)), (1, group_here(key))] {
+        on.row(Table::Out, 50, "multicast and broadcast")
+            .when_reg(Reg::Net, key.0)
+            .when_reg(Reg::FromFabric, from_fabric)
+            .when_masked(Field::ETH_DST, MULTICAST, MULTICAST)
+            .group(group);
+    }
+}

@@ -1,0 +1,151 @@
+//! The responder. A flow can't both turn a solicitation into an advertisement and fill in its link-layer option (the switch
+//! checks actions against the match), so the answer takes three tables: who has it, turn it round, fill it in.
+
+use std::net::{IpAddr, Ipv6Addr};
+
+use ::flows::{Drop, Emit, Feature, FeatureId, PuntOp, Reg, Table};
+use addr::{ALL_NODES, MacAddr, multicast_mac};
+use ofp::Field;
+use topology::{ChassisKey, Key, KeyKind, PortKey, RouterKey, SubnetKey, View};
+
+use crate::router;
+
+/// The feature.
+pub struct Nd;
+
+const NEIGHBOR_SOLICIT: u8 = 135;
+const NEIGHBOR_ADVERT: u8 = 136;
+/// Ethernet, IPv6 and a neighbour solicitation without options are 78 bytes; one option makes 86.
+const LONGEST_WITHOUT_OPTION: u16 = 85;
+/// `33:33`: IPv6 multicast (RFC 2464, 7).
+pub(crate) const MULTICAST: MacAddr = MacAddr([0x33, 0x33, 0, 0, 0, 0]);
+pub(crate) const MULTICAST_MASK: MacAddr = MacAddr([0xff, 0xff, 0, 0, 0, 0]);
+
+impl Feature for Nd {
+    fn id(&self) -> FeatureId {
+        FeatureId(3)
+    }
+
+    fn name(&self) -> &'static str {
+        "nd"
+    }
+
+    fn anchors(&self) -> &'static [KeyKind] {
+        &[KeyKind::Chassis, KeyKind::Reach, KeyKind::InterfaceAt]
+    }
+
+    fn compile(&self, key: Key, view: &View<'_>, emit: &mut Emit) {
+        match key {
+            Key::Chassis(chassis) => responder(view, emit, chassis),
+            Key::Reach(port, chassis) => host(view, emit, port, chassis),
+            Key::InterfaceAt(router, subnet, chassis) => router_interface(view, emit, router, subnet, chassis),
+            _ => {}
+        }
+    }
+}
+
+/// Flags of an advertisement (RFC 4861, 4.4), as the switch's `nd_reserved` has them.
+const fn flags(router: bool, solicited: bool) -> u32 {
+    0x2000_0000 | if router { 0x8000_0000 } else { 0 } | if solicited { 0x4000_0000 } else { 0 }
+}
+
+/// What answers, whoever was asked for.
+fn responder(view: &View<'_>, emit: &mut Emit, chassis: ChassisKey) {
+    if view.chassis(chassis).is_none() {
+        return;
+    }
+    let mut on = emit.on(chassis);
+    on.row(Table::Nd, 50, "solicitations are answered or not, but never flooded")
+        .icmpv6(NEIGHBOR_SOLICIT)
+        .when_masked(Field::ETH_DST, MULTICAST, MULTICAST_MASK)
+        .drop(Drop::UnknownTarget);
+    on.row(Table::Nd, 50, "neighbours know the address already")
+        .icmpv6(NEIGHBOR_ADVERT)
+        .when_masked(Field::ETH_DST, MULTICAST, MULTICAST_MASK)
+        .when_reg(Reg::Secured, 1u64)
+        .drop(Drop::UnsolicitedAdvert);
+    on.row(Table::NdReply, 30, "no option to fill in: a flow can't add one")
+        .icmpv6(NEIGHBOR_SOLICIT)
+        .when_reg(Reg::Larger, 0u64)
+        .punt(PuntOp::NeighborSolicit);
+    for (router, bit) in [(true, 1u64), (false, 0)] {
+        // RFC 4861, 7.2.4: to an unspecified source, multicast and not solicited.
+        on.row(Table::NdReply, 20, "duplicate address detection: the address is taken")
+            .icmpv6(NEIGHBOR_SOLICIT)
+            .when_reg(Reg::NdRouter, bit)
+            .when(Field::IPV6_SRC, Ipv6Addr::UNSPECIFIED)
+            .set(Field::ICMPV6_TYPE, NEIGHBOR_ADVERT)
+            .set(Field::ND_RESERVED, flags(router, false))
+            .set(Field::ND_OPTIONS_TYPE, 2u8)
+            .set(Field::ETH_DST, multicast_mac(ALL_NODES))
+            .set(Field::IPV6_DST, ALL_NODES)
+            .goto(Table::NdSend);
+        on.row(Table::NdReply, 10, "the address is at this MAC")
+            .icmpv6(NEIGHBOR_SOLICIT)
+            .when_reg(Reg::NdRouter, bit)
+            .set(Field::ICMPV6_TYPE, NEIGHBOR_ADVERT)
+            .set(Field::ND_RESERVED, flags(router, true))
+            .set(Field::ND_OPTIONS_TYPE, 2u8)
+            .copy(Field::ETH_SRC, Field::ETH_DST)
+            .copy(Field::IPV6_SRC, Field::IPV6_DST)
+            .goto(Table::NdSend);
+    }
+    on.row(Table::NdSend, 10, "fills in the target's MAC and sends the answer back")
+        .icmpv6(NEIGHBOR_ADVERT)
+        .copy_bits(Reg::NdMac.field().sub(0, 48), Field::ND_TLL.sub(0, 48))
+        .copy_bits(Reg::NdMac.field().sub(0, 48), Field::ETH_SRC.sub(0, 48))
+        .copy(Field::ND_TARGET, Field::IPV6_SRC)
+        .back();
+}
+
+/// A port's addresses, on a chassis where somebody may ask for them.
+fn host(view: &View<'_>, emit: &mut Emit, key: PortKey, chassis: ChassisKey) {
+    let (Some(port), Some(binding)) = (view.port(key), view.binding(key)) else { return };
+    if !view.need(port.network, chassis).is_some_and(|need| need.resident) {
+        return;
+    }
+    let mut on = emit.on(chassis);
+    let here = view.place(key).filter(|_| binding.chassis == chassis);
+    for address in port.v6() {
+        on.row(Table::Nd, 200, "the address is the port's")
+            .icmpv6(NEIGHBOR_SOLICIT)
+            .when_reg(Reg::Net, port.network.0)
+            .when(Field::NW_TTL, 255u8)
+            .when(Field::ND_TARGET, address)
+            // To the host's own MAC it is forwarded: reachability is the host's to confirm (RFC 4861, 7.3).
+            .when_masked(Field::ETH_DST, MULTICAST, MULTICAST_MASK)
+            .load_mac(Reg::NdMac, port.mac)
+            .load(Reg::NdRouter, 0u64)
+            .measure(LONGEST_WITHOUT_OPTION)
+            .goto(Table::NdReply);
+        if let Some(place) = here {
+            on.row(Table::Nd, 300, "its own probe is not answered to it (RFC 4862, 5.4)")
+                .icmpv6(NEIGHBOR_SOLICIT)
+                .when(Field::IN_PORT, place.ofport)
+                .when(Field::IPV6_SRC, Ipv6Addr::UNSPECIFIED)
+                .when(Field::ND_TARGET, address)
+                .drop(Drop::OwnDad);
+        }
+    }
+}
+
+/// A router's addresses on a network with ports here. Unicast solicitations too: nobody else would answer them.
+fn router_interface(view: &View<'_>, emit: &mut Emit, key: RouterKey, subnet: SubnetKey, chassis: ChassisKey) {
+    let Some(interface) = view.interface(key, subnet).filter(|_| view.routes_for(key, chassis)) else { return };
+    if !view.need(interface.network, chassis).is_some_and(|need| need.resident) {
+        return;
+    }
+    let mut on = emit.on(chassis);
+    for address in router::addresses(view, key, subnet) {
+        let IpAddr::V6(address) = address else { continue };
+        on.row(Table::Nd, 200, "the address is the router's")
+            .icmpv6(NEIGHBOR_SOLICIT)
+            .when_reg(Reg::Net, interface.network.0)
+            .when(Field::NW_TTL, 255u8)
+            .when(Field::ND_TARGET, address)
+            .load_mac(Reg::NdMac, interface.mac)
+            .load(Reg::NdRouter, 1u64)
+            .measure(LONGEST_WITHOUT_OPTION)
+            .goto(Table::NdReply);
+    }
+}

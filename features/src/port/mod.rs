@@ -1,0 +1,100 @@
+//! Ports: which network a frame is on by the port that it came in by, and what a secured port may send. And each port's
+//! way to the controller, with its meters.
+
+mod guard;
+
+use ::flows::{Drop, Emit, Feature, FeatureId, PortMeter, PuntClass, Reg, Row, Table};
+use ofp::Field;
+use std::net::Ipv4Addr;
+use topology::{Key, KeyKind, Place, PortKey, View};
+
+/// The feature.
+pub struct Port;
+
+/// The first byte of a punt's userdata; the port's key follows, four bytes, big-endian.
+pub const USERDATA_PORT: u8 = 1;
+
+/// Packets per second that one port may punt, by class, and the burst on top.
+const PUNT_RATE: [(PuntClass, u32, u32); 2] = [(PuntClass::Address, 50, 100), (PuntClass::Error, 100, 100)];
+
+impl Feature for Port {
+    fn id(&self) -> FeatureId {
+        FeatureId(5)
+    }
+
+    fn name(&self) -> &'static str {
+        "port"
+    }
+
+    fn anchors(&self) -> &'static [KeyKind] {
+        &[KeyKind::Chassis, KeyKind::Place]
+    }
+
+    fn compile(&self, key: Key, view: &View<'_>, emit: &mut Emit) {
+        match key {
+            Key::Chassis(chassis) => guard::everybody(view, emit, chassis),
+            Key::Place(port) => plugged(view, emit, port),
+            _ => {}
+        }
+    }
+}
+
+/// The port that a punt's userdata names.
+pub fn punting_port(userdata: &[u8]) -> Option<PortKey> {
+    match userdata {
+        [USERDATA_PORT, key @ ..] => Some(PortKey(u32::from_be_bytes(key.try_into().ok()?))),
+        _ => None,
+    }
+}
+
+fn plugged(view: &View<'_>, emit: &mut Emit, key: PortKey) {
+    let (Some(place), Some(port)) = (view.place(key), view.port(key)) else { return };
+    let secured = view.policy(key).is_none_or(|policy| policy.secured);
+    let mut on = emit.on(place.chassis);
+    if secured {
+        on.row(Table::Classify, 100, "a frame from the port's own MAC")
+            .when(Field::IN_PORT, place.ofport)
+            .when(Field::ETH_SRC, port.mac)
+            .load(Reg::Net, port.network.0)
+            .load(Reg::Secured, 1u64)
+            .goto(Table::Guard);
+        on.row(Table::Classify, 10, "a frame from another MAC than the port's")
+            .when(Field::IN_PORT, place.ofport)
+            .drop(Drop::ForeignMac);
+        guard::own(&mut on, port, place);
+        admit(&mut on, port, place);
+    } else {
+        on.row(Table::Classify, 100, "any frame: port security is off")
+            .when(Field::IN_PORT, place.ofport)
+            .load(Reg::Net, port.network.0)
+            .goto(Table::Nd);
+    }
+    let mut userdata = vec![USERDATA_PORT];
+    userdata.extend(key.0.to_be_bytes());
+    for (class, rate, burst) in PUNT_RATE {
+        let meter = PortMeter { port: place.ofport, class };
+        on.meter(meter, rate, burst, "what the port may ask of the controller");
+        on.row(Table::Punt, 100, "to the controller")
+            .when(Field::IN_PORT, place.ofport)
+            .when_reg(Reg::PuntClass, class as u64)
+            .metered(meter)
+            .to_controller(userdata.clone());
+    }
+}
+
+/// The port's own addresses as source.
+fn admit(on: &mut ::flows::On<'_>, port: &topology::Port, place: Place) {
+    fn row<'o>(on: &'o mut ::flows::On<'_>, place: Place) -> Row<'o> {
+        on.row(Table::Admit, 100, "the source is the port's own").when(Field::IN_PORT, place.ofport)
+    }
+    for address in port.v6() {
+        row(on, place).ipv6().when(Field::IPV6_SRC, address).goto(Table::Nd);
+    }
+    for address in port.v4() {
+        row(on, place).ipv4().when(Field::IPV4_SRC, address).goto(Table::Nd);
+        // A probe has no sender address (RFC 5227, 2.1.1).
+        for sender in [address, Ipv4Addr::UNSPECIFIED] {
+            row(on, place).arp().when(Field::ARP_SHA, port.mac).when(Field::ARP_SPA, sender).goto(Table::Nd);
+        }
+    }
+}

@@ -1,0 +1,76 @@
+//! Punted packets and packets sent: what services take and give.
+
+use addr::{MacAddr, OfPort};
+use flows::{PuntOp, Reg};
+use ofp::{Action, Match};
+use topology::{ChassisKey, NetworkKey, Place, PortKey, RouterKey, View};
+
+/// A packet that a row punted, with what the registers said there.
+#[derive(Clone, Debug)]
+pub struct Punted {
+    /// What is asked.
+    pub op: PuntOp,
+    /// The port that it came from.
+    pub port: PortKey,
+    /// Where that port is plugged.
+    pub place: Place,
+    /// The network that the packet was on when it was punted: for a routed one, the one that it was going to.
+    pub network: NetworkKey,
+    /// The router that had it; meaningless before one did.
+    pub router: RouterKey,
+    /// The frame.
+    pub frame: Vec<u8>,
+}
+
+/// A frame to be sent by a chassis.
+#[derive(Clone, Debug, PartialEq)]
+pub struct PacketOut {
+    /// By which chassis.
+    pub chassis: ChassisKey,
+    /// What to do with it there.
+    pub actions: Vec<Action>,
+    /// The frame.
+    pub frame: Vec<u8>,
+}
+
+impl PacketOut {
+    /// Out of one port.
+    pub fn to(place: Place, frame: impl Into<Vec<u8>>) -> PacketOut {
+        let actions = vec![Action::Output { port: place.ofport, max_len: 0 }];
+        PacketOut { chassis: place.chassis, actions, frame: frame.into() }
+    }
+}
+
+/// Why a punted packet gets no answer: a name for counters.
+pub type Unanswered = &'static str;
+
+impl Punted {
+    /// Reads a packet-in; refused if it is not from a port of that chassis (an old packet of a port that has moved).
+    pub fn read(
+        view: &View<'_>, chassis: ChassisKey, in_port: OfPort, userdata: &[u8], metadata: &Match, frame: Vec<u8>,
+    ) -> Result<Punted, Unanswered> {
+        let port = crate::port::punting_port(userdata).ok_or("foreign_userdata")?;
+        let place = view.place(port).filter(|p| p.chassis == chassis && p.ofport == in_port).ok_or("port_moved")?;
+        let op = PuntOp::from_number(register(metadata, Reg::PuntOp)).ok_or("unknown_operation")?;
+        Ok(Punted {
+            op,
+            port,
+            place,
+            network: NetworkKey(register(metadata, Reg::Net) as u32),
+            router: RouterKey(register(metadata, Reg::Router) as u32),
+            frame,
+        })
+    }
+
+    /// The frame's source MAC.
+    pub fn source_mac(&self) -> Option<MacAddr> {
+        Some(MacAddr(self.frame.get(6..12)?.try_into().ok()?))
+    }
+}
+
+/// A register's value in a packet-in; a register that is zero is left out of it.
+fn register(metadata: &Match, reg: Reg) -> u64 {
+    let spec = reg.spec();
+    let (value, _) = metadata.get(reg.field()).unwrap_or((0, 0));
+    ((value >> spec.offset) & ((1u128 << spec.bits) - 1)) as u64
+}

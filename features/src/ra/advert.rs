@@ -1,0 +1,106 @@
+//! The only place where a router advertisement is made: solicited, periodic and final ones alike.
+
+use std::net::Ipv6Addr;
+
+use addr::{MacAddr, link_local};
+use packet::{NdOption, RouterAdvert, router_advert};
+use topology::{Advert, NetworkKey, RouterKey, View};
+
+/// Seconds between two unsolicited advertisements, at most (RFC 4861, 6.2.1).
+pub const MAX_INTERVAL_S: u64 = 600;
+/// How long the router stays a default router: three intervals (RFC 4861, 6.2.1).
+const ROUTER_LIFETIME_S: u16 = 1800;
+/// How long DNS servers are used: three intervals (RFC 8106, 5.1).
+const RDNSS_LIFETIME_S: u32 = 1800;
+const HOP_LIMIT: u8 = 64;
+/// Where a network without router advertises from: `02:53:01` and the network's key.
+const NETWORK_MAC: u64 = 0x0253_0100_0000;
+
+/// Who advertises on a network, and what: a router with the subnets that it serves there; or, for subnets that no router
+/// serves, the network itself, which is no default router.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Sender {
+    /// The router; `None`: the network itself.
+    pub router: Option<RouterKey>,
+    /// The MAC that it sends from.
+    pub mac: MacAddr,
+    /// Bytes of an IP packet.
+    pub mtu: u32,
+    /// Its subnets' adverts.
+    pub adverts: Vec<Advert>,
+}
+
+/// All who advertise on a network, routers first.
+pub fn senders(view: &View<'_>, network: NetworkKey) -> Vec<Sender> {
+    let Some(mtu) = view.network(network).map(|n| n.mtu) else { return Vec::new() };
+    let mut senders: Vec<Sender> = Vec::new();
+    let mut served = Vec::new();
+    for (router, subnet) in view.interfaces_on(network) {
+        let (Some(interface), Some(advert)) = (view.interface(router, subnet), view.advert(subnet)) else { continue };
+        served.push(subnet);
+        let mac = interface.mac;
+        match senders.iter_mut().find(|s| s.router == Some(router) && s.mac == mac) {
+            Some(sender) => sender.adverts.push(advert.clone()),
+            None => senders.push(Sender { router: Some(router), mac, mtu, adverts: vec![advert.clone()] }),
+        }
+    }
+    let unserved = view.subnets_of(network).into_iter().filter(|s| !served.contains(s));
+    let adverts: Vec<Advert> = unserved.filter_map(|s| view.advert(s).cloned()).collect();
+    if !adverts.is_empty() {
+        let mac = MacAddr::from_u64(NETWORK_MAC | u64::from(network.0 & 0xff_ffff));
+        senders.push(Sender { router: None, mac, mtu, adverts });
+    }
+    senders
+}
+
+/// To whom an advertisement goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum To {
+    /// All nodes.
+    Everybody,
+    /// The one who asked, by MAC and address. From `::` it asked for all nodes; its MAC still has it to itself (RFC 6085).
+    Asker(MacAddr, Ipv6Addr),
+}
+
+/// A whole frame. `last`: the sender gives up being a router, and its prefixes (RFC 4861, 6.2.5).
+pub fn frame(sender: &Sender, to: To, last: bool) -> Vec<u8> {
+    let source = link_local(sender.mac);
+    let advert = advert(sender, last);
+    let to = match to {
+        To::Everybody => None,
+        To::Asker(mac, address) if address.is_unspecified() => Some((mac, addr::ALL_NODES)),
+        To::Asker(mac, address) => Some((mac, address)),
+    };
+    router_advert(sender.mac, source, to, &advert).to_vec()
+}
+
+fn advert(sender: &Sender, last: bool) -> RouterAdvert {
+    let is_default = !last && sender.router.is_some() && sender.adverts.iter().any(|a| a.default_router);
+    let mut options = vec![NdOption::SourceLinkLayer(sender.mac), NdOption::Mtu(sender.mtu)];
+    for advert in sender.adverts.iter().filter(|a| a.advertise_prefix) {
+        options.push(NdOption::PrefixInformation {
+            prefix: advert.prefix,
+            on_link: true,
+            autonomous: advert.autonomous,
+            router_address: false,
+            pd_preferred: false,
+            valid_s: if last { 0 } else { advert.valid_s },
+            preferred_s: if last { 0 } else { advert.preferred_s },
+        });
+    }
+    let mut servers: Vec<Ipv6Addr> = Vec::new();
+    for server in sender.adverts.iter().flat_map(|a| &a.rdnss) {
+        if !servers.contains(server) {
+            servers.push(*server);
+        }
+    }
+    if !servers.is_empty() {
+        options.push(NdOption::Rdnss { lifetime_s: if last { 0 } else { RDNSS_LIFETIME_S }, servers });
+    }
+    RouterAdvert {
+        cur_hop_limit: HOP_LIMIT,
+        router_lifetime_s: if is_default { ROUTER_LIFETIME_S } else { 0 },
+        options,
+        ..RouterAdvert::default()
+    }
+}

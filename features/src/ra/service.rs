@@ -1,0 +1,184 @@
+//! Answers router solicitations, advertises unasked at RFC 4861's rates, and says farewell for what is gone.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use ofp::Action;
+use packet::{Frame, Icmpv6, Net};
+use topology::{ChassisKey, Key, NetworkKey, View, World};
+
+use super::advert::{self, MAX_INTERVAL_S, Sender, To};
+use crate::l2::group_here;
+use crate::punt::{PacketOut, Punted, Unanswered};
+use crate::time::Millis;
+
+/// The first advertisements come faster (RFC 4861, 6.2.4).
+const INITIAL_COUNT: u32 = 3;
+const INITIAL_INTERVAL_MS: u64 = 16_000;
+/// Multicast advertisements of one sender keep this distance (RFC 4861, 6.2.4).
+const MIN_DELAY_MS: u64 = 3_000;
+/// A third of the longest interval (RFC 4861, 6.2.1).
+const MIN_INTERVAL_MS: u64 = MAX_INTERVAL_S * 1000 / 3;
+
+/// What was told to the ports of each network on each chassis, and when it is told again.
+#[derive(Debug, Default)]
+pub struct Service {
+    told: BTreeMap<(NetworkKey, ChassisKey), Told>,
+    due: BTreeSet<(Millis, NetworkKey, ChassisKey)>,
+}
+
+#[derive(Debug)]
+struct Told {
+    senders: Vec<Sender>,
+    count: u32,
+    last: Option<Millis>,
+    next: Millis,
+}
+
+/// An answer to a solicitation: to the one who asks, at once. One for each router of the network.
+pub fn solicited(view: &View<'_>, punted: &Punted) -> Result<Vec<PacketOut>, Unanswered> {
+    let frame = Frame::parse(&punted.frame).map_err(|_| "malformed")?;
+    let Net::Ipv6(ip) = &frame.net else { return Err("malformed") };
+    // RFC 4861, 6.1.1: hop limit 255, code 0, options in order; the parser has seen to the rest.
+    let Ok(Some(Icmpv6::RouterSolicit { options })) = ip.icmpv6() else { return Err("malformed") };
+    if ip.hop_limit != 255 {
+        return Err("hop_limit");
+    }
+    if ip.src.is_unspecified() && options.iter().any(|o| matches!(o, packet::NdOption::SourceLinkLayer(_))) {
+        return Err("source_option_from_unspecified");
+    }
+    let senders = advert::senders(view, punted.network);
+    let to = To::Asker(frame.ethernet.src, ip.src);
+    Ok(senders.iter().map(|sender| PacketOut::to(punted.place, advert::frame(sender, to, false))).collect())
+}
+
+impl Service {
+    /// Facts have changed: who advertises may have, and on which chassis. `ready`: the chassis holds its flows, so that nothing
+    /// is promised that does not work yet.
+    pub fn changed(
+        &mut self, world: &World, changed: &[Key], now: Millis, ready: impl Fn(ChassisKey) -> bool,
+    ) -> Vec<PacketOut> {
+        let view = View::new(world);
+        let networks: BTreeSet<NetworkKey> = changed.iter().filter_map(|key| network_of(&view, key)).collect();
+        let mut out = Vec::new();
+        for network in networks {
+            out.extend(self.reconcile(world, network, now, &ready));
+        }
+        out
+    }
+
+    /// A chassis has come into step: its ports hear what there is to hear.
+    pub fn ready(&mut self, world: &World, chassis: ChassisKey, now: Millis) {
+        for network in world.networks_resident(chassis) {
+            let senders = advert::senders(&View::new(world), network);
+            if !senders.is_empty() {
+                self.schedule((network, chassis), senders, now);
+            }
+        }
+    }
+
+    /// A chassis is out of reach: nothing is due there until it is back.
+    pub fn lost(&mut self, chassis: ChassisKey) {
+        let at: Vec<_> = self.told.keys().copied().filter(|(_, c)| *c == chassis).collect();
+        for key in at {
+            self.forget(key);
+        }
+    }
+
+    /// What is due now.
+    pub fn due(&mut self, now: Millis) -> Vec<PacketOut> {
+        let mut out = Vec::new();
+        while let Some((at, network, chassis)) = self.due.first().copied().filter(|(at, ..)| *at <= now) {
+            self.due.remove(&(at, network, chassis));
+            let Some(told) = self.told.get_mut(&(network, chassis)) else { continue };
+            for sender in &told.senders {
+                out.push(to_everybody(network, chassis, sender, false));
+            }
+            told.count += 1;
+            told.last = Some(now);
+            told.next = now.after_ms(interval(network, chassis, told.count));
+            self.due.insert((told.next, network, chassis));
+        }
+        out
+    }
+
+    /// When something is due next.
+    pub fn next_due(&self) -> Option<Millis> {
+        self.due.first().map(|(at, ..)| *at)
+    }
+
+    fn reconcile(
+        &mut self, world: &World, network: NetworkKey, now: Millis, ready: &impl Fn(ChassisKey) -> bool,
+    ) -> Vec<PacketOut> {
+        let senders = advert::senders(&View::new(world), network);
+        let residents: BTreeSet<ChassisKey> = world.residents(network).into_iter().filter(|c| ready(*c)).collect();
+        let told: Vec<ChassisKey> = self.told.keys().filter(|(n, _)| *n == network).map(|(_, c)| *c).collect();
+        let mut out = Vec::new();
+        for chassis in told {
+            let key = (network, chassis);
+            let Some(before) = self.told.get(&key) else { continue };
+            for sender in &before.senders {
+                out.extend(farewell(sender, &senders).map(|last| to_everybody(network, chassis, &last, true)));
+            }
+            if !residents.contains(&chassis) || senders.is_empty() {
+                self.forget(key);
+            } else if before.senders != senders {
+                let earliest = before.last.map_or(now, |last| now.max(last.after_ms(MIN_DELAY_MS)));
+                self.schedule(key, senders.clone(), earliest);
+            }
+        }
+        for chassis in residents {
+            if !senders.is_empty() && !self.told.contains_key(&(network, chassis)) {
+                self.schedule((network, chassis), senders.clone(), now);
+            }
+        }
+        out
+    }
+
+    fn schedule(&mut self, key: (NetworkKey, ChassisKey), senders: Vec<Sender>, at: Millis) {
+        let last = self.told.get(&key).and_then(|told| told.last);
+        self.forget(key);
+        self.told.insert(key, Told { senders, count: 0, last, next: at });
+        self.due.insert((at, key.0, key.1));
+    }
+
+    fn forget(&mut self, key: (NetworkKey, ChassisKey)) {
+        if let Some(told) = self.told.remove(&key) {
+            self.due.remove(&(told.next, key.0, key.1));
+        }
+    }
+}
+
+/// What a sender no longer says: all of it if it is gone, or just the prefixes that it dropped.
+fn farewell(before: &Sender, now: &[Sender]) -> Option<Sender> {
+    let Some(still) = now.iter().find(|s| s.router == before.router && s.mac == before.mac) else {
+        return Some(before.clone());
+    };
+    let kept = |a: &topology::Advert| still.adverts.iter().any(|b| a.prefix == b.prefix && b.advertise_prefix);
+    let adverts: Vec<_> = before.adverts.iter().filter(|a| a.advertise_prefix && !kept(a)).cloned().collect();
+    // A default router's next advertisement restores its lifetime; it is due at once.
+    (!adverts.is_empty()).then(|| Sender { adverts, ..before.clone() })
+}
+
+fn to_everybody(network: NetworkKey, chassis: ChassisKey, sender: &Sender, last: bool) -> PacketOut {
+    let frame = advert::frame(sender, To::Everybody, last);
+    PacketOut { chassis, actions: vec![Action::Group(group_here(network))], frame }
+}
+
+/// Milliseconds to the next advertisement: short ones first, then spread over a third to the whole of the longest interval,
+/// by arithmetic, for the brain knows no randomness.
+fn interval(network: NetworkKey, chassis: ChassisKey, count: u32) -> u64 {
+    if count < INITIAL_COUNT {
+        return INITIAL_INTERVAL_MS;
+    }
+    let seed = (u64::from(network.0) << 32) ^ (u64::from(chassis.0) << 16) ^ u64::from(count);
+    let spread = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 40;
+    MIN_INTERVAL_MS + spread % (MAX_INTERVAL_S * 1000 - MIN_INTERVAL_MS)
+}
+
+fn network_of(view: &View<'_>, key: &Key) -> Option<NetworkKey> {
+    match *key {
+        Key::Network(n) | Key::Need(n, _) | Key::InterfacesOn(n) | Key::SubnetsOf(n) => Some(n),
+        Key::Interface(_, s) | Key::Advert(s) | Key::Subnet(s) => view.subnet(s).map(|subnet| subnet.network),
+        _ => None,
+    }
+}

@@ -1,0 +1,48 @@
+//! What several features must agree on about routers: which addresses one answers to on a network, and by which MAC.
+
+use std::net::{IpAddr, Ipv6Addr};
+
+use addr::{IpNet, MacAddr, is_link_local, link_local, subnet_router_anycast};
+use topology::{Interface, NetworkKey, RouterKey, SubnetKey, View};
+
+/// `fe80::1`: answered by one router of each network.
+pub const FE80_1: Ipv6Addr = Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 0, 1);
+
+/// The MAC of a router that was given none: `02:53:00` and the router's key.
+pub fn generated_mac(router: RouterKey) -> MacAddr {
+    MacAddr::from_u64(0x0253_0000_0000 | u64::from(router.0 & 0xff_ffff))
+}
+
+/// Every address that a router answers to by one of its interfaces: the interface's own, the subnet-router anycast address
+/// (RFC 4291, 2.6.1), and once for each network and MAC the link-local ones.
+pub fn addresses(view: &View<'_>, router: RouterKey, subnet: SubnetKey) -> Vec<IpAddr> {
+    let (Some(interface), Some(fact)) = (view.interface(router, subnet), view.subnet(subnet)) else { return Vec::new() };
+    let mut addresses = vec![interface.address];
+    if let IpNet::V6(prefix) = fact.cidr {
+        addresses.push(IpAddr::V6(subnet_router_anycast(prefix)));
+    }
+    if speaks_for_mac(view, interface, router, subnet) {
+        addresses.push(IpAddr::V6(link_local(interface.mac)));
+    }
+    if view.interfaces_on(interface.network).first() == Some(&(router, subnet)) {
+        addresses.push(IpAddr::V6(FE80_1));
+    }
+    addresses.sort_unstable();
+    addresses.dedup();
+    addresses
+}
+
+/// Whether this interface is the first on its network with its MAC: rows that know only network and MAC are its to write.
+pub fn speaks_for_mac(view: &View<'_>, interface: &Interface, router: RouterKey, subnet: SubnetKey) -> bool {
+    first_with_mac(view, interface.network, interface.mac) == Some((router, subnet))
+}
+
+fn first_with_mac(view: &View<'_>, network: NetworkKey, mac: MacAddr) -> Option<(RouterKey, SubnetKey)> {
+    let same_mac = |at: &(RouterKey, SubnetKey)| view.interface(at.0, at.1).is_some_and(|i| i.mac == mac);
+    view.interfaces_on(network).into_iter().find(same_mac)
+}
+
+/// Whether an address means something on one network only.
+pub fn is_local_to_link(address: IpAddr) -> bool {
+    matches!(address, IpAddr::V6(address) if is_link_local(address))
+}

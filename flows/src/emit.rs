@@ -1,0 +1,332 @@
+//! The only way to want something on a switch: a builder that refuses what the table's declaration does not allow.
+
+use std::sync::Arc;
+
+use addr::{MacAddr, OfPort};
+use ofp::{Action, Bucket, Controller, Field, GroupType, Instruction, Match, MeterBand, Subfield, Value};
+use topology::ChassisKey;
+
+use crate::item::{Drop, Flow, Group, Item, Meter, PuntClass, PuntOp};
+use crate::pipeline::{Table, TableSpec};
+use crate::registers::Reg;
+
+/// What the rows of one unit are gathered in.
+#[derive(Debug)]
+pub struct Emit {
+    feature: &'static str,
+    items: Vec<(ChassisKey, Arc<Item>)>,
+    faults: Vec<Fault>,
+}
+
+/// A row that its table's declaration does not allow: a mistake of the feature's author, kept off the switch.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("feature {feature}, table {table}: {what}")]
+pub struct Fault {
+    /// Whose row.
+    pub feature: &'static str,
+    /// Which table.
+    pub table: &'static str,
+    /// What is not allowed.
+    pub what: String,
+}
+
+impl Emit {
+    /// An empty one, for a feature.
+    pub fn new(feature: &'static str) -> Emit {
+        Emit { feature, items: Vec::new(), faults: Vec::new() }
+    }
+
+    /// Speaks of one chassis.
+    pub fn on(&mut self, chassis: ChassisKey) -> On<'_> {
+        On { emit: self, chassis }
+    }
+
+    /// What was emitted, and what was refused.
+    pub fn finish(self) -> (Vec<(ChassisKey, Arc<Item>)>, Vec<Fault>) {
+        (self.items, self.faults)
+    }
+}
+
+/// An [`Emit`] for one chassis.
+#[derive(Debug)]
+pub struct On<'e> {
+    emit: &'e mut Emit,
+    chassis: ChassisKey,
+}
+
+impl On<'_> {
+    /// Starts a row; it is emitted by the method that says where it leads.
+    pub fn row(&mut self, table: Table, priority: u16, why: &'static str) -> Row<'_> {
+        let fault = (!table.spec().writers.contains(&self.emit.feature)).then(|| "this feature may not write it".to_owned());
+        Row {
+            emit: self.emit,
+            chassis: self.chassis,
+            spec: table.spec(),
+            priority,
+            why,
+            match_: Match::new(),
+            registers: Vec::new(),
+            actions: Vec::new(),
+            meter: None,
+            fault,
+        }
+    }
+
+    /// A group of type ALL: one copy for each bucket, none back to the port that it came in by.
+    pub fn replicate(&mut self, id: u32, buckets: Vec<Vec<Action>>, why: &'static str) {
+        let buckets = buckets
+            .into_iter()
+            .map(|actions| Bucket { weight: 0, watch_port: OfPort::ANY, watch_group: u32::MAX, actions })
+            .collect();
+        let group = Item::Group(Group { id, kind: GroupType::All, buckets, why });
+        self.emit.items.push((self.chassis, Arc::new(group)));
+    }
+
+    /// A meter that drops what exceeds `rate` packets per second, after a burst.
+    pub fn meter(&mut self, meter: PortMeter, rate: u32, burst: u32, why: &'static str) {
+        // OFPMF_PKTPS | OFPMF_BURST | OFPMF_STATS (OpenFlow 1.3.5, 7.3.4.5).
+        let flags = 0x2 | 0x4 | 0x8;
+        let bands = vec![MeterBand::Drop { rate, burst }];
+        let meter = Item::Meter(Meter { id: meter.id(), flags, bands, why });
+        self.emit.items.push((self.chassis, Arc::new(meter)));
+    }
+}
+
+/// A port's meter of a class. Its number is a function of the OpenFlow port: four to a port, within OVS's 262,144.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PortMeter {
+    /// The port.
+    pub port: OfPort,
+    /// The class.
+    pub class: PuntClass,
+}
+
+impl PortMeter {
+    /// The meter's number; never 0.
+    pub const fn id(self) -> u32 {
+        self.port.0.wrapping_mul(4).wrapping_add(self.class as u32)
+    }
+}
+
+/// A row in the making.
+#[derive(Debug)]
+#[must_use = "a row is emitted by the method that says where it leads"]
+pub struct Row<'e> {
+    emit: &'e mut Emit,
+    chassis: ChassisKey,
+    spec: &'static TableSpec,
+    priority: u16,
+    why: &'static str,
+    match_: Match,
+    /// Register, value, mask: names that share a register are matched together.
+    registers: Vec<(Field, u128, u128)>,
+    actions: Vec<Action>,
+    meter: Option<u32>,
+    fault: Option<String>,
+}
+
+impl Row<'_> {
+    // ---- what it matches ----
+
+    /// A field has a value.
+    pub fn when(mut self, field: Field, value: impl Into<Value>) -> Self {
+        self.check(self.spec.matches.contains(&field), || format!("may not match {}", field.name()));
+        self.match_ = self.match_.with(field, value);
+        self
+    }
+
+    /// A field has a value under a mask. IPv6 masks must be prefixes: any other makes OVS's megaflows exact.
+    pub fn when_masked(mut self, field: Field, value: impl Into<Value>, mask: impl Into<Value>) -> Self {
+        let mask: Value = mask.into();
+        self.check(self.spec.matches.contains(&field), || format!("may not match {}", field.name()));
+        let is_v6 = field == Field::IPV6_SRC || field == Field::IPV6_DST || field == Field::ND_TARGET;
+        let contiguous = mask.0.leading_ones() + mask.0.trailing_zeros() >= 128;
+        self.check(!is_v6 || contiguous, || format!("mask of {} is no prefix", field.name()));
+        self.match_ = self.match_.masked(field, value, mask);
+        self
+    }
+
+    /// A register has a value.
+    pub fn when_reg(mut self, reg: Reg, value: impl Into<u64>) -> Self {
+        self.check(self.spec.reads.contains(&reg), || format!("may not read {}", reg.spec().name));
+        let (value, mask) = reg.matching(value.into());
+        match self.registers.iter_mut().find(|(field, ..)| *field == reg.field()) {
+            Some((_, v, m)) => (*v, *m) = (*v | value, *m | mask),
+            None => self.registers.push((reg.field(), value, mask)),
+        }
+        self
+    }
+
+    /// It is IPv6.
+    pub fn ipv6(self) -> Self {
+        self.when(Field::ETH_TYPE, 0x86ddu16)
+    }
+
+    /// It is IPv4.
+    pub fn ipv4(self) -> Self {
+        self.when(Field::ETH_TYPE, 0x0800u16)
+    }
+
+    /// It is ARP.
+    pub fn arp(self) -> Self {
+        self.when(Field::ETH_TYPE, 0x0806u16)
+    }
+
+    /// It is an ICMPv6 message of a type; with code 0, as all of neighbour discovery has (RFC 4861, 4).
+    pub fn icmpv6(self, kind: u8) -> Self {
+        self.ipv6().when(Field::IP_PROTO, 58u8).when(Field::ICMPV6_TYPE, kind).when(Field::ICMPV6_CODE, 0u8)
+    }
+
+    // ---- what it does ----
+
+    /// Sets a field.
+    pub fn set(mut self, field: Field, value: impl Into<Value>) -> Self {
+        self.check(self.spec.sets.contains(&field), || format!("may not set {}", field.name()));
+        let value: Value = value.into();
+        self.actions.push(Action::SetField { field, value: value.0, mask: None });
+        self
+    }
+
+    /// Copies a field to a field of the same size.
+    pub fn copy(self, from: Field, to: Field) -> Self {
+        self.copy_bits(Subfield::all(from), Subfield::all(to))
+    }
+
+    /// Copies bits of a field or register to as many bits of a field.
+    pub fn copy_bits(mut self, src: Subfield, dst: Subfield) -> Self {
+        self.check(self.spec.sets.contains(&dst.field), || format!("may not set {}", dst.field.name()));
+        self.check(src.bits == dst.bits, || format!("copies {} bits to {}", src.bits, dst.bits));
+        self.actions.push(Action::RegMove { src, dst });
+        self
+    }
+
+    /// Sets a register.
+    pub fn load(mut self, reg: Reg, value: impl Into<u64>) -> Self {
+        self.check(self.spec.loads.contains(&reg), || format!("may not set {}", reg.spec().name));
+        let value = value.into();
+        let bits = reg.spec().bits;
+        self.check(bits == 64 || value >> bits == 0, || format!("{value} does not fit {}", reg.spec().name));
+        self.actions.push(Action::RegLoad { dst: reg.subfield(), value });
+        self
+    }
+
+    /// Sets bits of a field to a number.
+    pub fn load_bits(mut self, dst: Subfield, value: u64) -> Self {
+        self.check(self.spec.sets.contains(&dst.field), || format!("may not set {}", dst.field.name()));
+        self.actions.push(Action::RegLoad { dst, value });
+        self
+    }
+
+    /// Sets a register to a MAC, right-aligned.
+    pub fn load_mac(self, reg: Reg, mac: MacAddr) -> Self {
+        self.load(reg, mac.to_u64())
+    }
+
+    /// Lowers the hop limit by one.
+    pub fn dec_ttl(mut self) -> Self {
+        self.actions.push(Action::DecNwTtl);
+        self
+    }
+
+    /// Sets `larger` to whether the frame, Ethernet header included, is longer than `bytes`.
+    pub fn measure(mut self, bytes: u16) -> Self {
+        self.check(self.spec.loads.contains(&Reg::Larger), || "may not set larger".to_owned());
+        self.actions.push(Action::CheckPktLarger { len: bytes, dst: Reg::Larger.subfield() });
+        self
+    }
+
+    /// Takes the VLAN tag off.
+    pub fn pop_vlan(mut self) -> Self {
+        self.actions.push(Action::PopVlan);
+        self
+    }
+
+    /// Puts an 802.1Q tag on.
+    pub fn push_vlan(mut self) -> Self {
+        self.actions.push(Action::PushVlan(0x8100));
+        self
+    }
+
+    /// Goes through a meter first.
+    pub fn metered(mut self, meter: PortMeter) -> Self {
+        self.meter = Some(meter.id());
+        self
+    }
+
+    // ---- where it leads: emits the row ----
+
+    /// On to a later table.
+    pub fn goto(mut self, table: Table) {
+        self.check(self.spec.next.contains(&table), || format!("may not lead to {}", table.spec().name));
+        self.emit(Some(table), None);
+    }
+
+    /// Over again from an earlier table, as a new router's packet.
+    pub fn reenter(mut self, table: Table) {
+        self.check(self.spec.reenters.contains(&table), || format!("may not start over at {}", table.spec().name));
+        self.actions.push(Action::Resubmit { port: None, table: Some(table.id()), ct: false });
+        self.emit(None, None);
+    }
+
+    /// Out of a port.
+    pub fn output(mut self, port: OfPort) {
+        self.check(self.spec.outputs, || "may not send packets out".to_owned());
+        self.actions.push(Action::Output { port, max_len: 0 });
+        self.emit(None, None);
+    }
+
+    /// Back out of the port that it came in by.
+    pub fn back(self) {
+        self.output(OfPort::IN_PORT);
+    }
+
+    /// Out by a group.
+    pub fn group(mut self, id: u32) {
+        self.check(self.spec.outputs, || "may not send packets out".to_owned());
+        self.actions.push(Action::Group(id));
+        self.emit(None, None);
+    }
+
+    /// Nowhere, under a name.
+    pub fn drop(self, drop: Drop) {
+        self.emit(None, Some(drop));
+    }
+
+    /// To the controller, by way of the punt table.
+    pub fn punt(self, op: PuntOp) {
+        self.load(Reg::PuntOp, op as u64).load(Reg::PuntClass, op.class() as u64).goto(Table::Punt);
+    }
+
+    /// To the controller, from here: only the punt table does.
+    pub fn to_controller(mut self, userdata: Vec<u8>) {
+        self.check(self.spec.table == Table::Punt, || "punts go by way of the punt table".to_owned());
+        self.actions.push(Action::Controller(Controller { userdata: userdata.into(), ..Controller::default() }));
+        self.emit(None, None);
+    }
+
+    fn check(&mut self, allowed: bool, what: impl FnOnce() -> String) {
+        if !allowed && self.fault.is_none() {
+            self.fault = Some(what());
+        }
+    }
+
+    fn emit(mut self, next: Option<Table>, drop: Option<Drop>) {
+        if let Some(what) = self.fault.take() {
+            let fault = Fault { feature: self.emit.feature, table: self.spec.name, what };
+            self.emit.faults.push(fault);
+            return;
+        }
+        let mut match_ = self.match_;
+        for (field, value, mask) in self.registers {
+            match_ = match_.masked(field, value, mask);
+        }
+        let mut instructions = Vec::with_capacity(3);
+        instructions.extend(self.meter.map(Instruction::Meter));
+        if !self.actions.is_empty() {
+            instructions.push(Instruction::ApplyActions(self.actions));
+        }
+        instructions.extend(next.map(|table| Instruction::GotoTable(table.id())));
+        let flow = Flow { table: self.spec.table, priority: self.priority, match_, instructions, why: self.why, drop };
+        self.emit.items.push((self.chassis, Arc::new(Item::Flow(flow))));
+    }
+}

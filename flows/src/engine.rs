@@ -1,0 +1,290 @@
+//! Keeps what every switch should hold in step with the facts: small units, compiled whole when a fact that they read has
+//! changed, and diffed against what they said before.
+
+use std::collections::hash_map::Entry;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
+
+use topology::{ChassisKey, Key, KeyKind, View, World};
+
+use crate::cookie::cookie;
+use crate::emit::{Emit, Fault};
+use crate::item::{Item, Keyed};
+
+/// A feature's number in cookies. Never reused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct FeatureId(pub u8);
+
+/// A capability, as far as flows go: which keys it compiles for, and what it says for one of them.
+pub trait Feature: Sync {
+    /// Its number, for cookies.
+    fn id(&self) -> FeatureId;
+
+    /// Its name, as the pipeline's declaration writes it.
+    fn name(&self) -> &'static str;
+
+    /// The kinds of keys that it has a unit for.
+    fn anchors(&self) -> &'static [KeyKind];
+
+    /// Says all that the unit wants, from current facts only; nothing if its key's fact is gone.
+    fn compile(&self, key: Key, view: &View<'_>, emit: &mut Emit);
+}
+
+/// A feature's share for one key: what is compiled whole.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Unit {
+    /// The feature.
+    pub feature: FeatureId,
+    /// The key.
+    pub key: Key,
+}
+
+/// A change to one switch.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Op {
+    /// Add, or replace what has the same key.
+    Put {
+        /// What is wanted now.
+        item: Arc<Item>,
+        /// Its cookie; meaningless for groups and meters.
+        cookie: u64,
+    },
+    /// Remove.
+    Remove {
+        /// What was wanted before.
+        item: Arc<Item>,
+    },
+}
+
+impl Op {
+    /// What it is about.
+    pub fn item(&self) -> &Arc<Item> {
+        match self {
+            Op::Put { item, .. } | Op::Remove { item } => item,
+        }
+    }
+}
+
+/// Two units want different things under one key: the lesser unit has it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Conflict {
+    /// On which switch.
+    pub chassis: ChassisKey,
+    /// Who has it.
+    pub winner: Unit,
+    /// Who doesn't.
+    pub loser: Unit,
+}
+
+/// What an update changed.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Delta {
+    /// Per switch, at most one operation for each key.
+    pub ops: BTreeMap<ChassisKey, Vec<Op>>,
+    /// How many units were compiled.
+    pub compiled: usize,
+    /// Rows that were refused.
+    pub faults: Vec<Fault>,
+    /// Claims that met another's.
+    pub conflicts: Vec<Conflict>,
+}
+
+/// Who claims one key on one switch, the lesser unit first.
+type Claims = BTreeMap<Unit, Arc<Item>>;
+
+struct Compiled {
+    reads: Box<[Key]>,
+    items: Vec<(ChassisKey, Arc<Item>)>,
+}
+
+/// All units, what they read, and what they want.
+pub struct Engine {
+    features: &'static [&'static dyn Feature],
+    units: HashMap<Unit, Compiled>,
+    readers: HashMap<Key, BTreeSet<Unit>>,
+    desired: HashMap<ChassisKey, HashMap<Keyed, Claims>>,
+}
+
+impl Engine {
+    /// An engine with no units yet.
+    pub fn new(features: &'static [&'static dyn Feature]) -> Engine {
+        Engine { features, units: HashMap::new(), readers: HashMap::new(), desired: HashMap::new() }
+    }
+
+    /// Compiles every unit that reads, or is anchored at, one of the changed keys.
+    pub fn update(&mut self, world: &World, changed: &[Key]) -> Delta {
+        let mut dirty = BTreeSet::new();
+        for key in changed {
+            dirty.extend(self.readers.get(key).into_iter().flatten().copied());
+            for feature in self.features.iter().filter(|f| f.anchors().contains(&key.kind())) {
+                dirty.insert(Unit { feature: feature.id(), key: *key });
+            }
+        }
+        let mut delta = Delta { compiled: dirty.len(), ..Delta::default() };
+        let mut before = HashMap::new();
+        for unit in dirty {
+            self.compile(world, unit, &mut before, &mut delta);
+        }
+        for ((chassis, keyed), was) in before {
+            if let Some(op) = self.difference(chassis, &keyed, was) {
+                delta.ops.entry(chassis).or_default().push(op);
+            }
+        }
+        delta
+    }
+
+    /// What a switch should hold, each with its owner.
+    pub fn desired(&self, chassis: ChassisKey) -> impl Iterator<Item = (&Arc<Item>, Unit)> {
+        let winners = |claims: &'_ Claims| claims.first_key_value().map(|(unit, _)| *unit);
+        self.desired.get(&chassis).into_iter().flatten().filter_map(move |(_, claims)| {
+            let unit = winners(claims)?;
+            Some((claims.get(&unit)?, unit))
+        })
+    }
+
+    /// How many items a switch should hold.
+    pub fn desired_count(&self, chassis: ChassisKey) -> usize {
+        self.desired.get(&chassis).map_or(0, HashMap::len)
+    }
+
+    /// The owner and text of what is wanted under a key.
+    pub fn wanted(&self, chassis: ChassisKey, keyed: &Keyed) -> Option<(&Arc<Item>, Unit)> {
+        let (unit, item) = self.desired.get(&chassis)?.get(keyed)?.first_key_value()?;
+        Some((item, *unit))
+    }
+
+    /// The name of a feature.
+    pub fn feature_name(&self, id: FeatureId) -> &'static str {
+        self.features.iter().find(|f| f.id() == id).map_or("unknown", |f| f.name())
+    }
+
+    fn compile(
+        &mut self, world: &World, unit: Unit, before: &mut HashMap<(ChassisKey, Keyed), Option<(Arc<Item>, Unit)>>,
+        delta: &mut Delta,
+    ) {
+        let Some(feature) = self.features.iter().find(|f| f.id() == unit.feature) else { return };
+        let view = View::new(world);
+        let mut emit = Emit::new(feature.name());
+        feature.compile(unit.key, &view, &mut emit);
+        let (items, faults) = emit.finish();
+        delta.faults.extend(faults);
+        let old = self.units.remove(&unit).unwrap_or(Compiled { reads: Box::default(), items: Vec::new() });
+        let mut reads = view.into_reads();
+        if items.is_empty() && !world.exists(&unit.key) {
+            // Nothing can revive it but its own key, which dirties it without being read.
+            reads = Box::default();
+        }
+        self.reindex(unit, &old.reads, &reads);
+        for (chassis, item) in &old.items {
+            self.remember(before, *chassis, item);
+            self.unclaim(*chassis, unit, item);
+        }
+        for (chassis, item) in &items {
+            self.remember(before, *chassis, item);
+            self.claim(*chassis, unit, item, delta);
+        }
+        if !(items.is_empty() && reads.is_empty()) {
+            self.units.insert(unit, Compiled { reads, items });
+        }
+    }
+
+    fn reindex(&mut self, unit: Unit, old: &[Key], new: &[Key]) {
+        for key in old.iter().filter(|key| new.binary_search(key).is_err()) {
+            if let Entry::Occupied(mut readers) = self.readers.entry(*key) {
+                readers.get_mut().remove(&unit);
+                if readers.get().is_empty() {
+                    readers.remove();
+                }
+            }
+        }
+        for key in new.iter().filter(|key| old.binary_search(key).is_err()) {
+            self.readers.entry(*key).or_default().insert(unit);
+        }
+    }
+
+    /// Notes what a key held before this update, once.
+    fn remember(
+        &self, before: &mut HashMap<(ChassisKey, Keyed), Option<(Arc<Item>, Unit)>>, chassis: ChassisKey, item: &Arc<Item>,
+    ) {
+        before.entry((chassis, Keyed(item.clone()))).or_insert_with_key(|(chassis, keyed)| {
+            self.wanted(*chassis, keyed).map(|(item, unit)| (item.clone(), unit))
+        });
+    }
+
+    fn unclaim(&mut self, chassis: ChassisKey, unit: Unit, item: &Arc<Item>) {
+        let Some(table) = self.desired.get_mut(&chassis) else { return };
+        let keyed = Keyed(item.clone());
+        if let Some(claims) = table.get_mut(&keyed) {
+            claims.remove(&unit);
+            if claims.is_empty() {
+                table.remove(&keyed);
+            }
+        }
+        if table.is_empty() {
+            self.desired.remove(&chassis);
+        }
+    }
+
+    fn claim(&mut self, chassis: ChassisKey, unit: Unit, item: &Arc<Item>, delta: &mut Delta) {
+        let claims = self.desired.entry(chassis).or_default().entry(Keyed(item.clone())).or_default();
+        claims.insert(unit, item.clone());
+        if claims.len() > 1 {
+            let mut units = claims.keys().copied();
+            if let (Some(winner), Some(loser)) = (units.next(), units.next_back()) {
+                delta.conflicts.push(Conflict { chassis, winner, loser });
+            }
+        }
+    }
+
+    fn difference(&self, chassis: ChassisKey, keyed: &Keyed, was: Option<(Arc<Item>, Unit)>) -> Option<Op> {
+        match (was, self.wanted(chassis, keyed)) {
+            (None, None) => None,
+            (Some((item, _)), None) => Some(Op::Remove { item }),
+            (Some((old, old_unit)), Some((new, unit))) if same(&old, new) && old_unit == unit => None,
+            (_, Some((item, unit))) => Some(Op::Put { item: item.clone(), cookie: cookie(&unit) }),
+        }
+    }
+}
+
+/// Whether two items are the same to a switch: their words don't matter.
+fn same(a: &Item, b: &Item) -> bool {
+    match (a, b) {
+        (Item::Flow(a), Item::Flow(b)) => a.instructions == b.instructions,
+        (Item::Group(a), Item::Group(b)) => a.kind == b.kind && a.buckets == b.buckets,
+        (Item::Meter(a), Item::Meter(b)) => a.flags == b.flags && a.bands == b.bands,
+        _ => false,
+    }
+}
+
+/// Every key of kinds that features anchor at, so that a fresh engine can be brought up to date: the oracle's way.
+impl Engine {
+    /// An engine compiled from scratch: what [`Engine::update`] must equal after every step.
+    pub fn from_scratch(features: &'static [&'static dyn Feature], world: &World) -> (Engine, Delta) {
+        let mut engine = Engine::new(features);
+        let delta = engine.update(world, &world.all_keys());
+        (engine, delta)
+    }
+
+    /// Everything wanted everywhere, in an order of its own: for comparing two engines.
+    pub fn everything(&self) -> BTreeMap<(ChassisKey, String), (String, Unit)> {
+        let mut all = BTreeMap::new();
+        for chassis in self.desired.keys() {
+            for (item, unit) in self.desired(*chassis) {
+                let (name, body) = texts(item);
+                all.insert((*chassis, name), (body, unit));
+            }
+        }
+        all
+    }
+}
+
+fn texts(item: &Item) -> (String, String) {
+    match item {
+        Item::Flow(flow) => (
+            format!("{} {} {:?}", flow.table.spec().name, flow.priority, flow.match_),
+            format!("{:?} {:?}", flow.instructions, flow.drop),
+        ),
+        Item::Group(group) => (format!("group {}", group.id), format!("{:?} {:?}", group.kind, group.buckets)),
+        Item::Meter(meter) => (format!("meter {}", meter.id), format!("{:?} {:?}", meter.flags, meter.bands)),
+    }
+}

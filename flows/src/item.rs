@@ -1,0 +1,185 @@
+//! What can be wanted on a switch: flows, groups, meters; with the reason beside it.
+
+use std::hash::{Hash, Hasher};
+use std::sync::Arc;
+
+use ofp::{Bucket, GroupType, Instruction, Match, MeterBand};
+
+use crate::pipeline::Table;
+
+/// A flow, a group or a meter.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Item {
+    /// A row of the pipeline.
+    Flow(Flow),
+    /// A group.
+    Group(Group),
+    /// A meter.
+    Meter(Meter),
+}
+
+/// A row of the pipeline.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Flow {
+    /// Its table.
+    pub table: Table,
+    /// Higher wins.
+    pub priority: u16,
+    /// What it matches.
+    pub match_: Match,
+    /// What it does.
+    pub instructions: Vec<Instruction>,
+    /// Why it is there, for people.
+    pub why: &'static str,
+    /// The name under which it drops, if it does.
+    pub drop: Option<Drop>,
+}
+
+/// A group.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Group {
+    /// Its number on the switch.
+    pub id: u32,
+    /// How it picks buckets.
+    pub kind: GroupType,
+    /// Its buckets, in order.
+    pub buckets: Vec<Bucket>,
+    /// Why it is there, for people.
+    pub why: &'static str,
+}
+
+/// A meter. Rates are packets per second.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Meter {
+    /// Its number on the switch.
+    pub id: u32,
+    /// OpenFlow 1.3 meter flags.
+    pub flags: u16,
+    /// Its bands.
+    pub bands: Vec<MeterBand>,
+    /// Why it is there, for people.
+    pub why: &'static str,
+}
+
+/// Why a packet is dropped. Every drop has one of these names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[allow(missing_docs)] // The names and `about` say it.
+pub enum Drop {
+    ForeignMac,
+    VlanTag,
+    UnparsableHeaders,
+    FragmentedNd,
+    RogueRouterAdvert,
+    RogueRedirect,
+    ForeignNeighborAdvert,
+    EtherType,
+    SpoofedSource,
+    OwnDad,
+    UnsolicitedAdvert,
+    UnknownTarget,
+    NoRouterAdvert,
+    LinkLocalNotRouted,
+    NdToRouter,
+    UnknownMac,
+    FabricHairpin,
+}
+
+impl Drop {
+    /// The name that counters, traces and events use.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Drop::ForeignMac => "foreign_mac",
+            Drop::VlanTag => "vlan_tag",
+            Drop::UnparsableHeaders => "unparsable_headers",
+            Drop::FragmentedNd => "fragmented_nd",
+            Drop::RogueRouterAdvert => "rogue_router_advert",
+            Drop::RogueRedirect => "rogue_redirect",
+            Drop::ForeignNeighborAdvert => "foreign_neighbor_advert",
+            Drop::EtherType => "ethertype",
+            Drop::SpoofedSource => "spoofed_source",
+            Drop::OwnDad => "own_dad",
+            Drop::UnsolicitedAdvert => "unsolicited_advert",
+            Drop::UnknownTarget => "unknown_target",
+            Drop::NoRouterAdvert => "no_router_advert",
+            Drop::LinkLocalNotRouted => "link_local_not_routed",
+            Drop::NdToRouter => "nd_to_router",
+            Drop::UnknownMac => "unknown_mac",
+            Drop::FabricHairpin => "fabric_hairpin",
+        }
+    }
+}
+
+/// What a punted packet asks of the controller: rides in register `punt_op`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[repr(u8)]
+pub enum PuntOp {
+    /// A router solicitation.
+    RouterSolicit = 1,
+    /// A neighbour solicitation without options: no flow can add one.
+    NeighborSolicit = 2,
+    /// Its hop limit ran out at the router (RFC 4443, 3.3; RFC 792).
+    HopLimit = 3,
+    /// The router has no route to it (RFC 4443, 3.1, code 0).
+    NoRoute = 4,
+    /// Nobody has that address on a connected network (RFC 4443, 3.1, code 3).
+    Unreachable = 5,
+    /// The router itself listens to nothing there (RFC 4443, 3.1, code 4).
+    PortUnreachable = 6,
+    /// Too big for the next network (RFC 4443, 3.2).
+    TooBig = 7,
+}
+
+impl PuntOp {
+    /// The operation of a register's value.
+    pub fn from_number(n: u64) -> Option<PuntOp> {
+        use PuntOp::*;
+        [RouterSolicit, NeighborSolicit, HopLimit, NoRoute, Unreachable, PortUnreachable, TooBig]
+            .into_iter()
+            .find(|op| *op as u64 == n)
+    }
+
+    /// Which meter it is punted by.
+    pub const fn class(self) -> PuntClass {
+        match self {
+            PuntOp::RouterSolicit | PuntOp::NeighborSolicit => PuntClass::Address,
+            _ => PuntClass::Error,
+        }
+    }
+}
+
+/// The meters that each port has. At most four: see [`crate::PortMeter`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[repr(u8)]
+pub enum PuntClass {
+    /// What a host needs to get and keep its addresses.
+    Address = 0,
+    /// What is answered by an ICMP error.
+    Error = 1,
+}
+
+/// An item, compared and hashed by what names it on the switch: table, priority and match; group id; meter id.
+#[derive(Clone, Debug)]
+pub struct Keyed(pub Arc<Item>);
+
+impl PartialEq for Keyed {
+    fn eq(&self, other: &Keyed) -> bool {
+        match (&*self.0, &*other.0) {
+            (Item::Flow(a), Item::Flow(b)) => a.table == b.table && a.priority == b.priority && a.match_ == b.match_,
+            (Item::Group(a), Item::Group(b)) => a.id == b.id,
+            (Item::Meter(a), Item::Meter(b)) => a.id == b.id,
+            _ => false,
+        }
+    }
+}
+
+impl Eq for Keyed {}
+
+impl Hash for Keyed {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        match &*self.0 {
+            Item::Flow(flow) => (0u8, flow.table as u8, flow.priority, &flow.match_).hash(state),
+            Item::Group(group) => (1u8, group.id).hash(state),
+            Item::Meter(meter) => (2u8, meter.id).hash(state),
+        }
+    }
+}

@@ -1,0 +1,371 @@
+//! The pipeline: every table, what it is for, who writes it, what it may match and set, where it leads.
+//!
+//! To add a table: a name in [`Table`], a row in [`PIPELINE`]. Numbers have gaps, and stand nowhere else.
+
+use ofp::Field;
+
+use crate::item::Drop;
+use crate::registers::Reg;
+
+/// A table, by name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[repr(u8)]
+#[allow(missing_docs)] // PIPELINE says what each is for.
+pub enum Table {
+    Classify = 0,
+    Restore = 4,
+    Guard = 10,
+    Admit = 20,
+    Nd = 30,
+    NdReply = 34,
+    NdSend = 36,
+    Gateway = 50,
+    RouterIn = 60,
+    Route = 70,
+    Mtu = 80,
+    MtuVerdict = 82,
+    Neighbor = 90,
+    Out = 120,
+    Fabric = 130,
+    Punt = 200,
+}
+
+/// What happens to a packet that no row matches.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Miss {
+    /// It is dropped, under this name.
+    Drop(Drop),
+    /// It goes on.
+    Goto(Table),
+    /// The feature's own rows cover everything.
+    Covered,
+}
+
+/// One row of the declaration.
+#[derive(Clone, Copy, Debug)]
+pub struct TableSpec {
+    /// The table.
+    pub table: Table,
+    /// Its name as it is written.
+    pub name: &'static str,
+    /// What it is for.
+    pub about: &'static str,
+    /// The features that may write it.
+    pub writers: &'static [&'static str],
+    /// Header fields that its rows may match.
+    pub matches: &'static [Field],
+    /// Registers that its rows may match.
+    pub reads: &'static [Reg],
+    /// Header fields that its rows may set.
+    pub sets: &'static [Field],
+    /// Registers that its rows may set.
+    pub loads: &'static [Reg],
+    /// Where a row may lead: forward only.
+    pub next: &'static [Table],
+    /// Where a row may start over, by resubmit: one router handing on to another. The hop limit ends it.
+    pub reenters: &'static [Table],
+    /// Whether a row may send the packet out.
+    pub outputs: bool,
+    /// What a packet without a row meets.
+    pub miss: Miss,
+}
+
+const NONE: &[Field] = &[];
+
+/// The pipeline, in the order of table numbers.
+pub const PIPELINE: [TableSpec; 16] = [
+    TableSpec {
+        table: Table::Classify,
+        name: "classify",
+        about: "Which network a packet is on, by the port or segment that it came in by.",
+        writers: &["port", "overlay"],
+        matches: &[Field::IN_PORT, Field::ETH_SRC, Field::TUN_ID, Field::VLAN_VID],
+        reads: &[],
+        sets: &[],
+        loads: &[Reg::Net, Reg::FromFabric, Reg::Secured],
+        next: &[Table::Restore, Table::Guard, Table::Nd, Table::Out],
+        reenters: &[],
+        outputs: false,
+        miss: Miss::Drop(Drop::ForeignMac),
+    },
+    TableSpec {
+        table: Table::Restore,
+        name: "restore",
+        about: "On VLAN fabrics: puts the router's MAC back where the sending chassis put one of its own.",
+        writers: &["overlay", "routing"],
+        matches: &[Field::ETH_SRC],
+        reads: &[Reg::Net],
+        sets: &[Field::ETH_SRC],
+        loads: &[],
+        next: &[Table::Out],
+        reenters: &[],
+        outputs: false,
+        miss: Miss::Goto(Table::Out),
+    },
+    TableSpec {
+        table: Table::Guard,
+        name: "guard",
+        about: "What no secured port may send, whoever it is; and whose neighbour advertisements are true.",
+        writers: &["port"],
+        matches: &[
+            Field::IN_PORT, Field::ETH_TYPE, Field::VLAN_VID, Field::IP_PROTO, Field::IP_FRAG, Field::NW_TTL,
+            Field::IPV6_SRC, Field::IPV6_DST, Field::ICMPV6_TYPE, Field::ICMPV6_CODE, Field::ND_TARGET, Field::ND_TLL,
+        ],
+        reads: &[],
+        sets: &[],
+        loads: &[],
+        next: &[Table::Admit, Table::Nd],
+        reenters: &[],
+        outputs: false,
+        miss: Miss::Drop(Drop::EtherType),
+    },
+    TableSpec {
+        table: Table::Admit,
+        name: "admit",
+        about: "A secured port's own addresses as source; nothing else passes.",
+        writers: &["port"],
+        matches: &[
+            Field::IN_PORT, Field::ETH_TYPE, Field::IPV6_SRC, Field::IPV4_SRC, Field::ARP_SHA, Field::ARP_SPA,
+        ],
+        reads: &[],
+        sets: &[],
+        loads: &[],
+        next: &[Table::Nd],
+        reenters: &[],
+        outputs: false,
+        miss: Miss::Drop(Drop::SpoofedSource),
+    },
+    TableSpec {
+        table: Table::Nd,
+        name: "nd",
+        about: "Questions for an address: ARP and neighbour solicitations are answered here, router solicitations punted.",
+        writers: &["nd", "arp", "ra"],
+        matches: &[
+            Field::IN_PORT, Field::ETH_DST, Field::ETH_TYPE, Field::IP_PROTO, Field::NW_TTL, Field::IPV6_SRC,
+            Field::ICMPV6_TYPE, Field::ICMPV6_CODE, Field::ND_TARGET, Field::ARP_OP, Field::ARP_SPA, Field::ARP_TPA,
+        ],
+        reads: &[Reg::Net, Reg::Secured],
+        sets: &[
+            Field::ETH_SRC, Field::ETH_DST, Field::ARP_OP, Field::ARP_SPA, Field::ARP_TPA, Field::ARP_SHA, Field::ARP_THA,
+        ],
+        loads: &[Reg::NdMac, Reg::NdRouter, Reg::Larger, Reg::PuntOp, Reg::PuntClass],
+        next: &[Table::NdReply, Table::Gateway, Table::Punt],
+        reenters: &[],
+        outputs: true,
+        miss: Miss::Goto(Table::Gateway),
+    },
+    TableSpec {
+        table: Table::NdReply,
+        name: "nd_reply",
+        about: "Turns a solicitation with a known target into an advertisement, all but the link-layer option.",
+        writers: &["nd"],
+        matches: &[Field::ETH_TYPE, Field::IP_PROTO, Field::ICMPV6_TYPE, Field::ICMPV6_CODE, Field::IPV6_SRC],
+        reads: &[Reg::Larger, Reg::NdRouter],
+        sets: &[
+            Field::ICMPV6_TYPE, Field::ND_RESERVED, Field::ND_OPTIONS_TYPE, Field::ETH_DST, Field::IPV6_DST,
+        ],
+        loads: &[Reg::PuntOp, Reg::PuntClass],
+        next: &[Table::NdSend, Table::Punt],
+        reenters: &[],
+        outputs: false,
+        miss: Miss::Covered,
+    },
+    TableSpec {
+        table: Table::NdSend,
+        name: "nd_send",
+        about: "Fills in the link-layer option of the advertisement and sends it back.",
+        writers: &["nd"],
+        matches: &[Field::ETH_TYPE, Field::IP_PROTO, Field::ICMPV6_TYPE, Field::ICMPV6_CODE],
+        reads: &[],
+        sets: &[Field::ND_TLL, Field::ETH_SRC, Field::IPV6_SRC],
+        loads: &[],
+        next: &[],
+        reenters: &[],
+        outputs: true,
+        miss: Miss::Covered,
+    },
+    TableSpec {
+        table: Table::Gateway,
+        name: "gateway",
+        about: "Is the frame for a router? By its MAC, the same on every chassis.",
+        writers: &["routing"],
+        matches: &[Field::ETH_DST],
+        reads: &[Reg::Net],
+        sets: &[],
+        loads: &[Reg::Router],
+        next: &[Table::RouterIn, Table::Out],
+        reenters: &[],
+        outputs: false,
+        miss: Miss::Goto(Table::Out),
+    },
+    TableSpec {
+        table: Table::RouterIn,
+        name: "router_in",
+        about: "What is for the router itself, and what may not be routed.",
+        writers: &["routing", "icmp"],
+        matches: &[
+            Field::ETH_TYPE, Field::IP_PROTO, Field::NW_TTL, Field::IPV6_SRC, Field::IPV6_DST, Field::IPV4_DST,
+            Field::ICMPV6_TYPE, Field::ICMPV6_CODE, Field::ICMPV4_TYPE, Field::ICMPV4_CODE, Field::IP_FRAG,
+        ],
+        reads: &[Reg::Net, Reg::Router],
+        sets: &[
+            Field::ETH_SRC, Field::ETH_DST, Field::IPV6_SRC, Field::IPV6_DST, Field::IPV4_SRC, Field::IPV4_DST,
+            Field::ICMPV6_TYPE, Field::ICMPV4_TYPE, Field::NW_TTL,
+        ],
+        loads: &[Reg::PuntOp, Reg::PuntClass],
+        next: &[Table::Route, Table::Punt],
+        reenters: &[],
+        outputs: true,
+        miss: Miss::Drop(Drop::EtherType),
+    },
+    TableSpec {
+        table: Table::Route,
+        name: "route",
+        about: "The router's prefixes, the longest first.",
+        writers: &["routing", "icmp"],
+        matches: &[Field::ETH_TYPE, Field::IPV6_DST, Field::IPV4_DST],
+        reads: &[Reg::Router],
+        sets: &[Field::ETH_SRC, Field::ETH_DST],
+        loads: &[Reg::Net, Reg::Routed, Reg::Nexthop, Reg::PuntOp, Reg::PuntClass],
+        next: &[Table::Mtu, Table::Punt],
+        reenters: &[],
+        outputs: false,
+        miss: Miss::Covered,
+    },
+    TableSpec {
+        table: Table::Mtu,
+        name: "mtu",
+        about: "Measures what goes to a network whose MTU is below the fabric's.",
+        writers: &["icmp"],
+        matches: NONE,
+        reads: &[Reg::Net],
+        sets: &[],
+        loads: &[Reg::Larger],
+        next: &[Table::MtuVerdict],
+        reenters: &[],
+        outputs: false,
+        miss: Miss::Goto(Table::MtuVerdict),
+    },
+    TableSpec {
+        table: Table::MtuVerdict,
+        name: "mtu_verdict",
+        about: "Punts what was too big; what has its next hop skips the neighbour table.",
+        writers: &["icmp", "routing"],
+        matches: NONE,
+        reads: &[Reg::Larger, Reg::Nexthop],
+        sets: &[],
+        loads: &[Reg::PuntOp, Reg::PuntClass],
+        next: &[Table::Neighbor, Table::Out, Table::Punt],
+        reenters: &[],
+        outputs: false,
+        miss: Miss::Goto(Table::Neighbor),
+    },
+    TableSpec {
+        table: Table::Neighbor,
+        name: "neighbor",
+        about: "The MAC of an address on a connected network.",
+        writers: &["routing", "icmp"],
+        matches: &[Field::ETH_TYPE, Field::IPV6_DST, Field::IPV4_DST],
+        reads: &[Reg::Net],
+        sets: &[Field::ETH_DST],
+        loads: &[Reg::PuntOp, Reg::PuntClass],
+        next: &[Table::Out, Table::Punt],
+        reenters: &[],
+        outputs: false,
+        miss: Miss::Covered,
+    },
+    TableSpec {
+        table: Table::Out,
+        name: "out",
+        about: "Where a MAC lives: a port here, or a chassis. Groups and broadcasts are replicated.",
+        writers: &["l2", "routing"],
+        matches: &[Field::ETH_DST],
+        reads: &[Reg::Net, Reg::FromFabric, Reg::Routed],
+        sets: &[],
+        loads: &[Reg::Segment, Reg::OutChassis, Reg::Router],
+        next: &[Table::Fabric],
+        reenters: &[Table::RouterIn],
+        outputs: true,
+        miss: Miss::Drop(Drop::UnknownMac),
+    },
+    TableSpec {
+        table: Table::Fabric,
+        name: "fabric",
+        about: "Encapsulates for another chassis. What came from the fabric never returns to it.",
+        writers: &["overlay"],
+        matches: NONE,
+        reads: &[Reg::FromFabric, Reg::OutChassis, Reg::Routed],
+        sets: &[Field::TUN_ID, Field::TUN_IPV6_DST, Field::TUN_IPV4_DST, Field::ETH_SRC, Field::VLAN_VID],
+        loads: &[],
+        next: &[],
+        reenters: &[],
+        outputs: true,
+        miss: Miss::Drop(Drop::FabricHairpin),
+    },
+    TableSpec {
+        table: Table::Punt,
+        name: "punt",
+        about: "To the controller, by the meter of port and class.",
+        writers: &["port"],
+        matches: &[Field::IN_PORT],
+        reads: &[Reg::PuntClass],
+        sets: &[],
+        loads: &[],
+        next: &[],
+        reenters: &[],
+        outputs: true,
+        miss: Miss::Covered,
+    },
+];
+
+impl Table {
+    /// The declaration's row.
+    pub fn spec(self) -> &'static TableSpec {
+        // UNWRAP: the const block below holds every table against the declaration.
+        PIPELINE.iter().find(|spec| spec.table == self).unwrap_or(&PIPELINE[0])
+    }
+
+    /// The number on the switch.
+    pub const fn id(self) -> u8 {
+        self as u8
+    }
+
+    /// The table of a number on the switch.
+    pub fn from_id(id: u8) -> Option<Table> {
+        PIPELINE.iter().map(|spec| spec.table).find(|table| table.id() == id)
+    }
+}
+
+// Tables in order, jumps forward, registers alive where they are used.
+const _: () = {
+    let mut i = 0;
+    while i < PIPELINE.len() {
+        let spec = &PIPELINE[i];
+        assert!(i == 0 || (PIPELINE[i - 1].table as u8) < (spec.table as u8), "PIPELINE is in the order of numbers");
+        let mut n = 0;
+        while n < spec.next.len() {
+            assert!((spec.next[n] as u8) > (spec.table as u8), "a jump backwards");
+            n += 1;
+        }
+        if let Miss::Goto(next) = spec.miss {
+            assert!((next as u8) > (spec.table as u8), "a miss leads backwards");
+        }
+        let mut r = 0;
+        while r < spec.reads.len() {
+            let reg = spec.reads[r].spec();
+            assert!((reg.from as u8) <= (spec.table as u8) && (spec.table as u8) <= (reg.to as u8), "reads a dead register");
+            r += 1;
+        }
+        let mut l = 0;
+        while l < spec.loads.len() {
+            let reg = spec.loads[l].spec();
+            let router_again = spec.reenters.len() > 0;
+            assert!(
+                ((reg.from as u8) <= (spec.table as u8) || router_again) && (spec.table as u8) <= (reg.to as u8),
+                "sets a dead register"
+            );
+            l += 1;
+        }
+        i += 1;
+    }
+};

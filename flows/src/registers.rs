@@ -1,0 +1,135 @@
+//! The register map: which bits of which register mean what, and between which tables.
+
+use ofp::{Field, Subfield};
+
+use crate::pipeline::Table;
+
+/// A named run of bits in a register.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[repr(u8)]
+pub enum Reg {
+    /// The network that the packet is on.
+    Net,
+    /// 1: it came from another chassis.
+    FromFabric,
+    /// 1: its port may send only with its own addresses.
+    Secured,
+    /// 1: a router has forwarded it.
+    Routed,
+    /// 1: its Ethernet destination is set already: a static route's next hop.
+    Nexthop,
+    /// 1: it is larger than what the row asked about.
+    Larger,
+    /// 1: the address asked for is a router's.
+    NdRouter,
+    /// The network's VNI, GRE key or VLAN.
+    Segment,
+    /// The router that forwards it.
+    Router,
+    /// The chassis that it goes to.
+    OutChassis,
+    /// Why it is punted: [`crate::PuntOp`].
+    PuntOp,
+    /// Which of the port's meters it is punted by: [`crate::PuntClass`].
+    PuntClass,
+    /// The MAC of the address asked for.
+    NdMac,
+}
+
+/// One row of the register map.
+#[derive(Clone, Copy, Debug)]
+pub struct RegSpec {
+    /// The name.
+    pub reg: Reg,
+    /// The name as it is written.
+    pub name: &'static str,
+    /// The register: 0 to 15. A 64-bit one spans this and the next.
+    pub register: u8,
+    /// First bit.
+    pub offset: u16,
+    /// Number of bits.
+    pub bits: u16,
+    /// The first table that may set it.
+    pub from: Table,
+    /// The last table that may read it.
+    pub to: Table,
+    /// What it means.
+    pub about: &'static str,
+}
+
+const fn row(
+    reg: Reg, name: &'static str, (register, offset, bits): (u8, u16, u16), from: Table, to: Table, about: &'static str,
+) -> RegSpec {
+    RegSpec { reg, name, register, offset, bits, from, to, about }
+}
+
+/// The register map, in the order of [`Reg`].
+pub const REGISTERS: [RegSpec; 13] = [
+    row(Reg::Net, "net", (0, 0, 24), Table::Classify, Table::Punt, "network key"),
+    row(Reg::FromFabric, "from_fabric", (0, 24, 1), Table::Classify, Table::Fabric, "came from another chassis"),
+    row(Reg::Secured, "secured", (0, 25, 1), Table::Classify, Table::Nd, "sends only with its own addresses"),
+    row(Reg::Routed, "routed", (0, 26, 1), Table::Route, Table::Fabric, "a router has forwarded it"),
+    row(Reg::Nexthop, "nexthop", (0, 27, 1), Table::Route, Table::MtuVerdict, "eth_dst is set: skip the neighbour table"),
+    row(Reg::Larger, "larger", (0, 28, 1), Table::Nd, Table::MtuVerdict, "check_pkt_larger's verdict"),
+    row(Reg::NdRouter, "nd_router", (0, 29, 1), Table::Nd, Table::NdReply, "the address asked for is a router's"),
+    row(Reg::Segment, "segment", (1, 0, 24), Table::Out, Table::Fabric, "VNI, GRE key or VLAN"),
+    row(Reg::Router, "router", (2, 0, 24), Table::Gateway, Table::Punt, "router key"),
+    row(Reg::OutChassis, "out_chassis", (3, 0, 16), Table::Out, Table::Fabric, "chassis key of where it goes"),
+    row(Reg::PuntOp, "punt_op", (3, 16, 8), Table::Nd, Table::Punt, "why it is punted"),
+    row(Reg::PuntClass, "punt_class", (3, 24, 2), Table::Nd, Table::Punt, "by which of the port's meters"),
+    row(Reg::NdMac, "nd_mac", (4, 0, 64), Table::Nd, Table::NdSend, "MAC of the address asked for, right-aligned"),
+];
+
+impl Reg {
+    /// The map's row.
+    pub const fn spec(self) -> &'static RegSpec {
+        &REGISTERS[self as usize]
+    }
+
+    /// The whole register that holds it: 32 bits, or 64 where it spans two.
+    pub fn field(self) -> Field {
+        let spec = self.spec();
+        if spec.bits > 32 { Field::xreg(spec.register / 2) } else { Field::reg(spec.register) }
+    }
+
+    /// Its bits.
+    pub fn subfield(self) -> Subfield {
+        self.field().sub(self.spec().offset, self.spec().bits)
+    }
+
+    /// A value and mask for matching it in its register.
+    pub fn matching(self, value: u64) -> (u128, u128) {
+        let spec = self.spec();
+        let mask = ((1u128 << spec.bits) - 1) << spec.offset;
+        (u128::from(value) << spec.offset, mask)
+    }
+}
+
+// Two names may share bits only where no table can see both; and no name runs past its register.
+const _: () = {
+    let mut i = 0;
+    while i < REGISTERS.len() {
+        let a = &REGISTERS[i];
+        assert!(a.reg as usize == i, "REGISTERS is in the order of Reg");
+        assert!(a.register < 16);
+        assert!((a.from as u8) <= (a.to as u8), "a register lives forward");
+        if a.bits > 32 {
+            assert!(a.offset == 0 && a.bits == 64 && a.register % 2 == 0, "a 64-bit register is a whole pair");
+        } else {
+            assert!(a.bits > 0 && a.offset + a.bits <= 32, "a 33rd bit");
+        }
+        let mut j = 0;
+        while j < i {
+            let b = &REGISTERS[j];
+            let alive_together = (a.from as u8) <= (b.to as u8) && (b.from as u8) <= (a.to as u8);
+            assert!(!(alive_together && overlap(a, b)), "two live registers share a bit");
+            j += 1;
+        }
+        i += 1;
+    }
+};
+
+const fn overlap(a: &RegSpec, b: &RegSpec) -> bool {
+    let (a_start, b_start) = (a.register as u16 * 32 + a.offset, b.register as u16 * 32 + b.offset);
+    a_start < b_start + b.bits && b_start < a_start + a.bits
+}
