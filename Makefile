@@ -1,0 +1,26 @@
+# What there is to do here. `lab` and `test` need root: they make network namespaces (and install Debian packages).
+
+LAB ?= dvr
+
+.PHONY: lab test check docs
+
+# A lab to look at. KEEP=1 leaves it up; LAB=name picks another one of labs/.
+lab:
+	@KEEP=$(KEEP) labs/run $(LAB)
+
+# Everything: unit tests of all crates, then the system tests on real Open vSwitch.
+test:
+	labs/install.sh test
+	cargo test --locked --workspace
+	cargo build --locked --release -p controller
+	tests/ovs/run
+
+# What must hold before a change goes in, without root.
+check:
+	cargo fmt --all --check
+	cargo clippy --locked --workspace --all-targets -- -D warnings
+	cargo test --locked --workspace
+
+# Writes anew what is generated from the code; `cargo test` fails while it is stale.
+docs:
+	UPDATE_DOCS=1 cargo test --locked -p features docs

@@ -1,0 +1,106 @@
+"""A hypervisor: its own Open vSwitch in its own namespace, with the bridge that Sextant programs."""
+
+import os
+from dataclasses import dataclass
+
+from mininet.node import Switch
+
+from .capture import Capture
+from .ovs import OvsPair
+
+# The bridge that Sextant programs, and the one that holds the tunnel endpoint's address.
+BRIDGE = "br-int"
+UNDERLAY_BRIDGE = "br-phy"
+
+
+@dataclass
+class ChassisSpec:
+    """What an intent calls a chassis."""
+
+    name: str
+    datapath_id: int
+    tunnel_ip: str
+
+
+class Chassis(Switch):
+    """One hypervisor as a Mininet switch."""
+
+    def __init__(self, name, spec=None, fabric=None, rundir=None, **params):
+        super().__init__(name, **{**params, "dpid": f"{spec.datapath_id:016x}", "inNamespace": True})
+        self.spec = spec
+        self.fabric = fabric
+        self.ovs = OvsPair(self, os.path.join(rundir, name))
+        # The kernel must not speak IPv6 on switch-side interfaces: it would reach the hosts.
+        self.cmd("sysctl -qw net.ipv6.conf.default.disable_ipv6=1; ip link set lo up")
+
+    def start(self, controllers):
+        """Starts the switch and plugs what was linked to this node so far."""
+        self.ovs.start()
+        mac = f"02:aa:00:00:{self.spec.datapath_id >> 8 & 0xff:02x}:{self.spec.datapath_id & 0xff:02x}"
+        orders = [
+            "--", "add-br", BRIDGE, "--", "set", "bridge", BRIDGE, "datapath_type=netdev", "fail_mode=secure",
+            "protocols=OpenFlow13", f"other-config:datapath-id={self.dpid}", "other-config:disable-in-band=true",
+            f"other-config:hwaddr={mac.replace('02:aa', '02:ab')}",
+        ]
+        names = [intf.name for intf in self.intfList() if intf.name != "lo"]
+        self.cmd("; ".join(f"ip link set {name} up" for name in names))
+        trunk = self.fabric.encap == "vlan"
+        for name in names:
+            if name != self.physical or trunk:
+                orders += ["--", "add-port", BRIDGE, name]
+        if not trunk:
+            orders += self._underlay(mac)
+        self.ovs.vsctl(*orders)
+        if not trunk:
+            length = 64 if ":" in self.spec.tunnel_ip else 24
+            self.cmd(f"sysctl -qw net.ipv6.conf.{UNDERLAY_BRIDGE}.disable_ipv6=0; ip link set {UNDERLAY_BRIDGE} up;"
+                     f"ip addr add {self.spec.tunnel_ip}/{length} dev {UNDERLAY_BRIDGE}"
+                     + (" nodad" if length == 64 else ""))
+
+    def stop(self, deleteIntfs=True):
+        """Ends the switch; the kernel takes the namespace and its interfaces."""
+        self.ovs.stop()
+        super().stop(deleteIntfs)
+
+    def restart_switch(self):
+        """Ends ovs-vswitchd and starts it again: it comes back without a single flow."""
+        switch = self.ovs._processes.pop()
+        switch.terminate()
+        switch.wait()
+        self.ovs.start_vswitchd()
+
+    def plug(self, interface):
+        """Makes an interface of this namespace a port of the bridge."""
+        self.cmd(f"ip link set {interface} up")
+        self.ovs.vsctl("add-port", BRIDGE, interface)
+
+    def unplug(self, interface):
+        """Takes a port off the bridge; the interface stays."""
+        self.ovs.vsctl("del-port", BRIDGE, interface)
+
+    def flows(self, match=""):
+        """The bridge's flows, as ovs-ofctl prints them, without the heading."""
+        lines = self.ovs.ofctl("dump-flows", BRIDGE, *([match] if match else [])).splitlines()
+        return [line.strip() for line in lines if "cookie=" in line]
+
+    def capture(self, interface=None, expression=""):
+        """A capture on one of this chassis' interfaces, by default the one towards the other chassis."""
+        return Capture(self, interface or self.physical, expression)
+
+    @property
+    def management(self):
+        """Where a controller reaches the bridge."""
+        return self.ovs.management(BRIDGE)
+
+    @property
+    def physical(self):
+        """The interface towards the other chassis. On a VLAN fabric it is itself the port that the intent names."""
+        return self.fabric.physical
+
+    def _underlay(self, mac):
+        return [
+            "--", "add-br", UNDERLAY_BRIDGE, "--", "set", "bridge", UNDERLAY_BRIDGE, "datapath_type=netdev",
+            f"other-config:hwaddr={mac}", "--", "add-port", UNDERLAY_BRIDGE, self.physical,
+            "--", "add-port", BRIDGE, self.fabric.interface, "--", "set", "interface", self.fabric.interface,
+            f"type={self.fabric.encap}", "options:remote_ip=flow", "options:key=flow",
+        ]
