@@ -8,33 +8,34 @@ use proto::v1;
 use thiserror::Error;
 use tokio::sync::broadcast;
 
-use crate::daemon::Shared;
+use crate::daemon::{Keeper, Shared};
+use crate::store::Compacted;
 
 /// A cheap handle on the running daemon.
 #[derive(Clone)]
 pub struct Handle {
     shared: Arc<Shared>,
+    keeper: Keeper,
 }
 
 impl Handle {
-    pub(crate) fn new(shared: Arc<Shared>) -> Handle {
-        Handle { shared }
+    pub(crate) fn new(shared: Arc<Shared>, keeper: Keeper) -> Handle {
+        Handle { shared, keeper }
     }
 
     /// Asks the brain. `Wait` may take until its deadline; everything else is answered as fast as the store writes.
     /// A daemon that is stopping, or has too many requests open, refuses with [`RefusalKind::Unavailable`].
     pub async fn request(&self, caller: Caller, request: Request) -> Result<Reply, Refusal> {
-        let (id, answer) = self.shared.requests.open()?;
-        self.push(Event::Request { id, caller, request }).await.inspect_err(|_| self.shared.requests.forget(id))?;
-        answer.await.map_err(|_| unavailable("the controller is stopping"))?
+        let answer = self.shared.requests.open()?;
+        self.push(Event::Request { id: answer.id, caller, request }).await?;
+        answer.await?
     }
 
     /// Every resource as of one revision, and the changes from exactly that moment on.
     pub async fn snapshot(&self, caller: Caller) -> Result<Snapshot, Refusal> {
-        let (id, answer) = self.shared.requests.open_watching()?;
-        let request = Request::Snapshot;
-        self.push(Event::Request { id, caller, request }).await.inspect_err(|_| self.shared.requests.forget(id))?;
-        let (reply, changes) = answer.await.map_err(|_| unavailable("the controller is stopping"))?;
+        let answer = self.shared.requests.open_watching()?;
+        self.push(Event::Request { id: answer.id, caller, request: Request::Snapshot }).await?;
+        let (reply, changes) = answer.await?;
         match reply? {
             Reply::Resources { resources, revision, .. } => Ok(Snapshot { resources, revision, changes }),
             other => Err(unavailable(&format!("the snapshot was answered with {other:?}"))),
@@ -45,6 +46,36 @@ impl Handle {
     /// so those of `after_revision` itself are told again: a watcher sees each at least once, in order.
     pub fn watch(&self, after_revision: Option<u64>) -> Result<Watch, TooOld> {
         self.shared.watches.watch(after_revision)
+    }
+
+    /// The changes after a revision, even across a restart: where [`Handle::watch`] no longer knows them, every resource is
+    /// told again, and each that was deleted since, as far back as the store's log reaches.
+    pub async fn resume(&self, caller: Caller, after_revision: u64) -> Result<Watch, ResumeError> {
+        if after_revision > self.shared.watches.started_at()
+            && let Ok(watch) = self.watch(Some(after_revision))
+        {
+            return Ok(watch);
+        }
+        let Snapshot { resources, revision, mut changes } = self.snapshot(caller).await?;
+        let too_old = |oldest| TooOld { asked: after_revision, oldest, newest: revision };
+        if after_revision > revision {
+            return Err(too_old(0).into());
+        }
+        let log = match self.keeper.log_after(after_revision).await {
+            None => return Err(unavailable("the controller is stopping").into()),
+            Some(Err(error)) => return Err(unavailable(&error.to_string()).into()),
+            Some(Ok(Err(Compacted { oldest }))) => return Err(too_old(oldest).into()),
+            Some(Ok(Ok(log))) => log,
+        };
+        let past = log.into_iter().filter(|logged| logged.revision <= revision).flat_map(|logged| logged.changes);
+        let deleted = past.filter(|change| change.value.is_none()).filter_map(|change| named(&change.key));
+        let told = deleted.map(Changed::Deleted).chain(resources.into_iter().map(|r| Changed::Set(Box::new(r))));
+        // A watcher that is cut off in the midst of them must begin anew: only the last one carries the new revision.
+        changes.backlog = told.map(|what| Arc::new(Change { revision: after_revision, what })).collect();
+        if let Some(last) = changes.backlog.back_mut() {
+            Arc::make_mut(last).revision = revision;
+        }
+        Ok(changes)
     }
 
     /// What happened lately, oldest first, and what happens from then on. A receiver that lags loses the oldest.
@@ -132,7 +163,9 @@ pub enum WatchEnd {
 
 /// A resume from a revision whose successors are no longer all known (gRPC: OUT_OF_RANGE). A new snapshot is needed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
-#[error("changes after revision {asked} are no longer known, only those after {oldest} (newest: {newest}): take a new snapshot")]
+#[error(
+    "changes after revision {asked} are no longer known, only those after {oldest} (newest: {newest}): take a new snapshot"
+)]
 pub struct TooOld {
     /// The revision asked for.
     pub asked: u64,
@@ -140,6 +173,39 @@ pub struct TooOld {
     pub oldest: u64,
     /// The newest revision; a revision beyond it is refused too: it is another store's.
     pub newest: u64,
+}
+
+/// Why a watch can't be resumed.
+#[derive(Debug, Error)]
+pub enum ResumeError {
+    /// Too much is forgotten.
+    #[error(transparent)]
+    TooOld(#[from] TooOld),
+    /// The brain did not answer.
+    #[error("{}", .0.violations.first().map_or("refused", |violation| &violation.message))]
+    Refused(Refusal),
+}
+
+impl From<Refusal> for ResumeError {
+    fn from(refusal: Refusal) -> Self {
+        ResumeError::Refused(refusal)
+    }
+}
+
+/// The resource that a store's key names: `/sextant/v1/KIND/TENANT/NAME`, without the tenant for global kinds.
+fn named(key: &str) -> Option<v1::ResourceChange> {
+    let mut parts = key.strip_prefix("/sextant/v1/")?.split('/');
+    let (kind, first, second) = (parts.next()?, parts.next()?, parts.next());
+    if kind == "counter" {
+        return None;
+    }
+    let (tenant, name) = second.map_or(("", first), |name| (first, name));
+    Some(v1::ResourceChange {
+        kind: kind.to_owned(),
+        tenant: tenant.to_owned(),
+        name: name.to_owned(),
+        change: v1::Change::Deleted.into(),
+    })
 }
 
 pub(crate) fn unavailable(message: &str) -> Refusal {

@@ -1,9 +1,43 @@
 //! Starting and stopping: store, brain thread, OpenFlow, HTTP, in the order that keeps flows safe.
+//!
+//! No switch is talked to before the store is loaded, so that nothing is ever deleted for want of knowledge; and stopping
+//! leaves the switches' flows as they are.
+
+mod clock;
+mod happenings;
+mod inbox;
+mod keeper;
+mod mind;
+mod packets;
+mod requests;
+mod watches;
 
 use std::net::SocketAddr;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::thread::JoinHandle;
 
-use crate::openflow::ListenAddr;
+use brain::{Brain, Event};
+use prometheus_client::metrics::gauge::Gauge;
+use thiserror::Error;
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+pub(crate) use keeper::Keeper;
+pub use mind::Mind;
+
+use crate::handle::Handle;
+use crate::http;
+use crate::metrics::Metrics;
+use crate::openflow::{self, ListenAddr, Sessions};
+use crate::store::{Embedded, Store, StoreError};
+
+/// The process's exit code when the brain's or the store's thread panics: what was acknowledged is in the store.
+pub const EXIT_PANIC: i32 = 70;
 
 /// What the daemon is told at its start.
 #[derive(Clone, Debug)]
@@ -16,4 +50,249 @@ pub struct DaemonConfig {
     pub openflow_connect: Vec<PathBuf>,
     /// Where `/metrics` and `/healthz` are served.
     pub http_listen: Vec<SocketAddr>,
+}
+
+/// A running daemon.
+pub struct Daemon {
+    shared: Arc<Shared>,
+    handle: Handle,
+    keeper: Keeper,
+    stop: CancellationToken,
+    tasks: TaskTracker,
+    brain_thread: JoinHandle<()>,
+    store_thread: JoinHandle<()>,
+    openflow_addresses: Vec<SocketAddr>,
+    http_addresses: Vec<SocketAddr>,
+}
+
+/// What the daemon's parts share.
+pub(crate) struct Shared {
+    pub(crate) clock: clock::Clock,
+    pub(crate) inbox: inbox::Inbox,
+    pub(crate) requests: Arc<requests::Requests>,
+    pub(crate) watches: watches::Watches,
+    pub(crate) happenings: happenings::Happenings,
+    pub(crate) metrics: Metrics,
+    pub(crate) sessions: Sessions,
+    /// When the brain began with its present event, by its clock; 0: it waits.
+    thinking_since_ms: AtomicU64,
+}
+
+/// Why the daemon did not start.
+#[derive(Debug, Error)]
+pub enum StartError {
+    /// The store.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// An address to listen on.
+    #[error("cannot listen on {address}: {source}")]
+    Listen {
+        /// The address.
+        address: String,
+        /// The operating system's words.
+        source: std::io::Error,
+    },
+    /// Threads and signals.
+    #[error("{what}: {source}")]
+    System {
+        /// What failed.
+        what: &'static str,
+        /// The operating system's words.
+        source: std::io::Error,
+    },
+}
+
+/// Starts the daemon with its brain, on the embedded store. Must be called in a tokio runtime.
+pub async fn run(config: DaemonConfig) -> Result<Daemon, StartError> {
+    let data_dir = config.data_dir.clone();
+    let opened = tokio::task::spawn_blocking(move || Embedded::open(&data_dir)).await;
+    let store = opened.map_err(|source| system("opening the store", source.into()))??;
+    run_with(config, Box::new(store), Box::<Brain>::default()).await
+}
+
+/// Starts the daemon with another store or mind: for tests.
+pub async fn run_with(config: DaemonConfig, store: Box<dyn Store>, mind: Box<dyn Mind>) -> Result<Daemon, StartError> {
+    // Addresses first: if one is taken, nothing has happened yet. They accept when the store is loaded.
+    let mut openflow_listeners = Vec::new();
+    for address in &config.openflow_listen {
+        let listener = openflow::bind(address).await;
+        openflow_listeners.push(listener.map_err(|source| listen(address, source))?);
+    }
+    let mut http_listeners = Vec::new();
+    for address in &config.http_listen {
+        http_listeners.push(TcpListener::bind(address).await.map_err(|source| listen(address, source))?);
+    }
+    let openflow_addresses = openflow_listeners.iter().filter_map(openflow::Listener::tcp_address).collect();
+    let http_addresses = http_listeners.iter().filter_map(|listener| listener.local_addr().ok()).collect();
+
+    let (store, content) = load(store).await?;
+    let shared = Arc::new(Shared::new(content.revision));
+    let (keeper, store_thread) =
+        Keeper::start(store, Arc::clone(&shared)).map_err(|source| system("starting the store's thread", source))?;
+    let handle = Handle::new(Arc::clone(&shared), keeper.clone());
+    let loaded = Event::Loaded { revision: content.revision, entries: content.entries };
+    let brain_thread = start_mind(mind, loaded, &shared, keeper.clone()).await?;
+
+    let daemon = Daemon {
+        shared,
+        handle,
+        keeper,
+        stop: CancellationToken::new(),
+        tasks: TaskTracker::new(),
+        brain_thread,
+        store_thread,
+        openflow_addresses,
+        http_addresses,
+    };
+    for listener in http_listeners {
+        daemon.tasks.spawn(http::serve(listener, Arc::clone(&daemon.shared), daemon.stop.clone()));
+    }
+    for listener in openflow_listeners {
+        daemon.tasks.spawn(openflow::accept(listener, Arc::clone(&daemon.shared), daemon.stop.clone()));
+    }
+    for path in config.openflow_connect {
+        daemon.tasks.spawn(openflow::dial(path, Arc::clone(&daemon.shared), daemon.stop.clone()));
+    }
+    Ok(daemon)
+}
+
+impl Daemon {
+    /// A handle for northbound faces.
+    pub fn handle(&self) -> Handle {
+        self.handle.clone()
+    }
+
+    /// Cancelled when the daemon stops; servers beside it may wait for it.
+    pub fn stop_token(&self) -> CancellationToken {
+        self.stop.clone()
+    }
+
+    /// The TCP addresses that switches connect to: a port 0 has become a number.
+    pub fn openflow_addresses(&self) -> &[SocketAddr] {
+        &self.openflow_addresses
+    }
+
+    /// The addresses of HTTP: a port 0 has become a number.
+    pub fn http_addresses(&self) -> &[SocketAddr] {
+        &self.http_addresses
+    }
+
+    /// Runs until SIGTERM or SIGINT, then stops.
+    pub async fn until_signal(self) -> Result<(), StartError> {
+        let wait = |kind| signal(kind).map_err(|source| system("waiting for signals", source));
+        let (mut terminate, mut interrupt) = (wait(SignalKind::terminate())?, wait(SignalKind::interrupt())?);
+        let name = tokio::select! {
+            _ = terminate.recv() => "SIGTERM",
+            _ = interrupt.recv() => "SIGINT",
+            () = self.stop.cancelled() => "a request",
+        };
+        tracing::info!("stopping on {name}; the switches keep their flows");
+        self.shutdown().await;
+        Ok(())
+    }
+
+    /// Stops: no new work, open requests are refused, writes that are on their way reach the disk, sessions close.
+    pub async fn shutdown(self) {
+        let Daemon { shared, keeper, stop, tasks, brain_thread, store_thread, .. } = self;
+        stop.cancel();
+        shared.inbox.close();
+        shared.requests.give_up();
+        tasks.close();
+        tasks.wait().await;
+        let joined = tokio::task::spawn_blocking(move || {
+            // A panic in those threads has ended the process already.
+            drop(brain_thread.join());
+            keeper.stop();
+            drop(store_thread.join());
+        });
+        drop(joined.await);
+    }
+}
+
+impl Shared {
+    pub(crate) fn new(revision: u64) -> Shared {
+        let metrics = Metrics::default();
+        metrics.revision.set(i64::try_from(revision).unwrap_or(i64::MAX));
+        Shared {
+            clock: clock::Clock::start(),
+            inbox: inbox::Inbox::default(),
+            requests: Arc::default(),
+            watches: watches::Watches::new(revision),
+            happenings: happenings::Happenings::default(),
+            metrics,
+            sessions: Sessions::default(),
+            thinking_since_ms: AtomicU64::new(0),
+        }
+    }
+
+    /// How long the brain has been thinking about its present event.
+    pub(crate) fn thinking_ms(&self) -> u64 {
+        match self.thinking_since_ms.load(Ordering::Relaxed) {
+            0 => 0,
+            since => self.clock.now().0.saturating_sub(since),
+        }
+    }
+
+    /// Brings the gauges up to date.
+    pub(crate) fn measure(&self) {
+        let lengths = self.inbox.lengths();
+        let gauge = |queue: &str, length: usize| {
+            let gauge: &Gauge = &self.metrics.queue_length.get_or_create(&vec![("queue", queue.to_owned())]);
+            gauge.set(i64::try_from(length).unwrap_or(i64::MAX));
+        };
+        gauge("answers", lengths.answers);
+        gauge("control", lengths.control);
+        gauge("packets", lengths.packets);
+        gauge("requests", self.requests.len());
+        self.metrics.sessions.set(i64::try_from(self.sessions.len()).unwrap_or(i64::MAX));
+    }
+}
+
+async fn load(store: Box<dyn Store>) -> Result<(Box<dyn Store>, crate::store::Content), StartError> {
+    let loaded = tokio::task::spawn_blocking(move || {
+        let content = store.load()?;
+        Ok::<_, StoreError>((store, content))
+    });
+    Ok(loaded.await.map_err(|source| system("loading the store", source.into()))??)
+}
+
+/// Starts the brain's thread, and waits until it knows the store.
+async fn start_mind(
+    mut mind: Box<dyn Mind>,
+    loaded: Event,
+    shared: &Arc<Shared>,
+    keeper: Keeper,
+) -> Result<JoinHandle<()>, StartError> {
+    let (ready, knows) = tokio::sync::oneshot::channel();
+    let shared = Arc::clone(shared);
+    let thread = std::thread::Builder::new()
+        .name("brain".to_owned())
+        .spawn(move || {
+            guarded("the brain", || {
+                mind::step(mind.as_mut(), loaded, &shared, &keeper);
+                // Fails when the start was given up; then the inbox is closed soon.
+                let _ = ready.send(());
+                mind::think(mind, &shared, &keeper);
+            });
+        })
+        .map_err(|source| system("starting the brain's thread", source))?;
+    // Fails only if the thread panicked, which ends the process.
+    drop(knows.await);
+    Ok(thread)
+}
+
+/// Runs a thread that the daemon can't live without: a panic ends the process, and whoever supervises it starts it anew.
+fn guarded(what: &str, body: impl FnOnce()) {
+    if catch_unwind(AssertUnwindSafe(body)).is_err() {
+        tracing::error!("{what} panicked: ending the process; what was acknowledged is in the store");
+        std::process::exit(EXIT_PANIC);
+    }
+}
+
+fn listen(address: &impl ToString, source: std::io::Error) -> StartError {
+    StartError::Listen { address: address.to_string(), source }
+}
+
+fn system(what: &'static str, source: std::io::Error) -> StartError {
+    StartError::System { what, source }
 }

@@ -1,0 +1,37 @@
+//! Time: one clock that only runs forward for the brain, and the wall clock for people.
+
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use brain::Millis;
+
+/// The brain's clock: the wall clock's milliseconds at the start, and from then on only forward, whatever is done to the wall
+/// clock. So times that the brain stores mean something after a restart.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Clock {
+    start: Instant,
+    base_ms: u64,
+}
+
+impl Clock {
+    pub(crate) fn start() -> Clock {
+        Clock { start: Instant::now(), base_ms: wall_ms() }
+    }
+
+    pub(crate) fn now(&self) -> Millis {
+        Millis(self.base_ms.saturating_add(millis(self.start.elapsed())))
+    }
+
+    /// The instant that shows `at`; the past is now.
+    pub(crate) fn instant(&self, at: Millis) -> Instant {
+        self.start + Duration::from_millis(at.0.saturating_sub(self.base_ms).min(u64::from(u32::MAX) * 1000))
+    }
+}
+
+/// Milliseconds since 1970-01-01 UTC.
+pub(crate) fn wall_ms() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, millis)
+}
+
+fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}

@@ -1,0 +1,225 @@
+//! The brain's inbox: answers of the store first, then links, sessions and requests, and packets behind them all.
+
+use std::collections::VecDeque;
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
+
+use brain::{Event, Punt, SessionId, SwitchEvent};
+use thiserror::Error;
+use tokio::sync::Semaphore;
+
+use super::packets::FairQueue;
+
+/// Link, session and request events that may wait; who brings more waits too.
+const CONTROL_MAX: usize = 8192;
+/// After so many other events in a row one packet is let through, so that a busy control plane can't starve them.
+const CONTROL_RUN_MAX: u32 = 32;
+
+/// Where events wait for the brain.
+#[derive(Debug)]
+pub(crate) struct Inbox {
+    state: Mutex<State>,
+    filled: Condvar,
+    room: Semaphore,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    /// As many as the brain has proposals open.
+    answers: VecDeque<Event>,
+    control: VecDeque<Event>,
+    packets: FairQueue,
+    run: u32,
+    closed: bool,
+}
+
+/// What the brain gets. Moved once per event, so its size does not matter.
+#[derive(Debug)]
+#[allow(clippy::large_enum_variant)]
+pub(crate) enum Taken {
+    /// The next event.
+    Event(Event),
+    /// Nothing came until the instant asked for.
+    Due,
+    /// The daemon is stopping.
+    Closed,
+}
+
+/// The daemon is stopping.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[error("the controller is stopping")]
+pub(crate) struct Closed;
+
+/// How many events wait.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Lengths {
+    pub(crate) answers: usize,
+    pub(crate) control: usize,
+    pub(crate) packets: usize,
+}
+
+impl Default for Inbox {
+    fn default() -> Self {
+        Inbox { state: Mutex::default(), filled: Condvar::new(), room: Semaphore::new(CONTROL_MAX) }
+    }
+}
+
+impl Inbox {
+    /// Brings a link, session or request event; waits for room.
+    pub(crate) async fn push(&self, event: Event) -> Result<(), Closed> {
+        self.room.acquire().await.map_err(|_| Closed)?.forget();
+        let mut state = self.state();
+        if state.closed {
+            return Err(Closed);
+        }
+        state.control.push_back(event);
+        self.filled.notify_one();
+        Ok(())
+    }
+
+    /// Brings an answer of the store: always room, before everything else.
+    pub(crate) fn push_answer(&self, event: Event) {
+        self.state().answers.push_back(event);
+        self.filled.notify_one();
+    }
+
+    /// Brings a packet. Returns how many were dropped for it.
+    pub(crate) fn push_packet(&self, session: SessionId, punt: Punt) -> usize {
+        let dropped = self.state().packets.push(session, punt);
+        self.filled.notify_one();
+        dropped
+    }
+
+    /// Forgets a session's packets. Returns how many there were.
+    pub(crate) fn forget_packets(&self, session: SessionId) -> usize {
+        self.state().packets.forget(session)
+    }
+
+    /// The next event; waits until `due`, or for ever.
+    pub(crate) fn take(&self, due: Option<Instant>) -> Taken {
+        let mut state = self.state();
+        loop {
+            if state.closed {
+                return Taken::Closed;
+            }
+            if let Some(event) = self.next(&mut state) {
+                return Taken::Event(event);
+            }
+            state = match due {
+                None => self.filled.wait(state).unwrap_or_else(PoisonError::into_inner),
+                Some(due) => {
+                    let now = Instant::now();
+                    if now >= due {
+                        return Taken::Due;
+                    }
+                    self.filled.wait_timeout(state, due - now).unwrap_or_else(PoisonError::into_inner).0
+                }
+            };
+        }
+    }
+
+    /// Nothing comes in or out any more.
+    pub(crate) fn close(&self) {
+        self.state().closed = true;
+        self.room.close();
+        self.filled.notify_all();
+    }
+
+    pub(crate) fn lengths(&self) -> Lengths {
+        let state = self.state();
+        Lengths { answers: state.answers.len(), control: state.control.len(), packets: state.packets.len() }
+    }
+
+    fn next(&self, state: &mut State) -> Option<Event> {
+        if let Some(event) = state.answers.pop_front() {
+            return Some(event);
+        }
+        if state.run < CONTROL_RUN_MAX
+            && let Some(event) = state.control.pop_front()
+        {
+            state.run += 1;
+            self.room.add_permits(1);
+            return Some(event);
+        }
+        state.run = 0;
+        if let Some((session, punt)) = state.packets.pop() {
+            return Some(Event::Switch(session, SwitchEvent::Packet(punt)));
+        }
+        let event = state.control.pop_front()?;
+        self.room.add_permits(1);
+        Some(event)
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        // No code that holds the lock can leave the queues half changed, so a panic elsewhere is no reason to stop.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use addr::OfPort;
+
+    use super::*;
+
+    fn punt() -> Punt {
+        Punt { in_port: OfPort(1), metadata: ofp::Match::default(), userdata: Vec::new(), data: Vec::new() }
+    }
+
+    fn down(n: u64) -> Event {
+        Event::Switch(SessionId(n), SwitchEvent::Down { reason: String::new() })
+    }
+
+    fn kind(taken: &Taken) -> &'static str {
+        match taken {
+            Taken::Event(Event::Applied { .. }) => "applied",
+            Taken::Event(Event::Switch(_, SwitchEvent::Packet(_))) => "packet",
+            Taken::Event(_) => "control",
+            Taken::Due => "due",
+            Taken::Closed => "closed",
+        }
+    }
+
+    #[tokio::test]
+    async fn answers_come_first_and_packets_last() {
+        let inbox = Inbox::default();
+        inbox.push_packet(SessionId(1), punt());
+        inbox.push(down(1)).await.unwrap();
+        inbox.push_answer(Event::Applied { revision: 1, changes: Vec::new(), proposal: None });
+        let order: Vec<_> = (0..3).map(|_| kind(&inbox.take(None))).collect();
+        assert_eq!(order, ["applied", "control", "packet"]);
+        assert_eq!(kind(&inbox.take(Some(Instant::now() + Duration::from_millis(5)))), "due");
+    }
+
+    #[tokio::test]
+    async fn packets_are_not_starved() {
+        let inbox = Inbox::default();
+        for n in 0..100 {
+            inbox.push(down(n)).await.unwrap();
+        }
+        inbox.push_packet(SessionId(1), punt());
+        let at = (0..101).position(|_| kind(&inbox.take(None)) == "packet").unwrap();
+        assert_eq!(at, 32);
+    }
+
+    #[tokio::test]
+    async fn a_full_inbox_makes_its_callers_wait_but_takes_answers_and_packets() {
+        let inbox = Inbox::default();
+        for n in 0..CONTROL_MAX as u64 {
+            inbox.push(down(n)).await.unwrap();
+        }
+        assert!(tokio::time::timeout(Duration::from_millis(20), inbox.push(down(0))).await.is_err());
+        inbox.push_answer(Event::Tick);
+        assert_eq!(inbox.push_packet(SessionId(1), punt()), 0);
+        let full = Lengths { answers: 1, control: CONTROL_MAX, packets: 1 };
+        assert_eq!(inbox.lengths(), full);
+        inbox.take(None);
+        inbox.take(None);
+        inbox.push(down(0)).await.unwrap();
+        inbox.close();
+        assert_eq!(inbox.push(down(0)).await, Err(Closed));
+        assert_eq!(kind(&inbox.take(None)), "closed");
+    }
+}
