@@ -2,7 +2,7 @@
 
 use addr::{Dpid, OfPort};
 use features::Millis;
-use ofp::{FlowStats, GroupDesc, Match, MeterConfig, PortDesc, PortStatusReason};
+use ofp::{FlowStats, GroupDesc, Match, MeterConfig, PortDesc, PortReason};
 use proto::v1;
 
 /// One OpenFlow connection, numbered by the daemon; never used twice.
@@ -171,7 +171,7 @@ pub enum SwitchEvent {
     /// A port came, went or changed.
     Port {
         /// What happened to it.
-        reason: PortStatusReason,
+        reason: PortReason,
         /// The port.
         port: PortDesc,
     },

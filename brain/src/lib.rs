@@ -1,5 +1,6 @@
 //! Events in, effects out: the controller's mind, without clock, socket or randomness.
 
+mod catalog;
 mod effect;
 mod event;
 

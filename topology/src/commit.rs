@@ -89,8 +89,12 @@ impl World {
         match change {
             Change::Fabric(new) => self.apply_fabric(marks, new),
             Change::Chassis(key, new) => {
-                if put(&mut self.chassis, key, new).is_some() {
+                let present = new.is_some();
+                if let Some(old) = put(&mut self.chassis, key, new) {
                     marks.changed(Key::Chassis(key));
+                    if old.is_some() != present {
+                        marks.changed(Key::Uplink(key));
+                    }
                 }
             }
             Change::Plug(chassis, name, new) => self.apply_plug(marks, chassis, name, new),

@@ -42,6 +42,10 @@ impl<A: Ord + Copy, B: Ord + Copy + Bounds> Index<A, B> {
         self.0.range((a, B::LEAST)..=(a, B::GREATEST)).map(|(_, b)| *b)
     }
 
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (A, B)> + '_ {
+        self.0.iter().copied()
+    }
+
     pub(crate) fn any(&self, a: A) -> bool {
         self.of(a).next().is_some()
     }

@@ -182,11 +182,11 @@ impl World {
         let mut keys: Vec<Key> = self.fabric.iter().map(|_| Key::Fabric).collect();
         for c in self.chassis.keys().copied() {
             keys.extend([Key::Chassis(c), Key::Uplink(c)]);
-            for r in self.routers_at.of(c) {
-                keys.push(Key::RouterAt(r, c));
-                keys.extend(self.interfaces_by_router.of(r).map(|s| Key::InterfaceAt(r, s, c)));
-                keys.extend(self.routes_by_router.of(r).map(|p| Key::RouteAt(r, p, c)));
-            }
+        }
+        for (r, c) in self.chassis_of_router.iter() {
+            keys.push(Key::RouterAt(r, c));
+            keys.extend(self.interfaces_by_router.of(r).map(|s| Key::InterfaceAt(r, s, c)));
+            keys.extend(self.routes_by_router.of(r).map(|p| Key::RouteAt(r, p, c)));
         }
         keys.extend(self.networks.keys().map(|n| Key::Network(*n)));
         keys.extend(self.subnets.keys().map(|s| Key::Subnet(*s)));

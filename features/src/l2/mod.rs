@@ -45,6 +45,11 @@ pub fn group_here(network: NetworkKey) -> u32 {
     0x0200_0000 | network.0
 }
 
+/// Whether a group's number is one of the above.
+pub fn is_our_group(id: u32) -> bool {
+    matches!(id >> 24, 1 | 2)
+}
+
 fn reach(view: &View<'_>, emit: &mut Emit, key: PortKey, chassis: ChassisKey) {
     let (Some(port), Some(binding)) = (view.port(key), view.binding(key)) else { return };
     let (Some(_), Some(network)) = (view.need(port.network, chassis), view.network(port.network)) else { return };

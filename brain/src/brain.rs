@@ -1,0 +1,230 @@
+//! The mind itself: takes one event at a time, keeps the facts, and answers with effects.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
+use std::sync::Arc;
+
+use addr::{Dpid, OfPort};
+use features::Millis;
+use flows::{Engine, Op};
+use proto::v1;
+use topology::{Change, ChassisKey, Key, ResourceId, World};
+
+use crate::catalog::{Applied, Catalog};
+use crate::effect::{Effect, SwitchCommand};
+use crate::event::{Caller, Event, ProposalId, Request, RequestId, SessionId};
+use crate::requests::{Asked, Waiter};
+use crate::switch::Switch;
+
+/// The controller's mind.
+pub struct Brain {
+    pub(crate) catalog: Catalog,
+    pub(crate) world: World,
+    pub(crate) engine: Engine,
+    pub(crate) switches: BTreeMap<ChassisKey, Switch>,
+    pub(crate) sessions: BTreeMap<SessionId, Session>,
+    /// What is plugged, by chassis and name: as last heard.
+    pub(crate) plugs: HashMap<ChassisKey, BTreeMap<Arc<str>, OfPort>>,
+    pub(crate) ra: features::ra::service::Service,
+    /// When each chassis warms its tunnels next, and how often it has.
+    pub(crate) warm: BTreeMap<ChassisKey, (Millis, u32)>,
+    /// Requests that write, one at a time: the next is judged by what the last one changed.
+    pub(crate) queue: VecDeque<(RequestId, Caller, Request)>,
+    pub(crate) asked: Option<Asked>,
+    pub(crate) waiters: Vec<Waiter>,
+    /// The world's sequence number after each of the last store revisions.
+    pub(crate) sequences: BTreeMap<u64, u64>,
+    pub(crate) statuses: HashMap<ResourceId, (v1::Phase, String)>,
+    pub(crate) restless: BTreeSet<ResourceId>,
+    pub(crate) next_proposal: u64,
+    pub(crate) loaded: bool,
+    pub(crate) now: Millis,
+    pub(crate) effects: Vec<Effect>,
+}
+
+/// One OpenFlow connection.
+#[derive(Debug)]
+pub(crate) struct Session {
+    pub(crate) dpid: Dpid,
+    pub(crate) bridge: Arc<str>,
+    /// The LOCAL port's MAC: tells a bridge that came back from another with its datapath id.
+    pub(crate) hw_addr: addr::MacAddr,
+    pub(crate) ports: BTreeMap<OfPort, Arc<str>>,
+    pub(crate) chassis: Option<ChassisKey>,
+    pub(crate) peer: String,
+}
+
+impl Default for Brain {
+    fn default() -> Brain {
+        Brain {
+            catalog: Catalog::default(),
+            world: World::default(),
+            engine: Engine::new(features::ALL),
+            switches: BTreeMap::new(),
+            sessions: BTreeMap::new(),
+            plugs: HashMap::new(),
+            ra: features::ra::service::Service::default(),
+            warm: BTreeMap::new(),
+            queue: VecDeque::new(),
+            asked: None,
+            waiters: Vec::new(),
+            sequences: BTreeMap::new(),
+            statuses: HashMap::new(),
+            restless: BTreeSet::new(),
+            next_proposal: 1,
+            loaded: false,
+            now: Millis(0),
+            effects: Vec::new(),
+        }
+    }
+}
+
+impl std::fmt::Debug for Brain {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Brain").field("revision", &self.catalog.revision()).field("sequence", &self.world.sequence()).finish()
+    }
+}
+
+impl Brain {
+    /// Handles one event at a time; `now` never runs backwards.
+    pub fn handle(&mut self, now: Millis, event: Event) -> Vec<Effect> {
+        self.now = self.now.max(now);
+        match event {
+            Event::Loaded { revision, entries } => {
+                let applied = self.catalog.load(revision, &entries);
+                self.loaded = true;
+                self.applied(revision, applied);
+            }
+            Event::Applied { revision, changes, proposal } => {
+                let applied = self.catalog.apply(revision, &changes);
+                self.applied(revision, applied);
+                self.answered(proposal, revision);
+            }
+            Event::Refused { proposal, fault } => self.proposal_refused(proposal, fault),
+            Event::Request { id, caller, request } => self.request(id, caller, request),
+            Event::Switch(session, event) => self.switch_event(session, event),
+            Event::Tick => {}
+        }
+        self.timers();
+        self.send_batches();
+        self.settle();
+        std::mem::take(&mut self.effects)
+    }
+
+    /// When the next `Event::Tick` is needed; `None`: not before something else happens.
+    pub fn next_due(&self) -> Option<Millis> {
+        let warm = self.warm.values().map(|(at, _)| *at).min();
+        let waiter = self.waiters.iter().map(|w| w.deadline).min();
+        [self.ra.next_due(), warm, waiter].into_iter().flatten().min()
+    }
+
+    /// Changes facts and brings everything that follows from them in step.
+    pub(crate) fn commit(&mut self, changes: Vec<Change>) {
+        let committed = self.world.commit(changes);
+        if committed.changed.is_empty() {
+            return;
+        }
+        let delta = self.engine.update(&self.world, &committed.changed);
+        for fault in &delta.faults {
+            self.happened("flow.fault", None, fault.to_string());
+        }
+        for conflict in &delta.conflicts {
+            let loser = self.world.resource_of(&conflict.loser.key);
+            let words = format!("two rows under one key: {} has it, {} does not", conflict.winner.key, conflict.loser.key);
+            self.happened("flow.conflict", loser.as_ref(), words);
+        }
+        for (chassis, ops) in delta.ops {
+            for op in ops {
+                self.want(chassis, op, committed.sequence);
+            }
+        }
+        self.notice(&committed.changed);
+        let switches = &self.switches;
+        let ready = |chassis| switches.get(&chassis).is_some_and(|s| s.ready);
+        let packets = self.ra.changed(&self.world, &committed.changed, self.now, ready);
+        self.send(packets);
+    }
+
+    fn want(&mut self, chassis: ChassisKey, op: Op, sequence: u64) {
+        let key = flows::Keyed(op.item().clone());
+        let resource = self.engine.wanted(chassis, &key).and_then(|(_, unit)| self.world.resource_of(&unit.key));
+        self.restless.extend(resource.clone());
+        self.switches.entry(chassis).or_insert_with(|| Switch::new(sequence)).want(op, sequence, resource);
+    }
+
+    /// What changed facts mean beside flows: statuses to look at again, tunnels to warm.
+    fn notice(&mut self, changed: &[Key]) {
+        for key in changed {
+            self.restless.extend(self.world.resource_of(key));
+            match *key {
+                Key::Peer(from, _) | Key::Uplink(from) => self.warm_soon(from),
+                Key::Chassis(to) => {
+                    for from in self.world.chassis_keys() {
+                        if self.world.peers(from).contains(&to) {
+                            self.warm_soon(from);
+                        }
+                    }
+                }
+                _ => {}
+            }
+        }
+    }
+
+    /// The store's changes, as facts.
+    fn applied(&mut self, revision: u64, applied: Applied) {
+        for fault in applied.faults {
+            self.happened("store.fault", None, fault);
+        }
+        self.restless.extend(applied.changed.iter().cloned());
+        let chassis_changed = applied.changed.iter().chain(&applied.deleted).any(|r| r.kind == "chassis");
+        self.commit(applied.facts);
+        self.sequences.insert(revision, self.world.sequence());
+        while self.sequences.len() > REVISIONS_KEPT {
+            self.sequences.pop_first();
+        }
+        for resource in applied.changed {
+            self.statuses.remove(&resource);
+        }
+        for resource in applied.deleted {
+            self.statuses.remove(&resource);
+            self.restless.remove(&resource);
+            let ResourceId { kind, tenant, name } = &resource;
+            let resource = v1::ResourceChange {
+                kind: (*kind).to_owned(),
+                tenant: tenant.to_string(),
+                name: name.to_string(),
+                change: v1::Change::Deleted.into(),
+            };
+            self.effects.push(Effect::Deleted { revision, resource });
+        }
+        if chassis_changed {
+            self.match_sessions();
+        }
+    }
+
+    fn send_batches(&mut self) {
+        for switch in self.switches.values_mut() {
+            if let Some((session, batch)) = switch.next_batch() {
+                self.effects.push(Effect::Switch(session, SwitchCommand::Batch(batch)));
+            }
+        }
+    }
+
+    pub(crate) fn proposal(&mut self) -> ProposalId {
+        let id = ProposalId(self.next_proposal);
+        self.next_proposal += 1;
+        id
+    }
+
+    pub(crate) fn happened(&mut self, kind: &str, resource: Option<&ResourceId>, message: String) {
+        let (kind_of, tenant, name) = match resource {
+            Some(r) => (r.kind.to_owned(), r.tenant.to_string(), r.name.to_string()),
+            None => Default::default(),
+        };
+        let event =
+            v1::Event { r#type: kind.to_owned(), kind: kind_of, tenant, name, message, ..v1::Event::default() };
+        self.effects.push(Effect::Happened(event));
+    }
+}
+
+/// Store revisions whose sequence numbers are remembered for those who wait for one.
+const REVISIONS_KEPT: usize = 10_000;

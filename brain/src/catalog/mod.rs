@@ -1,0 +1,1 @@
+//! Every resource as stored, and admission of requests.

@@ -1,0 +1,89 @@
+//! Packets: punted ones are answered by their feature's service; what is due by the clock is sent.
+
+use addr::OfPort;
+use features::overlay::warm::{self, WARM_INTERVAL_S};
+use features::punt::{PacketOut, Punted, Unanswered};
+use features::{icmp, nd, ra};
+use flows::PuntOp;
+use topology::{ChassisKey, View};
+
+use crate::brain::Brain;
+use crate::effect::{Effect, SwitchCommand};
+use crate::event::{Punt, SessionId};
+use crate::switch::Switch;
+
+/// The first warming packets come close together: an underlay may still be waking up.
+const WARM_AGAIN_S: [u64; 3] = [1, 5, 30];
+
+impl Brain {
+    pub(crate) fn punted(&mut self, session: SessionId, punt: Punt) {
+        let Some(chassis) = self.sessions.get(&session).and_then(|s| s.chassis) else { return };
+        match self.answer(chassis, punt) {
+            Ok((op, packets)) => {
+                self.count_punt(op, "answered");
+                self.send(packets);
+            }
+            Err((op, reason)) => self.count_punt(op, reason),
+        }
+    }
+
+    fn answer(&self, chassis: ChassisKey, punt: Punt) -> Result<(&'static str, Vec<PacketOut>), (&'static str, Unanswered)> {
+        let view = View::new(&self.world);
+        let punted = Punted::read(&view, chassis, punt.in_port, &punt.userdata, &punt.metadata, punt.data)
+            .map_err(|reason| ("unknown", reason))?;
+        let (name, answer) = match punted.op {
+            PuntOp::RouterSolicit => ("router_solicit", ra::service::solicited(&view, &punted)),
+            PuntOp::NeighborSolicit => ("neighbor_solicit", nd::service::solicited(&view, &punted)),
+            PuntOp::HopLimit => ("hop_limit", icmp::service::error(&view, &punted)),
+            PuntOp::NoRoute => ("no_route", icmp::service::error(&view, &punted)),
+            PuntOp::Unreachable => ("unreachable", icmp::service::error(&view, &punted)),
+            PuntOp::PortUnreachable => ("port_unreachable", icmp::service::error(&view, &punted)),
+            PuntOp::TooBig => ("too_big", icmp::service::error(&view, &punted)),
+        };
+        answer.map(|packets| (name, packets)).map_err(|reason| (name, reason))
+    }
+
+    fn count_punt(&mut self, op: &'static str, result: &'static str) {
+        let labels = vec![("operation", op.to_owned()), ("result", result.to_owned())];
+        self.effects.push(Effect::Count { counter: "sextant_punts_total", labels, by: 1 });
+    }
+
+    /// Sends packets by the chassis that are in step; for the others nothing is promised.
+    pub(crate) fn send(&mut self, packets: Vec<PacketOut>) {
+        for PacketOut { chassis, actions, frame } in packets {
+            let Some(session) = self.switches.get(&chassis).filter(|s| s.in_step()).and_then(Switch::session) else {
+                continue;
+            };
+            let command = SwitchCommand::PacketOut { in_port: OfPort::CONTROLLER, actions, data: frame };
+            self.effects.push(Effect::Switch(session, command));
+        }
+    }
+
+    /// What is due by the clock.
+    pub(crate) fn timers(&mut self) {
+        let packets = self.ra.due(self.now);
+        self.send(packets);
+        let due: Vec<ChassisKey> = self.warm.iter().filter(|(_, (at, _))| *at <= self.now).map(|(c, _)| *c).collect();
+        for chassis in due {
+            self.warm_now(chassis);
+        }
+    }
+
+    /// A chassis may send to others that it has not sent to before.
+    pub(crate) fn warm_soon(&mut self, chassis: ChassisKey) {
+        if self.switches.get(&chassis).is_some_and(Switch::in_step) {
+            self.warm.insert(chassis, (self.now, 0));
+        }
+    }
+
+    fn warm_now(&mut self, chassis: ChassisKey) {
+        let peers = self.world.peers(chassis);
+        let packets = warm::packets(&View::new(&self.world), chassis, &peers);
+        let send = |(actions, frame)| PacketOut { chassis, actions, frame };
+        self.send(packets.into_iter().map(send).collect());
+        let Some((at, count)) = self.warm.get_mut(&chassis) else { return };
+        let wait = WARM_AGAIN_S.get(*count as usize).copied().unwrap_or(WARM_INTERVAL_S);
+        *at = self.now.after_s(wait);
+        *count = count.saturating_add(1);
+    }
+}

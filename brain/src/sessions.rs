@@ -1,0 +1,210 @@
+//! OpenFlow connections: which chassis one belongs to, what is plugged there, and whether its tables are in step.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use addr::{Dpid, MacAddr, OfPort};
+use flows::cookie;
+use ofp::{PortDesc, PortReason};
+use topology::{Change, ChassisKey, ResourceId};
+
+use crate::brain::{Brain, Session};
+use crate::effect::{Effect, SwitchCommand};
+use crate::event::{SessionId, SwitchEvent};
+use crate::switch::{Found, Link, Switch};
+
+impl Brain {
+    pub(crate) fn switch_event(&mut self, session: SessionId, event: SwitchEvent) {
+        match event {
+            SwitchEvent::Up { dpid, ports, peer } => self.session_up(session, dpid, ports, peer),
+            SwitchEvent::Down { reason } => self.session_down(session, &reason),
+            SwitchEvent::Port { reason, port } => self.port_status(session, reason, &port),
+            SwitchEvent::Tables { flows, groups, meters } => self.tables(session, Found::new(flows, groups, meters)),
+            SwitchEvent::BatchDone { batch } => {
+                if let Some((chassis, switch)) = self.switch_of(session) {
+                    let resources = switch.confirmed(batch);
+                    self.restless.extend(resources);
+                    self.progress(chassis);
+                }
+            }
+            SwitchEvent::BatchFailed { batch, operation, error } => self.batch_failed(session, batch, operation, &error),
+            SwitchEvent::Packet(punt) => self.punted(session, punt),
+        }
+    }
+
+    fn session_up(&mut self, id: SessionId, dpid: Dpid, descs: Vec<PortDesc>, peer: String) {
+        let local = descs.iter().find(|p| p.port == OfPort::LOCAL);
+        let bridge: Arc<str> = local.map_or_else(|| dpid.to_string(), |p| p.name.to_string()).into();
+        let hw_addr = local.map_or(MacAddr::ZERO, |p| p.hw_addr);
+        let ordinary = descs.iter().filter(|p| p.port.is_ordinary());
+        let ports = ordinary.map(|p| (p.port, Arc::from(p.name.to_string()))).collect();
+        self.sessions.insert(id, Session { dpid, bridge, hw_addr, ports, chassis: None, peer });
+        self.match_session(id);
+    }
+
+    /// Chassis have changed: connections may belong to others now.
+    pub(crate) fn match_sessions(&mut self) {
+        let ids: Vec<SessionId> = self.sessions.keys().copied().collect();
+        for id in ids {
+            let Some(session) = self.sessions.get(&id) else { continue };
+            let matched = self.catalog.chassis_for(session.dpid, &session.bridge).map(|(key, _)| key);
+            if session.chassis == matched {
+                continue;
+            }
+            if session.chassis.is_some() {
+                // A chassis that is gone, or another's now. What was wanted there has just been withdrawn: let that be sent,
+                // then start over with a fresh connection.
+                self.send_last_batches(id);
+                self.close(id, "the bridge belongs to no chassis, or to another one, now");
+            } else {
+                self.match_session(id);
+            }
+        }
+    }
+
+    fn match_session(&mut self, id: SessionId) {
+        let Some(session) = self.sessions.get(&id) else { return };
+        let (dpid, bridge, hw_addr, peer) = (session.dpid, session.bridge.clone(), session.hw_addr, session.peer.clone());
+        let Some((chassis, resource)) = self.catalog.chassis_for(dpid, &bridge) else {
+            let words = format!("bridge {bridge} with datapath id {dpid} ({peer}) is no chassis: left alone");
+            self.happened("bridge.discovered", None, words);
+            return;
+        };
+        let other = self.sessions.iter().find(|(_, s)| s.chassis == Some(chassis)).map(|(i, s)| (*i, s.hw_addr, s.bridge.clone()));
+        if let Some((other, other_hw, other_bridge)) = other {
+            if (other_hw, &other_bridge) == (hw_addr, &bridge) {
+                self.close(other, "the same bridge has connected anew");
+            } else {
+                let words = format!("a second bridge {bridge} ({peer}) has datapath id {dpid}: refused");
+                self.happened("bridge.duplicate", Some(&resource), words);
+                self.close(id, "another bridge with this datapath id is connected");
+                return;
+            }
+        }
+        if let Some(session) = self.sessions.get_mut(&id) {
+            session.chassis = Some(chassis);
+        }
+        self.happened("chassis.connected", Some(&resource), format!("bridge {bridge} with datapath id {dpid} ({peer})"));
+        let sequence = self.world.sequence();
+        self.switches.entry(chassis).or_insert_with(|| Switch::new(sequence)).reading(id, sequence);
+        self.replug(id, chassis);
+        self.effects.push(Effect::Switch(id, SwitchCommand::ReadBack));
+        self.all_restless();
+    }
+
+    /// Everything plugged, as the switch has just told it; what it does not name is unplugged.
+    fn replug(&mut self, id: SessionId, chassis: ChassisKey) {
+        let Some(session) = self.sessions.get(&id) else { return };
+        let now: BTreeMap<Arc<str>, OfPort> = session.ports.iter().map(|(port, name)| (name.clone(), *port)).collect();
+        let before = self.plugs.insert(chassis, now.clone()).unwrap_or_default();
+        let gone = before.into_keys().filter(|name| !now.contains_key(name)).map(|name| Change::Plug(chassis, name, None));
+        let there = now.iter().map(|(name, port)| Change::Plug(chassis, name.clone(), Some(*port)));
+        let changes = gone.chain(there).collect();
+        self.commit(changes);
+    }
+
+    fn session_down(&mut self, id: SessionId, reason: &str) {
+        let Some(session) = self.sessions.remove(&id) else { return };
+        let Some(chassis) = session.chassis else { return };
+        let sequence = self.world.sequence();
+        let Some(switch) = self.switches.get_mut(&chassis).filter(|s| s.session() == Some(id)) else { return };
+        switch.down(sequence);
+        self.ra.lost(chassis);
+        self.warm.remove(&chassis);
+        let resource = self.chassis_resource(chassis);
+        self.happened("chassis.disconnected", resource.as_ref(), format!("bridge {}: {reason}", session.bridge));
+        self.all_restless();
+    }
+
+    fn port_status(&mut self, id: SessionId, reason: PortReason, desc: &PortDesc) {
+        let Some(session) = self.sessions.get_mut(&id).filter(|_| desc.port.is_ordinary()) else { return };
+        let before = session.ports.remove(&desc.port);
+        let name: Arc<str> = desc.name.to_string().into();
+        if reason != PortReason::Delete {
+            session.ports.insert(desc.port, name.clone());
+        }
+        let Some(chassis) = session.chassis else { return };
+        let plugs = self.plugs.entry(chassis).or_default();
+        let mut changes = Vec::new();
+        // The old name first: a port that was renamed is one that went and one that came. A number that another name has
+        // meanwhile is not this port's.
+        if let Some(old) = before.filter(|old| reason == PortReason::Delete || *old != name)
+            && plugs.get(&old) == Some(&desc.port)
+        {
+            plugs.remove(&old);
+            changes.push(Change::Plug(chassis, old, None));
+        }
+        if reason != PortReason::Delete {
+            plugs.insert(name.clone(), desc.port);
+            changes.push(Change::Plug(chassis, name, Some(desc.port)));
+        }
+        self.commit(changes);
+    }
+
+    fn tables(&mut self, id: SessionId, found: Found) {
+        let sequence = self.world.sequence();
+        let (engine, world) = (&self.engine, &self.world);
+        let Some(chassis) = self.sessions.get(&id).and_then(|s| s.chassis) else { return };
+        let Some(switch) = self.switches.get_mut(&chassis).filter(|s| s.link == Link::Reading(id)) else { return };
+        let desired = engine
+            .desired(chassis)
+            .map(|(item, unit)| (item.clone(), cookie(&unit), world.resource_of(&unit.key)));
+        switch.in_step_with(id, sequence, found, desired);
+        let differs = switch.unconfirmed();
+        let resource = self.chassis_resource(chassis);
+        self.happened("chassis.read", resource.as_ref(), format!("its tables were read back: {differs} differences to send"));
+        self.progress(chassis);
+        self.all_restless();
+    }
+
+    fn batch_failed(&mut self, id: SessionId, batch: u64, operation: Option<usize>, error: &str) {
+        let Some((chassis, switch)) = self.switch_of(id) else { return };
+        let Some(refused) = switch.failed(batch, operation, error) else { return };
+        let words = format!("the switch refused {}: {error}", describe(&refused.item));
+        self.happened("flow.refused", refused.resource.as_ref(), words);
+        self.restless.extend(refused.resource);
+        self.progress(chassis);
+    }
+
+    /// Something was confirmed: a chassis that holds all for the first time may begin to speak.
+    fn progress(&mut self, chassis: ChassisKey) {
+        self.restless.extend(self.chassis_resource(chassis));
+        let Some(switch) = self.switches.get_mut(&chassis) else { return };
+        if switch.in_step() && !switch.ready && switch.waiting_since().is_none() {
+            switch.ready = true;
+            self.warm_soon(chassis);
+            self.ra.ready(&self.world, chassis, self.now);
+        }
+    }
+
+    pub(crate) fn close(&mut self, id: SessionId, reason: &str) {
+        self.effects.push(Effect::Switch(id, SwitchCommand::Close { reason: reason.to_owned() }));
+        self.session_down(id, reason);
+    }
+
+    fn send_last_batches(&mut self, id: SessionId) {
+        let Some((_, switch)) = self.switch_of(id) else { return };
+        let batches = switch.drain();
+        self.effects.extend(batches.into_iter().map(|batch| Effect::Switch(id, SwitchCommand::Batch(batch))));
+    }
+
+    fn switch_of(&mut self, id: SessionId) -> Option<(ChassisKey, &mut Switch)> {
+        let chassis = self.sessions.get(&id)?.chassis?;
+        let switch = self.switches.get_mut(&chassis).filter(|s| s.session() == Some(id))?;
+        Some((chassis, switch))
+    }
+
+    pub(crate) fn chassis_resource(&self, chassis: ChassisKey) -> Option<ResourceId> {
+        self.world.resource_of(&topology::Key::Chassis(chassis))
+    }
+}
+
+fn describe(item: &flows::Item) -> String {
+    match item {
+        flows::Item::Flow(flow) => {
+            format!("a flow of table {}, priority {}, {}", flow.table.spec().name, flow.priority, flow.match_)
+        }
+        flows::Item::Group(group) => format!("group {}", group.id),
+        flows::Item::Meter(meter) => format!("meter {}", meter.id),
+    }
+}

@@ -1,0 +1,249 @@
+//! How far each resource has come: read off the facts and off what switches have confirmed, never remembered.
+
+use proto::v1;
+use proto::v1::resource::Kind;
+use topology::{ChassisKey, ResourceId, View};
+
+use crate::brain::Brain;
+use crate::catalog::Stored;
+use crate::effect::Effect;
+use crate::switch::Switch;
+
+type Standing = (v1::Phase, String);
+
+impl Brain {
+    /// Looks again at the resources that something happened to, and tells watchers what is different.
+    pub(crate) fn settle(&mut self) {
+        let revision = self.catalog.revision();
+        for id in std::mem::take(&mut self.restless) {
+            let Some(stored) = self.catalog.get(id.kind, &id.tenant, &id.name) else { continue };
+            let standing = self.standing(&id);
+            let before = self.statuses.get(&id);
+            if before == Some(&standing) {
+                continue;
+            }
+            let moved = before.is_some_and(|(phase, _)| *phase != standing.0);
+            let resource = Box::new(self.with_status(stored));
+            self.effects.push(Effect::Changed { revision, resource });
+            let (phase, reason) = &standing;
+            if *phase == v1::Phase::Active || (moved && *phase != v1::Phase::Installing) {
+                let kind = format!("{}.{}", id.kind, phase_word(*phase));
+                self.happened(&kind, Some(&id), reason.clone());
+            }
+            self.statuses.insert(id, standing);
+        }
+        self.answer_waiters();
+    }
+
+    /// A connection came or went: everything may stand differently.
+    pub(crate) fn all_restless(&mut self) {
+        let all: Vec<ResourceId> = self.catalog.ids().collect();
+        self.restless.extend(all);
+    }
+
+    /// A stored resource with its revision and status.
+    pub(crate) fn with_status(&self, stored: &Stored) -> v1::Resource {
+        let mut resource = stored.record.resource.clone().unwrap_or_default();
+        let Some(kind) = resource.kind.as_mut() else { return resource };
+        let view = View::new(&self.world);
+        if let Some(meta) = meta_of(kind) {
+            meta.revision = stored.mod_revision;
+        }
+        let Some(id) = crate::catalog::id_of(kind) else { return resource };
+        let (phase, reason) = self.standing(&id);
+        let phase = phase.into();
+        match kind {
+            Kind::Chassis(chassis) => chassis.status = Some(self.chassis_status(&id, phase, reason)),
+            Kind::Fabric(fabric) => fabric.status = Some(v1::FabricStatus { phase, reason }),
+            Kind::Network(network) => {
+                let fact = self.catalog.network_key(&id.tenant, &id.name).and_then(|key| view.network(key));
+                let (segmentation_id, mtu) = fact.map_or((0, 0), |n| (n.segment, n.mtu));
+                network.status = Some(v1::NetworkStatus { phase, reason, segmentation_id, mtu });
+            }
+            Kind::Subnet(subnet) => {
+                let gateway_ip = self.catalog.gateway_of(&id.tenant, &id.name).map(|ip| ip.to_string()).unwrap_or_default();
+                subnet.status = Some(v1::SubnetStatus { phase, reason, gateway_ip });
+            }
+            Kind::Router(router) => {
+                let fact = self.catalog.router_key(&id.tenant, &id.name).and_then(|key| view.router(key));
+                let mac_address = fact.map(|r| r.mac.to_string()).unwrap_or_default();
+                router.status = Some(v1::RouterStatus { phase, reason, mac_address });
+            }
+            Kind::Port(port) => port.status = Some(self.port_status_of(&view, &id, phase, reason)),
+        }
+        resource
+    }
+
+    fn port_status_of(&self, view: &View<'_>, id: &ResourceId, phase: i32, reason: String) -> v1::PortStatus {
+        let mut status = v1::PortStatus { phase, reason, ..v1::PortStatus::default() };
+        let Some(key) = self.catalog.port_key(&id.tenant, &id.name) else { return status };
+        if let Some(port) = view.port(key) {
+            status.mac_address = port.mac.to_string();
+            status.addresses = port.all().map(|address| address.to_string()).collect();
+        }
+        if let Some(binding) = view.binding(key) {
+            status.chassis = self.chassis_resource(binding.chassis).map(|r| r.name.to_string()).unwrap_or_default();
+        }
+        status.ofport = view.place(key).map_or(0, |place| place.ofport.0);
+        status
+    }
+
+    fn chassis_status(&self, id: &ResourceId, phase: i32, reason: String) -> v1::ChassisStatus {
+        let mut status = v1::ChassisStatus { phase, reason, ..v1::ChassisStatus::default() };
+        let Some(key) = self.catalog.chassis_key(&id.name) else { return status };
+        let desired = self.engine.desired_count(key) as u64;
+        status.desired = desired;
+        if let Some(switch) = self.switches.get(&key) {
+            let missing = (switch.unconfirmed() + switch.refused_count()) as u64;
+            status.installed = if switch.in_step() { desired.saturating_sub(missing) } else { 0 };
+            status.foreign_flows = switch.foreign_flows;
+            if let Some(session) = switch.session().and_then(|id| self.sessions.get(&id)) {
+                status.connected = true;
+                status.datapath_id = session.dpid.to_string();
+                status.bridge = session.bridge.to_string();
+            }
+        }
+        status
+    }
+
+    /// Bridges that connected and that no chassis names.
+    pub(crate) fn discovered(&self) -> Vec<v1::Resource> {
+        let strangers = self.sessions.values().filter(|s| s.chassis.is_none());
+        strangers
+            .map(|session| {
+                let meta = v1::Meta { name: session.bridge.to_string(), ..v1::Meta::default() };
+                let status = v1::ChassisStatus {
+                    phase: v1::Phase::Pending.into(),
+                    reason: "no chassis names this bridge: it is left alone".to_owned(),
+                    datapath_id: session.dpid.to_string(),
+                    bridge: session.bridge.to_string(),
+                    connected: true,
+                    discovered: true,
+                    ..v1::ChassisStatus::default()
+                };
+                let chassis = v1::Chassis { meta: Some(meta), spec: Some(v1::ChassisSpec::default()), status: Some(status) };
+                v1::Resource { kind: Some(Kind::Chassis(chassis)) }
+            })
+            .collect()
+    }
+
+    fn standing(&self, id: &ResourceId) -> Standing {
+        match id.kind {
+            "chassis" => self.chassis_standing(id),
+            "fabric" => self.fabric_standing(),
+            "port" => self.port_standing(id),
+            "router" => {
+                let key = self.catalog.router_key(&id.tenant, &id.name);
+                let concerned = key.map(|key| self.world.chassis_routing(key)).unwrap_or_default();
+                self.spread_standing(id, &concerned)
+            }
+            "subnet" => match self.catalog.network_of_subnet(&id.tenant, &id.name) {
+                Some(network) => self.standing(&network),
+                None => (v1::Phase::Active, String::new()),
+            },
+            _ => {
+                let key = self.catalog.network_key(&id.tenant, &id.name);
+                let concerned = key.map(|key| self.world.chassis_concerned(key)).unwrap_or_default();
+                self.spread_standing(id, &concerned)
+            }
+        }
+    }
+
+    fn chassis_standing(&self, id: &ResourceId) -> Standing {
+        let key = self.catalog.chassis_key(&id.name);
+        let Some(switch) = key.and_then(|key| self.switches.get(&key)) else {
+            return (v1::Phase::Pending, "not connected".to_owned());
+        };
+        if switch.session().is_none() {
+            (v1::Phase::Pending, "not connected".to_owned())
+        } else if !switch.in_step() {
+            (v1::Phase::Installing, "its tables are being read".to_owned())
+        } else if switch.unconfirmed() > 0 {
+            (v1::Phase::Installing, String::new())
+        } else if switch.refused_count() > 0 {
+            (v1::Phase::Degraded, format!("the switch refused {} flows", switch.refused_count()))
+        } else {
+            (v1::Phase::Active, String::new())
+        }
+    }
+
+    /// The fabric works where every connected chassis has its port.
+    fn fabric_standing(&self) -> Standing {
+        let view = View::new(&self.world);
+        let Some(fabric) = view.fabric() else { return (v1::Phase::Pending, String::new()) };
+        let connected = self.switches.iter().filter(|(_, switch)| switch.session().is_some());
+        let without: Vec<String> = connected
+            .filter(|(chassis, _)| view.uplink(**chassis).is_none())
+            .filter_map(|(chassis, _)| Some(self.chassis_resource(*chassis)?.name.to_string()))
+            .collect();
+        if without.is_empty() {
+            (v1::Phase::Active, String::new())
+        } else {
+            (v1::Phase::Degraded, format!("no port {} on {}", fabric.interface, without.join(", ")))
+        }
+    }
+
+    fn port_standing(&self, id: &ResourceId) -> Standing {
+        let pending = |reason: String| (v1::Phase::Pending, reason);
+        let view = View::new(&self.world);
+        let Some(key) = self.catalog.port_key(&id.tenant, &id.name) else { return pending(String::new()) };
+        let (Some(port), Some(binding)) = (view.port(key), view.binding(key)) else {
+            return pending("not bound to a chassis".to_owned());
+        };
+        let home = self.chassis_resource(binding.chassis).map(|r| r.name.to_string()).unwrap_or_default();
+        if self.switches.get(&binding.chassis).and_then(Switch::session).is_none() {
+            return pending(format!("chassis {home} is not connected"));
+        }
+        if view.place(key).is_none() {
+            return pending(format!("{home} has no interface {}", binding.interface));
+        }
+        self.spread_standing(id, &self.world.chassis_concerned(port.network))
+    }
+
+    /// A resource whose flows are spread over chassis.
+    fn spread_standing(&self, id: &ResourceId, concerned: &[ChassisKey]) -> Standing {
+        let mut missing = Vec::new();
+        let mut installing = false;
+        for chassis in concerned {
+            let name = || self.chassis_resource(*chassis).map(|r| r.name.to_string()).unwrap_or_default();
+            match self.switches.get(chassis) {
+                Some(switch) if switch.session().is_some() => {
+                    if let Some(words) = switch.refusal_of(id) {
+                        return (v1::Phase::Failed, format!("{}: {words}", name()));
+                    }
+                    installing |= !switch.in_step() || switch.concerns(id);
+                }
+                _ => missing.push(name()),
+            }
+        }
+        if installing {
+            (v1::Phase::Installing, String::new())
+        } else if missing.is_empty() {
+            (v1::Phase::Active, String::new())
+        } else {
+            (v1::Phase::Degraded, format!("not connected: {}", missing.join(", ")))
+        }
+    }
+}
+
+fn meta_of(kind: &mut Kind) -> Option<&mut v1::Meta> {
+    match kind {
+        Kind::Chassis(r) => r.meta.as_mut(),
+        Kind::Fabric(r) => r.meta.as_mut(),
+        Kind::Network(r) => r.meta.as_mut(),
+        Kind::Subnet(r) => r.meta.as_mut(),
+        Kind::Router(r) => r.meta.as_mut(),
+        Kind::Port(r) => r.meta.as_mut(),
+    }
+}
+
+const fn phase_word(phase: v1::Phase) -> &'static str {
+    match phase {
+        v1::Phase::Unspecified => "unknown",
+        v1::Phase::Pending => "pending",
+        v1::Phase::Installing => "installing",
+        v1::Phase::Active => "active",
+        v1::Phase::Degraded => "degraded",
+        v1::Phase::Failed => "failed",
+    }
+}

@@ -1,0 +1,124 @@
+//! Worlds for tests: two tenants with the same prefixes and MACs on three chassis, and random changes to them.
+
+#![allow(dead_code)]
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use addr::{Dpid, IpNet, MacAddr, OfPort, eui64_address};
+use topology::{
+    Advert, Binding, Change, Chassis, ChassisKey, Encap, Fabric, Interface, Network, NetworkKey, Policy, Port, PortKey, Route,
+    Router, RouterKey, Subnet, SubnetKey,
+};
+
+pub fn fabric(encap: Encap) -> Change {
+    Change::Fabric(Some(Fabric { encap, interface: "sx-tun".into(), mtu_max: 1430 }))
+}
+
+pub fn chassis(n: u16) -> Change {
+    let tunnel_ip = format!("fd00:a::{n}").parse().ok();
+    let chassis = Chassis { name: format!("hv{n}").into(), dpid: Some(Dpid(n.into())), tunnel_ip };
+    Change::Chassis(ChassisKey(n), Some(chassis))
+}
+
+pub fn plug(chassis: u16, name: &str, port: Option<u32>) -> Change {
+    Change::Plug(ChassisKey(chassis), name.into(), port.map(OfPort))
+}
+
+pub fn network(n: u32, mtu: u32) -> Change {
+    let network = Network { tenant: tenant(n), name: format!("net{n}").into(), segment: 5000 + n, mtu };
+    Change::Network(NetworkKey(n), Some(network))
+}
+
+fn tenant(n: u32) -> Arc<str> {
+    if n % 2 == 0 { "acme".into() } else { "umbra".into() }
+}
+
+/// The /64 of a subnet: networks of both tenants share them.
+pub fn prefix(n: u32) -> IpNet {
+    format!("2001:db8:{:x}::/64", n / 2).parse().unwrap()
+}
+
+pub fn subnet(n: u32) -> [Change; 2] {
+    let IpNet::V6(v6) = prefix(n) else { unreachable!() };
+    let advert = Advert {
+        prefix: v6,
+        autonomous: true,
+        default_router: true,
+        advertise_prefix: true,
+        valid_s: 86400,
+        preferred_s: 14400,
+        rdnss: vec!["2001:db8::53".parse().unwrap()],
+    };
+    [
+        Change::Subnet(SubnetKey(n), Some(Subnet { network: NetworkKey(n), cidr: prefix(n) })),
+        Change::Advert(SubnetKey(n), Some(advert)),
+    ]
+}
+
+pub fn router(r: u32, mac: MacAddr) -> Change {
+    Change::Router(RouterKey(r), Some(Router { tenant: tenant(r), name: format!("r{r}").into(), mac }))
+}
+
+pub fn interface(r: u32, n: u32, mac: MacAddr) -> Change {
+    let address = IpAddr::from(match prefix(n) {
+        IpNet::V6(p) => std::net::Ipv6Addr::from(u128::from(p.network()) | u128::from(r)),
+        IpNet::V4(_) => unreachable!(),
+    });
+    Change::Interface(RouterKey(r), SubnetKey(n), Some(Interface { network: NetworkKey(n), mac, address }))
+}
+
+pub fn route(r: u32, n: u32, nexthop: IpAddr) -> Change {
+    let destination = format!("2001:db8:f{r:x}::/48").parse().unwrap();
+    Change::Route(RouterKey(r), destination, Some(Route { network: NetworkKey(n), nexthop }))
+}
+
+pub fn port_mac(p: u32) -> MacAddr {
+    MacAddr::from_u64(0x0200_0000_0100 | u64::from(p))
+}
+
+pub fn port_address(n: u32, p: u32) -> IpAddr {
+    let IpNet::V6(v6) = prefix(n) else { unreachable!() };
+    eui64_address(v6, port_mac(p)).into()
+}
+
+pub fn port(p: u32, n: u32) -> Change {
+    let port = Port {
+        tenant: tenant(n),
+        name: format!("vm{p}").into(),
+        network: NetworkKey(n),
+        mac: port_mac(p),
+        addresses: vec![port_address(n, p), format!("10.{n}.0.{p}").parse().unwrap()],
+    };
+    Change::Port(PortKey(p), Some(port))
+}
+
+pub fn bind(p: u32, c: u16) -> Change {
+    Change::Binding(PortKey(p), Some(Binding { chassis: ChassisKey(c), interface: format!("vm{p}").into() }))
+}
+
+pub fn policy(p: u32, secured: bool) -> Change {
+    Change::Policy(PortKey(p), Some(Policy { secured }))
+}
+
+/// Three chassis; per tenant two networks and a router between them; a port of each network on each chassis.
+pub fn small(encap: Encap) -> Vec<Change> {
+    let mut changes = vec![fabric(encap)];
+    for c in 1..=3 {
+        changes.extend([chassis(c), plug(c, "sx-tun", Some(100))]);
+    }
+    for n in 1..=4u32 {
+        changes.push(network(n, 1430));
+        changes.extend(subnet(n));
+    }
+    for r in 1..=2u32 {
+        let mac = features::router::generated_mac(RouterKey(r));
+        changes.push(router(r, mac));
+        changes.extend([interface(r, r, mac), interface(r, r + 2, mac)]);
+    }
+    for p in 1..=12u32 {
+        let (n, c) = (1 + p % 4, 1 + (p / 4) as u16 % 3);
+        changes.extend([port(p, n), bind(p, c), policy(p, true), plug(c, &format!("vm{p}"), Some(p))]);
+    }
+    changes
+}

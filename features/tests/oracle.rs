@@ -1,0 +1,107 @@
+//! The oracle: after every step, what was compiled piece by piece equals what a fresh engine compiles from the same facts.
+
+mod common;
+
+use common::*;
+use flows::Engine;
+use proptest::prelude::*;
+use topology::{Change, ChassisKey, Encap, NetworkKey, PortKey, RouterKey, SubnetKey, World};
+
+fn step(world: &mut World, engine: &mut Engine, changes: Vec<Change>) {
+    let committed = world.commit(changes);
+    let delta = engine.update(world, &committed.changed);
+    assert!(delta.faults.is_empty(), "{:?}", delta.faults);
+    let (fresh, _) = Engine::from_scratch(features::ALL, world);
+    let (ours, fresh) = (engine.everything(), fresh.everything());
+    let missing: Vec<_> = fresh.iter().filter(|(k, v)| ours.get(k) != Some(v)).collect();
+    let spare: Vec<_> = ours.keys().filter(|k| !fresh.contains_key(k)).collect();
+    assert!(missing.is_empty() && spare.is_empty(), "missing or different: {missing:#?}\nspare: {spare:#?}");
+}
+
+#[test]
+fn a_small_site_compiles_without_fault_or_conflict() {
+    for encap in [Encap::Geneve, Encap::Vxlan, Encap::Gre, Encap::Vlan] {
+        let mut world = World::default();
+        let mut engine = Engine::new(features::ALL);
+        let committed = world.commit(small(encap));
+        let delta = engine.update(&world, &committed.changed);
+        assert_eq!(delta.faults, []);
+        assert_eq!(delta.conflicts, []);
+        for c in 1..=3 {
+            assert!(engine.desired_count(ChassisKey(c)) > 100, "chassis {c} on {encap:?}");
+        }
+    }
+}
+
+#[test]
+fn nothing_changes_when_the_same_is_said_again() {
+    let mut world = World::default();
+    let mut engine = Engine::new(features::ALL);
+    step(&mut world, &mut engine, small(Encap::Geneve));
+    let again = world.commit(small(Encap::Geneve));
+    assert_eq!(again.changed, []);
+}
+
+#[test]
+fn all_is_gone_when_all_facts_are() {
+    let mut world = World::default();
+    let mut engine = Engine::new(features::ALL);
+    step(&mut world, &mut engine, small(Encap::Geneve));
+    for p in 1..=12 {
+        step(&mut world, &mut engine, vec![Change::Binding(PortKey(p), None), Change::Port(PortKey(p), None)]);
+    }
+    for c in 1..=3 {
+        step(&mut world, &mut engine, vec![Change::Chassis(ChassisKey(c), None)]);
+    }
+    assert!(engine.everything().is_empty(), "{:#?}", engine.everything());
+}
+
+fn any_change() -> impl Strategy<Value = Vec<Change>> {
+    let (p, n, r, c) = (1..=12u32, 1..=4u32, 1..=2u32, 1..=3u16);
+    let mac = |r: u32, own: bool| {
+        let mac = features::router::generated_mac(RouterKey(r));
+        if own { addr::MacAddr([2, 0, 0, 0, 0xff, r as u8]) } else { mac }
+    };
+    prop_oneof![
+        4 => (p.clone(), n.clone()).prop_map(|(p, n)| vec![port(p, n)]),
+        2 => p.clone().prop_map(|p| vec![Change::Port(PortKey(p), None)]),
+        6 => (p.clone(), c.clone()).prop_map(|(p, c)| vec![bind(p, c)]),
+        2 => p.clone().prop_map(|p| vec![Change::Binding(PortKey(p), None)]),
+        2 => (p.clone(), any::<bool>()).prop_map(|(p, s)| vec![policy(p, s)]),
+        6 => (p.clone(), c.clone(), any::<bool>(), 1..40u32)
+            .prop_map(|(p, c, there, port)| vec![plug(c, &format!("vm{p}"), there.then_some(port + 40 * p))]),
+        1 => (c.clone(), any::<bool>()).prop_map(|(c, there)| vec![plug(c, "sx-tun", there.then_some(100))]),
+        2 => (n.clone(), prop_oneof![Just(1430u32), Just(1280)]).prop_map(|(n, mtu)| vec![network(n, mtu)]),
+        1 => n.clone().prop_map(|n| vec![Change::Network(NetworkKey(n), None)]),
+        2 => n.clone().prop_map(|n| subnet(n).to_vec()),
+        1 => n.clone().prop_map(|n| vec![Change::Advert(SubnetKey(n), None)]),
+        1 => n.clone().prop_map(|n| vec![Change::Subnet(SubnetKey(n), None)]),
+        4 => (r.clone(), n.clone(), any::<bool>()).prop_map(move |(r, n, own)| vec![interface(r, n, mac(r, own))]),
+        3 => (r.clone(), n.clone()).prop_map(|(r, n)| vec![Change::Interface(RouterKey(r), SubnetKey(n), None)]),
+        2 => (r.clone(), n.clone(), p.clone()).prop_map(|(r, n, p)| vec![route(r, n, port_address(n, p))]),
+        2 => (r.clone(), n.clone(), 1..=2u32).prop_map(|(r, n, other)| {
+            let Change::Interface(_, _, Some(i)) = interface(other, n, addr::MacAddr::ZERO) else { unreachable!() };
+            vec![route(r, n, i.address)]
+        }),
+        1 => c.clone().prop_map(|c| vec![chassis(c)]),
+        1 => c.clone().prop_map(|c| vec![Change::Chassis(ChassisKey(c), None)]),
+        1 => prop_oneof![Just(Encap::Geneve), Just(Encap::Vlan)].prop_map(|encap| vec![fabric(encap)]),
+    ]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 64, ..ProptestConfig::default() })]
+
+    #[test]
+    fn piece_by_piece_equals_from_scratch(
+        start in prop_oneof![Just(Encap::Geneve), Just(Encap::Vlan)],
+        changes in prop::collection::vec(any_change(), 1..40),
+    ) {
+        let mut world = World::default();
+        let mut engine = Engine::new(features::ALL);
+        step(&mut world, &mut engine, small(start));
+        for change in changes {
+            step(&mut world, &mut engine, change);
+        }
+    }
+}
