@@ -3,12 +3,13 @@
 
 import os
 import sys
+import traceback
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path[:0] = [os.path.dirname(HERE), HERE]
 
 import wiring  # noqa: E402
-from sextantlab import Lab, LabFailed, Matrix, Progress, run_isolated, wait_until  # noqa: E402
+from sextantlab import Lab, LabFailed, Matrix, Progress, Refused, run_isolated, wait_until  # noqa: E402
 
 
 def main(isolation):
@@ -20,8 +21,8 @@ def main(isolation):
         raise
     except Exception as error:
         progress.failed = progress.failed or str(error)
-        if not isinstance(error, (LabFailed, TimeoutError)):
-            print(error, file=sys.stderr)
+        if not isinstance(error, (LabFailed, Refused, TimeoutError)):
+            traceback.print_exc()
     progress.summary()
     return 1 if progress.failed else 0
 
@@ -57,12 +58,11 @@ def steps(isolation, progress):
             progress.say(".: not reached, as it must be; !: not as expected")
             if not matrix.ok:
                 raise LabFailed("the matrix is not as expected:\n  " + "\n  ".join(matrix.reasons))
-        if os.environ.get("KEEP"):
+        if keep():
             lab.stay()
-    except Exception:
-        if lab.controller.running:
-            print(lab.controller.tail(), file=sys.stderr)
-        if os.environ.get("KEEP"):
+    except Exception as error:
+        print(f"FAILED: {error}\nThe controller's last words:\n{lab.controller.tail()}", flush=True)
+        if keep():
             lab.stay()
         raise
     finally:
@@ -74,6 +74,11 @@ def inactive(controller):
     """The ports that are not Active yet."""
     ports = [port for tenant in ("acme", "umbra") for port in controller.get("ports", "--tenant", tenant)]
     return [port["name"] for port in ports if port["status"]["phase"] != "Active"]
+
+
+def keep():
+    """Whether the lab is to stay up to be explored."""
+    return os.environ.get("KEEP", "") not in ("", "0", "no")
 
 
 def earlier_steps():

@@ -109,6 +109,8 @@ class Controller:
 
     def tail(self, lines=20):
         """The end of its log."""
+        if not os.path.exists(self.log):
+            return ""
         with open(self.log) as log:
             return "".join(log.readlines()[-lines:])
 

@@ -95,8 +95,10 @@ def _wait(child):
     """Waits for the lab, passes signals on, and ends it by force if it does not end after one."""
     deadline = None
 
-    def pass_on(_number, _frame):
+    def pass_on(number, _frame):
         nonlocal deadline
+        if number == signal.SIGINT and _foreground():
+            return  # the terminal has told the lab as well, and its command line may want to go on
         deadline = deadline or time.monotonic() + PATIENCE_S
         try:
             os.kill(child, signal.SIGTERM)
@@ -115,6 +117,14 @@ def _wait(child):
     finally:
         for number, handler in previous.items():
             signal.signal(number, handler)
+
+
+def _foreground():
+    """Whether a terminal's interrupts go to this process and its children."""
+    try:
+        return os.tcgetpgrp(0) == os.getpgrp()
+    except OSError:
+        return False
 
 
 def _mount(source, target, kind, flags):

@@ -2,6 +2,7 @@
 
 import ipaddress
 import os
+import signal
 import sys
 import time
 
@@ -74,12 +75,19 @@ class Lab:
         class Shell(CLI):
             """Mininet's commands and `sextant`."""
 
+            identchars = CLI.identchars + "-"  # the hosts' names have hyphens
+
             def do_sextant(self, line):
                 "The command line of Sextant: sextant get ports"
                 done = controller.run(*line.split())
                 print(done.stdout + done.stderr, end="")
 
-        Shell(self.net)
+        # At the prompt an interrupt ends the command under way, not the lab.
+        before = signal.signal(signal.SIGINT, signal.default_int_handler)
+        try:
+            Shell(self.net)
+        finally:
+            signal.signal(signal.SIGINT, before)
 
     def stay(self):
         """Stays up until told to end: by leaving the command line, or by a signal where there is no terminal."""
@@ -92,8 +100,11 @@ class Lab:
             self.cli()
         else:
             print("SIGTERM or SIGINT ends it.", flush=True)
-            while True:
-                time.sleep(3600)
+            try:
+                while True:
+                    time.sleep(3600)
+            except KeyboardInterrupt:
+                pass
 
 
 def binary():
