@@ -1,0 +1,197 @@
+//! What punted packets are answered with, and what is advertised unasked.
+
+mod common;
+
+use std::net::Ipv6Addr;
+
+use common::*;
+use features::Millis;
+use features::punt::{PacketOut, Punted};
+use features::{icmp, nd, ra};
+use flows::PuntOp;
+use packet::{Frame, Icmpv6, Ipv6Packet, NdOption, Net, RouterAdvert, icmpv6_frame};
+use topology::{Change, ChassisKey, Encap, Key, NetworkKey, Place, PortKey, RouterKey, SubnetKey, View, World};
+
+const HOST: PortKey = PortKey(4);
+
+fn world() -> World {
+    let mut world = World::default();
+    world.commit(small(Encap::Geneve));
+    world
+}
+
+/// Port 4 is on network 1 (router 1, beside network 3) and chassis 2.
+fn punted(op: PuntOp, network: u32, frame: &[u8]) -> Punted {
+    let place = Place { chassis: ChassisKey(2), ofport: addr::OfPort(4) };
+    Punted { op, port: HOST, place, network: NetworkKey(network), router: RouterKey(1), frame: frame.to_vec() }
+}
+
+fn v6(out: &PacketOut) -> (packet::Ethernet, Ipv6Packet) {
+    let frame = Frame::parse(&out.frame).unwrap();
+    let Net::Ipv6(ip) = frame.net else { panic!("not IPv6") };
+    (frame.ethernet, ip)
+}
+
+fn advert(out: &PacketOut) -> RouterAdvert {
+    match v6(out).1.icmpv6().unwrap() {
+        Some(Icmpv6::RouterAdvert(advert)) => advert,
+        other => panic!("not a router advertisement: {other:?}"),
+    }
+}
+
+#[test]
+fn a_solicitation_is_answered_to_the_one_who_asks() {
+    let world = world();
+    let mac = port_mac(4);
+    let frame = packet::router_solicit(mac, addr::link_local(mac));
+    let out = ra::service::solicited(&View::new(&world), &punted(PuntOp::RouterSolicit, 1, &frame)).unwrap();
+    let [out] = &out[..] else { panic!("one router, one answer: {out:?}") };
+    let (ethernet, ip) = v6(out);
+    let router = features::router::generated_mac(RouterKey(1));
+    assert_eq!((ethernet.dst, ethernet.src), (mac, router));
+    assert_eq!((ip.src, ip.dst, ip.hop_limit), (addr::link_local(router), addr::link_local(mac), 255));
+    let advert = advert(out);
+    assert_eq!((advert.managed, advert.other, advert.router_lifetime_s, advert.cur_hop_limit), (false, false, 1800, 64));
+    assert_eq!(
+        advert.options,
+        vec![
+            NdOption::SourceLinkLayer(router),
+            NdOption::Mtu(1430),
+            NdOption::PrefixInformation {
+                prefix: "2001:db8:0::/64".parse().unwrap(),
+                on_link: true,
+                autonomous: true,
+                router_address: false,
+                pd_preferred: false,
+                valid_s: 86400,
+                preferred_s: 14400,
+            },
+            NdOption::Rdnss { lifetime_s: 1800, servers: vec!["2001:db8::53".parse().unwrap()] },
+        ]
+    );
+}
+
+#[test]
+fn from_the_unspecified_address_the_answer_is_for_all_nodes_but_to_one_mac() {
+    let world = world();
+    let frame = packet::router_solicit(port_mac(4), Ipv6Addr::UNSPECIFIED);
+    let out = ra::service::solicited(&View::new(&world), &punted(PuntOp::RouterSolicit, 1, &frame)).unwrap();
+    let (ethernet, ip) = v6(&out[0]);
+    assert_eq!((ethernet.dst, ip.dst), (port_mac(4), addr::ALL_NODES));
+}
+
+#[test]
+fn a_bad_solicitation_gets_nothing() {
+    let world = world();
+    let mac = port_mac(4);
+    let message = Icmpv6::RouterSolicit { options: vec![NdOption::SourceLinkLayer(mac)] };
+    let unspecified = icmpv6_frame(mac, packet::MacAddr([0x33, 0x33, 0, 0, 0, 2]), Ipv6Addr::UNSPECIFIED, addr::ALL_ROUTERS, 255, &message);
+    let far = icmpv6_frame(mac, packet::MacAddr([0x33, 0x33, 0, 0, 0, 2]), addr::link_local(mac), addr::ALL_ROUTERS, 254, &message);
+    for frame in [&unspecified[..], &far[..], &far[..30], &[]] {
+        let punted = punted(PuntOp::RouterSolicit, 1, frame);
+        assert!(ra::service::solicited(&View::new(&world), &punted).is_err(), "{frame:?}");
+    }
+}
+
+#[test]
+fn unasked_advertisements_keep_their_pace_and_say_farewell() {
+    let mut world = world();
+    let mut service = ra::service::Service::default();
+    let ready = |_| true;
+    service.ready(&world, ChassisKey(2), Millis(1_000));
+    let first = service.due(Millis(1_000));
+    assert!(!first.is_empty() && first.iter().all(|out| out.chassis == ChassisKey(2)));
+    assert_eq!(service.due(Millis(2_000)), [], "nothing more yet");
+    assert_eq!(service.next_due(), Some(Millis(17_000)), "the first ones are 16 s apart");
+    service.due(Millis(17_000));
+    service.due(Millis(33_000));
+    let later = service.next_due().unwrap().0 - 33_000;
+    assert!((200_000..=600_000).contains(&later), "then 200 to 600 s: {later} ms");
+
+    let gone = world.commit(vec![Change::Interface(RouterKey(1), SubnetKey(1), None)]);
+    let last = service.changed(&world, &gone.changed, Millis(40_000), ready);
+    let on_network: Vec<_> = last.iter().map(advert).collect();
+    assert_eq!(on_network.len(), 1, "one farewell, on the one network that lost its router");
+    assert_eq!(on_network[0].router_lifetime_s, 0);
+    let preferred = on_network[0].options.iter().find_map(|o| match o {
+        NdOption::PrefixInformation { preferred_s, .. } => Some(*preferred_s),
+        _ => None,
+    });
+    assert_eq!(preferred, Some(0));
+    let now = service.due(Millis(43_000));
+    let by_network = now.iter().map(advert).find(|a| a.router_lifetime_s == 0).expect("the prefix goes on, without a router");
+    assert!(by_network.options.iter().any(|o| matches!(o, NdOption::PrefixInformation { preferred_s: 14400, .. })));
+}
+
+#[test]
+fn nothing_is_advertised_where_the_switch_is_not_ready() {
+    let mut world = world();
+    let mut service = ra::service::Service::default();
+    let changed = world.commit(vec![Change::Advert(SubnetKey(1), None)]).changed;
+    assert_eq!(service.changed(&world, &changed, Millis(0), |_| false), []);
+    assert_eq!(service.next_due(), None);
+}
+
+#[test]
+fn a_solicitation_without_options_is_answered_in_full() {
+    let world = world();
+    let (mac, other) = (port_mac(4), port_mac(8));
+    let target = addr::link_local(other);
+    let message = Icmpv6::NeighborSolicit { target, options: vec![] };
+    let group = addr::solicited_node(target);
+    let frame = icmpv6_frame(mac, addr::multicast_mac(group), addr::link_local(mac), group, 255, &message);
+    let out = nd::service::solicited(&View::new(&world), &punted(PuntOp::NeighborSolicit, 1, &frame)).unwrap();
+    let (ethernet, ip) = v6(&out[0]);
+    assert_eq!((ethernet.dst, ethernet.src, ip.src), (mac, other, target));
+    let Some(Icmpv6::NeighborAdvert { router, solicited, override_, target: t, options }) = ip.icmpv6().unwrap() else {
+        panic!("not an advertisement")
+    };
+    assert_eq!((router, solicited, override_, t), (false, true, true, target));
+    assert_eq!(options, [NdOption::TargetLinkLayer(other)]);
+}
+
+#[test]
+fn each_error_comes_from_the_router_s_address_on_the_sender_s_network() {
+    let world = world();
+    let view = View::new(&world);
+    let router = features::router::generated_mac(RouterKey(1));
+    let std::net::IpAddr::V6(host) = port_address(1, 4) else { unreachable!() };
+    let beyond: Ipv6Addr = "2001:db8:1::99".parse().unwrap();
+    let packet = packet::udp(host, beyond, 1000, 2000, b"hello");
+    // As a routed packet comes to be punted: with the next network's MACs.
+    let frame = packet::ipv6_frame(router, packet::MacAddr::ZERO, host, beyond, 1, 17, &packet);
+    for (op, network, kind, code) in [
+        (PuntOp::HopLimit, 1, 3, 0),
+        (PuntOp::NoRoute, 1, 1, 0),
+        (PuntOp::Unreachable, 3, 1, 3),
+        (PuntOp::PortUnreachable, 1, 1, 4),
+        (PuntOp::TooBig, 3, 2, 0),
+    ] {
+        let out = icmp::service::error(&view, &punted(op, network, &frame)).unwrap();
+        let (ethernet, ip) = v6(&out[0]);
+        assert_eq!((ethernet.src, ethernet.dst), (router, port_mac(4)), "{op:?}");
+        assert_eq!((ip.src.to_string(), ip.dst), ("2001:db8::1".to_owned(), host), "{op:?}");
+        let message = ip.icmpv6().unwrap().unwrap();
+        assert_eq!((message.kind(), message.code()), (kind, code), "{op:?}");
+        if let Icmpv6::PacketTooBig { mtu, .. } = message {
+            assert_eq!(mtu, 1430);
+        }
+    }
+}
+
+#[test]
+fn no_error_about_an_error() {
+    let world = world();
+    let std::net::IpAddr::V6(host) = port_address(1, 4) else { unreachable!() };
+    let beyond: Ipv6Addr = "2001:db8:1::99".parse().unwrap();
+    let message = Icmpv6::TimeExceeded { code: 0, invoking: vec![0; 48].into() };
+    let frame = icmpv6_frame(port_mac(4), packet::MacAddr::ZERO, host, beyond, 1, &message);
+    assert_eq!(icmp::service::error(&View::new(&world), &punted(PuntOp::HopLimit, 1, &frame)), Err("no_error_owed"));
+}
+
+#[test]
+fn keys_that_no_network_has_change_no_advertisement() {
+    let world = world();
+    let mut service = ra::service::Service::default();
+    assert_eq!(service.changed(&world, &[Key::Fabric, Key::Peer(ChassisKey(1), ChassisKey(2))], Millis(0), |_| true), []);
+}
