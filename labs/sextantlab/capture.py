@@ -46,8 +46,8 @@ class Capture:
 
     def fields(self, *names, display=""):
         """The values of tshark's fields, one list a packet."""
-        command = ["tshark", "-n", "-r", self.file, "-T", "fields", "-E", "separator=|",
-                   "-o", "icmpv6.check_checksum:TRUE"] + [word for name in names for word in ("-e", name)]
+        command = ["tshark", "-n", "-r", self.file, "-T", "fields", "-E", "separator=|"]
+        command += [word for name in names for word in ("-e", name)]
         command += ["-Y", display] if display else []
         done = subprocess.run(command, capture_output=True, text=True, check=True)
         return [line.split("|") for line in done.stdout.splitlines()]

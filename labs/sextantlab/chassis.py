@@ -64,10 +64,8 @@ class Chassis(Switch):
 
     def restart_switch(self):
         """Ends ovs-vswitchd and starts it again: it comes back without a single flow."""
-        switch = self.ovs._processes.pop()
-        switch.terminate()
-        switch.wait()
-        self.ovs.start_vswitchd()
+        self.ovs.restart_vswitchd()
+        self.ovs.await_file(BRIDGE + ".mgmt")
 
     def plug(self, interface):
         """Makes an interface of this namespace a port of the bridge."""

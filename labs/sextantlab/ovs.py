@@ -23,7 +23,7 @@ class OvsPair:
         db = "unix:" + self.path("db.sock")
         self._spawn(["ovsdb-server", self.path("conf.db"), "--remote=p" + db, "--unixctl=" + self.path("ovsdb.ctl"),
                      "--log-file=" + self.path("ovsdb.log")])
-        self._await("db.sock")
+        self.await_file("db.sock")
         self.vsctl("--no-wait", "init")
         self.start_vswitchd()
 
@@ -31,7 +31,14 @@ class OvsPair:
         """Starts the switch alone (its database is up)."""
         self._spawn(["ovs-vswitchd", "unix:" + self.path("db.sock"), "--unixctl=" + self.path("vsw.ctl"),
                      "--log-file=" + self.path("vsw.log")])
-        self._await("vsw.ctl")
+        self.await_file("vsw.ctl")
+
+    def restart_vswitchd(self):
+        """Ends the switch and starts it again."""
+        switch = self._processes.pop()
+        switch.terminate()
+        switch.wait()
+        self.start_vswitchd()
 
     def stop(self):
         """Ends both, the switch first."""
@@ -76,7 +83,8 @@ class OvsPair:
             [*command, "--no-chdir", "-vconsole:off"], env=self._env,
             stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL))
 
-    def _await(self, name):
+    def await_file(self, name):
+        """Waits until a daemon has made a file (a socket) in this pair's folder."""
         deadline = time.monotonic() + 20
         while not os.path.exists(self.path(name)):
             if self._processes[-1].poll() is not None or time.monotonic() > deadline:
