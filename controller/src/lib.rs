@@ -1,6 +1,7 @@
 //! The daemon around the brain: store, OpenFlow sessions, HTTP and metrics, and the handle that northbound faces ask through.
 
 pub mod daemon;
+pub mod doc;
 pub mod handle;
 pub mod http;
 pub mod metrics;

@@ -84,13 +84,10 @@ impl Mind for Clerk {
                         effects.push(Effect::Deleted { revision, resource: gone });
                     }
                 }
+                let labels = vec![("of", "writes".to_owned())];
+                effects.push(Effect::Count { counter: "sextant_test_total", labels, by: 1 });
                 let id = self.answered(proposal);
                 effects.extend(id.map(|id| Effect::Reply { id, result: Ok(Reply::Deleted) }));
-                effects.push(Effect::Count {
-                    counter: "sextant_test_total",
-                    labels: vec![("of", "writes".to_owned())],
-                    by: 1,
-                });
                 effects
             }
             Event::Refused { proposal, .. } => {

@@ -65,7 +65,7 @@ def _first_process(main, isolation):
         signal.signal(signal.SIGTERM, _interrupt)
         signal.signal(signal.SIGINT, _interrupt)
         _check(_libc.unshare(CLONE_NEWNS | CLONE_NEWNET), "unshare")
-        _mount(None, "/", None, MS_REC | MS_PRIVATE)
+        _mount(None, "/proc", None, MS_REC | MS_PRIVATE)  # what is mounted over it stays here
         _mount(b"proc", "/proc", b"proc", 0)
         os.system("ip link set lo up")
         status = main(isolation) or 0

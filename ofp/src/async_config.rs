@@ -1,5 +1,8 @@
 //! Controllers among themselves: roles, and which of them hears what.
 
+use crate::Bad;
+use crate::wire::{Reader, Writer};
+
 /// A controller's role (OpenFlow 1.3.5, 6.3.4).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[repr(u32)]
@@ -43,4 +46,57 @@ pub struct AsyncConfig {
     pub port_status: [u32; 2],
     /// Bits are [`crate::removed_reason`]s.
     pub flow_removed: [u32; 2],
+}
+
+impl Role {
+    fn from_number(number: u32) -> Result<Role, Bad> {
+        Ok(match number {
+            0 => Role::NoChange,
+            1 => Role::Equal,
+            2 => Role::Master,
+            3 => Role::Slave,
+            _ => return Err(Bad::Value { value: number.into(), what: "role" }),
+        })
+    }
+}
+
+impl ControllerRole {
+    pub(crate) fn read(r: &mut Reader<'_>) -> Result<ControllerRole, Bad> {
+        let role = Role::from_number(r.u32()?)?;
+        r.skip(4)?;
+        Ok(ControllerRole { role, generation_id: r.u64()? })
+    }
+
+    pub(crate) fn write(&self, w: &mut Writer<'_>) {
+        w.u32(self.role as u32);
+        w.zeros(4);
+        w.u64(self.generation_id);
+    }
+}
+
+impl RoleStatus {
+    pub(crate) fn read(r: &mut Reader<'_>) -> Result<RoleStatus, Bad> {
+        let (role, reason) = (Role::from_number(r.u32()?)?, r.u8()?);
+        r.skip(3)?;
+        Ok(RoleStatus { role, reason, generation_id: r.u64()? })
+    }
+
+    pub(crate) fn write(&self, w: &mut Writer<'_>) {
+        w.u32(self.role as u32);
+        w.u8(self.reason);
+        w.zeros(3);
+        w.u64(self.generation_id);
+    }
+}
+
+impl AsyncConfig {
+    pub(crate) fn read(r: &mut Reader<'_>) -> Result<AsyncConfig, Bad> {
+        let mut pair = || Ok::<_, Bad>([r.u32()?, r.u32()?]);
+        Ok(AsyncConfig { packet_in: pair()?, port_status: pair()?, flow_removed: pair()? })
+    }
+
+    pub(crate) fn write(&self, w: &mut Writer<'_>) {
+        let AsyncConfig { packet_in, port_status, flow_removed } = self;
+        packet_in.iter().chain(port_status).chain(flow_removed).for_each(|mask| w.u32(*mask));
+    }
 }

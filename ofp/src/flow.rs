@@ -2,7 +2,8 @@
 
 use addr::OfPort;
 
-use crate::{Instruction, Match};
+use crate::wire::{Reader, Writer};
+use crate::{Bad, Instruction, Match};
 
 /// Flags of flows.
 pub mod flow_flags {
@@ -156,4 +157,150 @@ pub struct FlowRemoved {
     pub bytes: u64,
     /// Which packets it matched.
     pub match_: Match,
+}
+
+impl FlowModCommand {
+    fn from_number(number: u8) -> Result<FlowModCommand, Bad> {
+        Ok(match number {
+            0 => FlowModCommand::Add,
+            1 => FlowModCommand::Modify,
+            2 => FlowModCommand::ModifyStrict,
+            3 => FlowModCommand::Delete,
+            4 => FlowModCommand::DeleteStrict,
+            _ => return Err(Bad::Value { value: number.into(), what: "flow-mod command" }),
+        })
+    }
+}
+
+impl FlowMod {
+    /// What the switch will report of the flow: its instructions in the order in which Open vSwitch has them, and
+    /// notes padded as it pads them. (The match is canonical by itself.)
+    #[must_use]
+    pub fn canonical(mut self) -> FlowMod {
+        Instruction::canonicalize(&mut self.instructions);
+        self
+    }
+
+    pub(crate) fn read(r: &mut Reader<'_>) -> Result<FlowMod, Bad> {
+        let (cookie, cookie_mask, table) = (r.u64()?, r.u64()?, r.u8()?);
+        let command = FlowModCommand::from_number(r.u8()?)?;
+        let (idle_timeout_s, hard_timeout_s, priority) = (r.u16()?, r.u16()?, r.u16()?);
+        let (buffer_id, out_port, out_group, flags) = (r.u32()?, OfPort(r.u32()?), r.u32()?, r.u16()?);
+        r.skip(2)?;
+        let match_ = Match::read(r)?;
+        let instructions = Instruction::read_list(r)?;
+        Ok(FlowMod {
+            cookie,
+            cookie_mask,
+            table,
+            command,
+            idle_timeout_s,
+            hard_timeout_s,
+            priority,
+            buffer_id,
+            out_port,
+            out_group,
+            flags,
+            match_,
+            instructions,
+        })
+    }
+
+    pub(crate) fn write(&self, w: &mut Writer<'_>) {
+        w.u64(self.cookie);
+        w.u64(self.cookie_mask);
+        w.u8(self.table);
+        w.u8(self.command as u8);
+        w.u16(self.idle_timeout_s);
+        w.u16(self.hard_timeout_s);
+        w.u16(self.priority);
+        w.u32(self.buffer_id);
+        w.u32(self.out_port.0);
+        w.u32(self.out_group);
+        w.u16(self.flags);
+        w.zeros(2);
+        self.match_.write(w);
+        Instruction::write_list(&self.instructions, w);
+    }
+}
+
+impl FlowStats {
+    pub(crate) fn read(r: &mut Reader<'_>) -> Result<FlowStats, Bad> {
+        let (mut r, _) = r.item(0, 56, "flow stats")?;
+        r.skip(2)?;
+        let table = r.u8()?;
+        r.skip(1)?;
+        let (duration_s, duration_ns, priority) = (r.u32()?, r.u32()?, r.u16()?);
+        let (idle_timeout_s, hard_timeout_s, flags) = (r.u16()?, r.u16()?, r.u16()?);
+        r.skip(4)?;
+        let (cookie, packets, bytes) = (r.u64()?, r.u64()?, r.u64()?);
+        let match_ = Match::read(&mut r)?;
+        let instructions = Instruction::read_list(&mut r)?;
+        Ok(FlowStats {
+            table,
+            duration_s,
+            duration_ns,
+            priority,
+            idle_timeout_s,
+            hard_timeout_s,
+            flags,
+            cookie,
+            packets,
+            bytes,
+            match_,
+            instructions,
+        })
+    }
+
+    pub(crate) fn write(&self, w: &mut Writer<'_>) {
+        let mark = w.open();
+        w.u16(0);
+        w.u8(self.table);
+        w.zeros(1);
+        w.u32(self.duration_s);
+        w.u32(self.duration_ns);
+        w.u16(self.priority);
+        w.u16(self.idle_timeout_s);
+        w.u16(self.hard_timeout_s);
+        w.u16(self.flags);
+        w.zeros(4);
+        w.u64(self.cookie);
+        w.u64(self.packets);
+        w.u64(self.bytes);
+        self.match_.write(w);
+        Instruction::write_list(&self.instructions, w);
+        w.close(mark, 0);
+    }
+}
+
+impl FlowRemoved {
+    pub(crate) fn read(r: &mut Reader<'_>) -> Result<FlowRemoved, Bad> {
+        Ok(FlowRemoved {
+            cookie: r.u64()?,
+            priority: r.u16()?,
+            reason: r.u8()?,
+            table: r.u8()?,
+            duration_s: r.u32()?,
+            duration_ns: r.u32()?,
+            idle_timeout_s: r.u16()?,
+            hard_timeout_s: r.u16()?,
+            packets: r.u64()?,
+            bytes: r.u64()?,
+            match_: Match::read(r)?,
+        })
+    }
+
+    pub(crate) fn write(&self, w: &mut Writer<'_>) {
+        w.u64(self.cookie);
+        w.u16(self.priority);
+        w.u8(self.reason);
+        w.u8(self.table);
+        w.u32(self.duration_s);
+        w.u32(self.duration_ns);
+        w.u16(self.idle_timeout_s);
+        w.u16(self.hard_timeout_s);
+        w.u64(self.packets);
+        w.u64(self.bytes);
+        self.match_.write(w);
+    }
 }

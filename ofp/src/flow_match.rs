@@ -2,7 +2,12 @@
 
 use bytes::Bytes;
 
-use crate::field::{Field, Prerequisite, Value};
+use crate::Bad;
+use crate::field::{Field, OxmHeader, Prerequisite, Value, implied_mask};
+use crate::wire::{Reader, Writer};
+
+/// The one type of match that OpenFlow 1.3 has.
+const OXM_MATCH: u64 = 1;
 
 /// Which packets: a conjunction of fields, each in some or all of its bits.
 ///
@@ -32,30 +37,19 @@ impl Match {
     ///
     /// A mask on a field that can't have one (other than all or nothing) is a mistake that the switch will refuse.
     #[must_use]
-    pub fn masked(
-        mut self,
-        field: Field,
-        value: impl Into<Value>,
-        mask: impl Into<Value>,
-    ) -> Match {
+    pub fn masked(mut self, field: Field, value: impl Into<Value>, mask: impl Into<Value>) -> Match {
         self.set(field, value.into().0, mask.into().0);
         self
     }
 
     /// What is said of a field: value and mask.
     pub fn get(&self, field: Field) -> Option<(u128, u128)> {
-        if let Some((wide, narrow)) = registers(field) {
+        if let Some(narrow) = registers(field) {
             let parts = narrow.map(|part| self.get(part).unwrap_or((0, 0)));
-            let (value, mask) = parts.fold((0, 0), |(value, mask), (v, m)| {
-                (value << 32 | v, mask << 32 | m)
-            });
-            let _ = wide;
+            let (value, mask) = parts.fold((0, 0), |(value, mask), (v, m)| (value << 32 | v, mask << 32 | m));
             return if mask == 0 { None } else { Some((value, mask)) };
         }
-        let at = self
-            .fields
-            .binary_search_by_key(&field, |(field, ..)| *field)
-            .ok()?;
+        let at = self.fields.binary_search_by_key(&field, |(field, ..)| *field).ok()?;
         Some((self.fields[at].1, self.fields[at].2))
     }
 
@@ -76,37 +70,93 @@ impl Match {
 
     /// Whether it says enough for flows to name a field.
     pub fn permits(&self, field: Field) -> bool {
-        field.prerequisites().iter().all(
-            |Prerequisite {
-                 field,
-                 mask,
-                 any_of,
-             }| {
-                self.get(*field).is_some_and(|(value, matched)| {
-                    matched & mask == *mask
-                        && (any_of.is_empty() || any_of.contains(&(value & mask)))
-                })
-            },
-        )
+        field.prerequisites().iter().all(|Prerequisite { field, mask, any_of }| {
+            self.get(*field).is_some_and(|(value, matched)| {
+                matched & mask == *mask && (any_of.is_empty() || any_of.contains(&(value & mask)))
+            })
+        })
     }
 
-    /// And an OXM that is not understood.
-    pub(crate) fn push_unknown(&mut self, oxm: Bytes) {
-        self.raw.push(oxm);
+    /// Reads the fields of a match until the end: without header, without padding.
+    pub(crate) fn read_fields(r: &mut Reader<'_>) -> Result<Match, Bad> {
+        let mut fields = Match::new();
+        while !r.is_empty() {
+            let whole = *r;
+            let header = OxmHeader::read(r)?;
+            let mut body = r.within(header.payload, "OXM")?;
+            if fields.read_field(&header, &mut body).is_err() {
+                let length = whole.len() - r.len();
+                fields.raw.push(Bytes::copy_from_slice(&whole.peek()[..length]));
+            }
+        }
+        Ok(fields)
+    }
+
+    /// Reads one field's value and mask; an error if they are not the field's, or the field was there before.
+    fn read_field(&mut self, header: &OxmHeader, body: &mut Reader<'_>) -> Result<(), Bad> {
+        let bad = Bad::Length { length: header.payload, what: "OXM" };
+        let field = header.field().ok_or(bad)?;
+        let length = header.value_bytes();
+        if !field.variable_length() && length != field.bytes() || self.get(field).is_some() {
+            return Err(bad);
+        }
+        let value = body.number(length)?;
+        let implied = implied_mask(field, length);
+        let mask = if header.masked { body.number(length)? } else { implied };
+        body.end()?;
+        if value & !implied != 0 {
+            return Err(bad);
+        }
+        self.set(field, value, mask);
+        Ok(())
+    }
+
+    /// Writes the fields: without header, without padding.
+    pub(crate) fn write_fields(&self, w: &mut Writer<'_>) {
+        for (field, value, mask) in self.iter() {
+            let length = field.wire_bytes(value, mask);
+            let masked = mask != implied_mask(field, length);
+            field.write_in_match(w, masked, length);
+            w.number(value, length);
+            if masked {
+                w.number(mask, length);
+            }
+        }
+        for oxm in &self.raw {
+            w.bytes(oxm);
+        }
+    }
+
+    /// Reads an `ofp_match` and the padding behind it (OpenFlow 1.3.5, 7.2.3).
+    pub(crate) fn read(r: &mut Reader<'_>) -> Result<Match, Bad> {
+        let kind = u64::from(u16::from_be_bytes(Reader::octets(&mut r.clone())?));
+        if kind != OXM_MATCH {
+            return Err(Bad::Value { value: kind, what: "match type" });
+        }
+        let (mut fields, raw) = r.item(2, 4, "match")?;
+        fields.skip(4)?;
+        let found = Match::read_fields(&mut fields)?;
+        r.skip(raw.len().next_multiple_of(8) - raw.len())?;
+        Ok(found)
+    }
+
+    /// Writes an `ofp_match` and the padding behind it; returns its length without that.
+    pub(crate) fn write(&self, w: &mut Writer<'_>) -> u16 {
+        let mark = w.open();
+        w.u16(OXM_MATCH as u16);
+        w.u16(0);
+        self.write_fields(w);
+        w.close_and_pad(mark, 2)
     }
 
     /// Says of a field, in the form in which OVS would.
     pub(crate) fn set(&mut self, field: Field, value: u128, mask: u128) {
         let mask = mask & field.full_mask();
-        if let Some((_, narrow)) = registers(field) {
+        if let Some(narrow) = registers(field) {
             let top = field.bits() - 32;
             for (i, part) in narrow.enumerate() {
                 let shift = u32::from(top) - 32 * i as u32;
-                self.put(
-                    part,
-                    value >> shift & 0xffff_ffff,
-                    mask >> shift & 0xffff_ffff,
-                );
+                self.put(part, value >> shift & 0xffff_ffff, mask >> shift & 0xffff_ffff);
             }
             return;
         }
@@ -117,11 +167,7 @@ impl Match {
             }
             Field::NW_TOS => self.put(Field::IP_DSCP, value >> 2, mask >> 2),
             Field::IN_PORT_NXM if value >= 0xff00 => {
-                self.put(
-                    Field::IN_PORT,
-                    value | 0xffff_0000,
-                    Field::IN_PORT.full_mask(),
-                );
+                self.put(Field::IN_PORT, value | 0xffff_0000, Field::IN_PORT.full_mask());
             }
             Field::IN_PORT_NXM => self.put(Field::IN_PORT, value, Field::IN_PORT.full_mask()),
             _ => self.put(field, value, mask),
@@ -130,10 +176,7 @@ impl Match {
 
     fn put(&mut self, field: Field, value: u128, mask: u128) {
         let entry = (field, value & mask, mask);
-        match self
-            .fields
-            .binary_search_by_key(&field, |(field, ..)| *field)
-        {
+        match self.fields.binary_search_by_key(&field, |(field, ..)| *field) {
             Ok(at) if mask == 0 => drop(self.fields.remove(at)),
             Ok(at) => self.fields[at] = entry,
             Err(_) if mask == 0 => {}
@@ -142,8 +185,8 @@ impl Match {
     }
 }
 
-/// An extended register's number of bits, and the registers it is made of, most significant first.
-fn registers(field: Field) -> Option<(u16, impl Iterator<Item = Field>)> {
+/// The registers that an extended one is made of, most significant first.
+fn registers(field: Field) -> Option<impl Iterator<Item = Field>> {
     let (first, count) = if (Field::XREG0..=Field::XREG7).contains(&field) {
         (2 * (field.0 - Field::XREG0.0), 2)
     } else if (Field::XXREG0..=Field::XXREG3).contains(&field) {
@@ -151,8 +194,5 @@ fn registers(field: Field) -> Option<(u16, impl Iterator<Item = Field>)> {
     } else {
         return None;
     };
-    Some((
-        32 * u16::from(count),
-        (first..first + count).map(Field::reg),
-    ))
+    Some((first..first + count).map(Field::reg))
 }

@@ -11,6 +11,7 @@ mod async_config;
 mod bad;
 mod bundle;
 mod conntrack;
+mod dispatch;
 mod error;
 mod field;
 mod flow;
@@ -31,8 +32,8 @@ mod vendor;
 mod wire;
 
 pub use action::{
-    Action, Bundle, Controller, Ct, Learn, LearnDst, LearnLimit, LearnSpec, LearnSrc, Multipath,
-    Nat, Sample, ZoneSrc, ct_flags, learn_flags, nat_flags,
+    Action, Bundle, Controller, Ct, Learn, LearnDst, LearnLimit, LearnSpec, LearnSrc, Multipath, Nat, Sample, ZoneSrc,
+    ct_flags, learn_flags, nat_flags,
 };
 pub use async_config::{AsyncConfig, ControllerRole, Role, RoleStatus};
 pub use bad::Bad;
@@ -42,25 +43,19 @@ pub use error::ErrorMsg;
 pub use field::{Field, Prerequisite, Subfield, Value};
 pub use flow::{FlowMod, FlowModCommand, FlowRemoved, FlowStats, flow_flags, removed_reason};
 pub use flow_match::Match;
-pub use group::{
-    Bucket, BucketStats, GroupDesc, GroupFeatures, GroupMod, GroupModCommand, GroupStats, GroupType,
-};
+pub use group::{Bucket, BucketStats, GroupDesc, GroupFeatures, GroupMod, GroupModCommand, GroupStats, GroupType};
 pub use instruction::Instruction;
 pub use message::{Body, HEADER_LEN, Hello, Message, VERSION, frame};
 pub use meter::{
-    BandStats, MeterBand, MeterConfig, MeterFeatures, MeterMod, MeterModCommand, MeterStats,
-    meter_flags, meter_id,
+    BandStats, MeterBand, MeterConfig, MeterFeatures, MeterMod, MeterModCommand, MeterStats, meter_flags, meter_id,
 };
 pub use monitor::{FlowMonitorRequest, FlowUpdate, monitor_flags};
 pub use multipart::{
-    AggregateStats, Desc, FlowStatsRequest, MultipartReply, MultipartRequest, StatsReply,
-    StatsRequest,
+    AggregateStats, Desc, FlowStatsRequest, MultipartReply, MultipartRequest, StatsReply, StatsRequest,
 };
 pub use packet::{PacketIn, PacketIn2, PacketOut, packet_in_format, packet_in_reason};
 pub use port::{PortDesc, PortMod, PortReason, PortStats, PortStatus, port_config, port_state};
-pub use switch::{
-    FeaturesReply, QueueConfig, QueueStats, SwitchConfig, capabilities, config_flags,
-};
+pub use switch::{FeaturesReply, QueueConfig, QueueStats, SwitchConfig, capabilities, config_flags};
 pub use table::{TableFeatures, TableMod, TableStats};
 pub use text::FixedText;
 pub use tlv::{TlvMap, TlvTableMod, TlvTableModCommand, TlvTableReply};

@@ -2,17 +2,19 @@
 
 use bytes::{Bytes, BytesMut};
 
+use crate::wire::{Reader, Writer};
 use crate::{
-    AsyncConfig, Bad, BundleAdd, BundleControl, ControllerRole, CtFlush, ErrorMsg, FeaturesReply,
-    FlowMod, FlowRemoved, GroupMod, MeterMod, MultipartReply, MultipartRequest, PacketIn,
-    PacketIn2, PacketOut, PortMod, PortStatus, QueueConfig, RoleStatus, SwitchConfig, TableMod,
-    TlvTableMod, TlvTableReply,
+    AsyncConfig, Bad, BundleAdd, BundleControl, ControllerRole, CtFlush, ErrorMsg, FeaturesReply, FlowMod, FlowRemoved,
+    GroupMod, MeterMod, MultipartReply, MultipartRequest, PacketIn, PacketIn2, PacketOut, PortMod, PortStatus,
+    QueueConfig, RoleStatus, SwitchConfig, TableMod, TlvTableMod, TlvTableReply,
 };
 
 /// OpenFlow 1.3 on the wire.
 pub const VERSION: u8 = 0x04;
 /// Bytes of a message's header: version, type, length, xid.
 pub const HEADER_LEN: usize = 8;
+/// The most bytes of a message.
+const LENGTH_MAX: usize = u16::MAX as usize;
 
 /// One message.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -140,11 +142,7 @@ pub struct Hello {
 impl Hello {
     /// A hello of one who speaks OpenFlow 1.3 only.
     pub fn v13() -> Hello {
-        Hello {
-            version: VERSION,
-            bitmap: vec![1 << VERSION],
-            unknown: Bytes::new(),
-        }
+        Hello { version: VERSION, bitmap: vec![1 << VERSION], unknown: Bytes::new() }
     }
 
     /// Whether its sender speaks a version (OpenFlow 1.3.5, 6.3.1: without bitmap, all up to its own).
@@ -159,47 +157,49 @@ impl Hello {
 impl Message {
     /// A message.
     pub fn new(xid: u32, body: impl Into<Body>) -> Message {
-        Message {
-            xid,
-            body: body.into(),
-        }
+        Message { xid, body: body.into() }
     }
 
     /// This message as part of a bundle, with the same number inside and outside, as OVS demands.
     pub fn in_bundle(self, bundle_id: u32, flags: u16) -> Message {
         let xid = self.xid;
-        let add = BundleAdd {
-            bundle_id,
-            flags,
-            message: Box::new(self),
-            properties: Bytes::new(),
-        };
-        Message {
-            xid,
-            body: Body::BundleAdd(add),
-        }
+        let add = BundleAdd { bundle_id, flags, message: Box::new(self), properties: Bytes::new() };
+        Message { xid, body: Body::BundleAdd(add) }
     }
 
     /// Reads one whole message.
     pub fn decode(bytes: &[u8]) -> Result<Message, Bad> {
-        let _ = bytes;
-        Err(Bad::Short {
-            need: HEADER_LEN,
-            have: 0,
-            what: "message",
-        })
+        Message::read(&mut Reader::new(bytes, "message"))
     }
 
     /// Writes it.
+    ///
+    /// # Panics
+    ///
+    /// If it is longer than the 65,535 bytes that a message can have. Whoever makes messages out of lists (buckets,
+    /// members, bytes of a packet) limits the lists, or calls [`Message::try_encode`].
     pub fn encode(&self) -> Bytes {
-        let mut out = BytesMut::new();
+        let mut out = BytesMut::with_capacity(128);
         self.encode_into(&mut out);
         out.freeze()
     }
 
-    /// Writes it behind what is there.
+    /// Writes it, if it is not too long to be a message.
+    pub fn try_encode(&self) -> Result<Bytes, Bad> {
+        let mut out = BytesMut::with_capacity(128);
+        self.write(&mut Writer::new(&mut out));
+        match out.len() {
+            0..=LENGTH_MAX => Ok(out.freeze()),
+            length => Err(Bad::Length { length, what: "message" }),
+        }
+    }
+
+    /// Writes it behind what is there. Panics as [`Message::encode`] does.
     pub fn encode_into(&self, out: &mut BytesMut) {
-        let _ = out;
+        let before = out.len();
+        self.write(&mut Writer::new(out));
+        let length = out.len() - before;
+        assert!(length <= LENGTH_MAX, "a message of {length} bytes can't be sent");
     }
 }
 
@@ -225,10 +225,7 @@ pub fn frame(received: &mut BytesMut) -> Result<Option<Bytes>, Bad> {
     };
     let length = usize::from(u16::from_be_bytes([header[2], header[3]]));
     if length < HEADER_LEN {
-        return Err(Bad::Length {
-            length,
-            what: "message",
-        });
+        return Err(Bad::Length { length, what: "message" });
     }
     if received.len() < length {
         return Ok(None);

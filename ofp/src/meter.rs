@@ -2,6 +2,9 @@
 
 use bytes::Bytes;
 
+use crate::Bad;
+use crate::wire::{Reader, Writer};
+
 /// Flags of meters.
 pub mod meter_flags {
     /// Rates are kilobits per second.
@@ -28,7 +31,7 @@ pub mod meter_id {
 
 /// What a [`MeterMod`] does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-#[repr(u8)]
+#[repr(u16)]
 pub enum MeterModCommand {
     /// Add a meter.
     Add = 0,
@@ -126,4 +129,144 @@ pub struct MeterFeatures {
     pub max_bands: u8,
     /// The most colours.
     pub max_color: u8,
+}
+
+impl MeterModCommand {
+    fn from_number(number: u16) -> Result<MeterModCommand, Bad> {
+        Ok(match number {
+            0 => MeterModCommand::Add,
+            1 => MeterModCommand::Modify,
+            2 => MeterModCommand::Delete,
+            _ => return Err(Bad::Value { value: number.into(), what: "meter-mod command" }),
+        })
+    }
+}
+
+impl MeterMod {
+    pub(crate) fn read(r: &mut Reader<'_>) -> Result<MeterMod, Bad> {
+        let command = MeterModCommand::from_number(r.u16()?)?;
+        Ok(MeterMod { command, flags: r.u16()?, meter_id: r.u32()?, bands: MeterBand::read_list(r)? })
+    }
+
+    pub(crate) fn write(&self, w: &mut Writer<'_>) {
+        w.u16(self.command as u16);
+        w.u16(self.flags);
+        w.u32(self.meter_id);
+        self.bands.iter().for_each(|band| band.write(w));
+    }
+}
+
+const DROP: u16 = 1;
+const DSCP_REMARK: u16 = 2;
+
+impl MeterBand {
+    fn read_list(r: &mut Reader<'_>) -> Result<Vec<MeterBand>, Bad> {
+        let mut bands = Vec::new();
+        while !r.is_empty() {
+            let (mut band, raw) = r.item(2, 12, "meter band")?;
+            bands.push(MeterBand::read(&mut band).unwrap_or_else(|_| MeterBand::Unknown(Bytes::copy_from_slice(raw))));
+        }
+        Ok(bands)
+    }
+
+    fn read(r: &mut Reader<'_>) -> Result<MeterBand, Bad> {
+        let kind = r.u16()?;
+        r.skip(2)?;
+        let (rate, burst) = (r.u32()?, r.u32()?);
+        let band = match kind {
+            DROP => {
+                r.zeros(4)?;
+                MeterBand::Drop { rate, burst }
+            }
+            DSCP_REMARK => {
+                let precedence = r.u8()?;
+                r.zeros(3)?;
+                MeterBand::DscpRemark { rate, burst, precedence }
+            }
+            _ => return Err(Bad::Value { value: kind.into(), what: "meter band type" }),
+        };
+        r.end()?;
+        Ok(band)
+    }
+
+    fn write(&self, w: &mut Writer<'_>) {
+        let (kind, rate, burst, precedence) = match self {
+            MeterBand::Drop { rate, burst } => (DROP, rate, burst, 0),
+            MeterBand::DscpRemark { rate, burst, precedence } => (DSCP_REMARK, rate, burst, *precedence),
+            MeterBand::Unknown(raw) => return w.bytes(raw),
+        };
+        let mark = w.open();
+        w.u16(kind);
+        w.u16(0);
+        w.u32(*rate);
+        w.u32(*burst);
+        w.u8(precedence);
+        w.zeros(3);
+        w.close(mark, 2);
+    }
+}
+
+impl MeterConfig {
+    pub(crate) fn read(r: &mut Reader<'_>) -> Result<MeterConfig, Bad> {
+        let (mut r, _) = r.item(0, 8, "meter config")?;
+        r.skip(2)?;
+        Ok(MeterConfig { flags: r.u16()?, meter_id: r.u32()?, bands: MeterBand::read_list(&mut r)? })
+    }
+
+    pub(crate) fn write(&self, w: &mut Writer<'_>) {
+        let mark = w.open();
+        w.u16(0);
+        w.u16(self.flags);
+        w.u32(self.meter_id);
+        self.bands.iter().for_each(|band| band.write(w));
+        w.close(mark, 0);
+    }
+}
+
+impl MeterStats {
+    pub(crate) fn read(r: &mut Reader<'_>) -> Result<MeterStats, Bad> {
+        let (mut r, _) = r.item(4, 40, "meter stats")?;
+        let meter_id = r.u32()?;
+        r.skip(8)?;
+        let (flows, packets, bytes, duration_s, duration_ns) = (r.u32()?, r.u64()?, r.u64()?, r.u32()?, r.u32()?);
+        let mut bands = Vec::new();
+        while !r.is_empty() {
+            bands.push(BandStats { packets: r.u64()?, bytes: r.u64()? });
+        }
+        Ok(MeterStats { meter_id, flows, packets, bytes, duration_s, duration_ns, bands })
+    }
+
+    pub(crate) fn write(&self, w: &mut Writer<'_>) {
+        let mark = w.open();
+        w.u32(self.meter_id);
+        w.zeros(8);
+        w.u32(self.flows);
+        w.u64(self.packets);
+        w.u64(self.bytes);
+        w.u32(self.duration_s);
+        w.u32(self.duration_ns);
+        for BandStats { packets, bytes } in &self.bands {
+            w.u64(*packets);
+            w.u64(*bytes);
+        }
+        w.close(mark, 4);
+    }
+}
+
+impl MeterFeatures {
+    pub(crate) fn read(r: &mut Reader<'_>) -> Result<MeterFeatures, Bad> {
+        let (max_meters, band_types, capabilities) = (r.u32()?, r.u32()?, r.u32()?);
+        let (max_bands, max_color) = (r.u8()?, r.u8()?);
+        r.skip(2)?;
+        Ok(MeterFeatures { max_meters, band_types, capabilities, max_bands, max_color })
+    }
+
+    pub(crate) fn write(&self, w: &mut Writer<'_>) {
+        w.u32(self.max_meters);
+        w.u32(self.band_types);
+        w.u32(self.capabilities);
+        w.u8(self.max_bands);
+        w.u8(self.max_color);
+        w.zeros(2);
+    }
 }

@@ -3,7 +3,8 @@
 use addr::OfPort;
 use bytes::Bytes;
 
-use crate::{Instruction, Match};
+use crate::wire::{Reader, Writer};
+use crate::{Bad, Instruction, Match};
 
 /// Flags of a [`FlowMonitorRequest`].
 pub mod monitor_flags {
@@ -67,4 +68,99 @@ pub enum FlowUpdate {
     },
     /// Anything else: the whole update as read.
     Unknown(Bytes),
+}
+
+impl FlowMonitorRequest {
+    pub(crate) fn read(r: &mut Reader<'_>) -> Result<FlowMonitorRequest, Bad> {
+        let (id, flags) = (r.u32()?, r.u16()?);
+        r.skip(2)?;
+        let (out_port, table) = (OfPort(r.u32()?), r.u8()?);
+        r.skip(3)?;
+        Ok(FlowMonitorRequest { id, flags, out_port, table, match_: Match::read(r)? })
+    }
+
+    pub(crate) fn write(&self, w: &mut Writer<'_>) {
+        let mark = w.open();
+        w.u32(self.id);
+        w.u16(self.flags);
+        w.u16(0);
+        w.u32(self.out_port.0);
+        w.u8(self.table);
+        w.zeros(3);
+        let length = self.match_.write(w);
+        w.patch(&mark, 6, length);
+    }
+}
+
+const MODIFIED: u16 = 2;
+const ABBREV: u16 = 3;
+
+impl FlowUpdate {
+    pub(crate) fn read(r: &mut Reader<'_>) -> Result<FlowUpdate, Bad> {
+        let (mut update, raw) = r.item(0, 4, "flow update")?;
+        update.skip(2)?;
+        let event = update.u16()?;
+        match event {
+            0..=MODIFIED => FlowUpdate::read_full(&mut update, event),
+            ABBREV => {
+                let xid = update.u32()?;
+                update.end()?;
+                Ok(FlowUpdate::Abbrev { xid })
+            }
+            _ => Ok(FlowUpdate::Unknown(Bytes::copy_from_slice(raw))),
+        }
+    }
+
+    fn read_full(r: &mut Reader<'_>, event: u16) -> Result<FlowUpdate, Bad> {
+        let (reason, priority, idle_timeout_s, hard_timeout_s) = (r.u16()?, r.u16()?, r.u16()?, r.u16()?);
+        r.skip(2)?;
+        let table = r.u8()?;
+        r.skip(1)?;
+        Ok(FlowUpdate::Full {
+            event,
+            reason,
+            priority,
+            idle_timeout_s,
+            hard_timeout_s,
+            table,
+            cookie: r.u64()?,
+            match_: Match::read(r)?,
+            instructions: Instruction::read_list(r)?,
+        })
+    }
+
+    pub(crate) fn write(&self, w: &mut Writer<'_>) {
+        let mark = w.open();
+        match self {
+            FlowUpdate::Full {
+                event,
+                reason,
+                priority,
+                idle_timeout_s,
+                hard_timeout_s,
+                table,
+                cookie,
+                match_,
+                instructions,
+            } => {
+                w.u16(0);
+                for number in [event, reason, priority, idle_timeout_s, hard_timeout_s, &0] {
+                    w.u16(*number);
+                }
+                w.u8(*table);
+                w.zeros(1);
+                w.u64(*cookie);
+                let length = match_.write(w);
+                w.patch(&mark, 12, length);
+                Instruction::write_list(instructions, w);
+            }
+            FlowUpdate::Abbrev { xid } => {
+                w.u16(0);
+                w.u16(ABBREV);
+                w.u32(*xid);
+            }
+            FlowUpdate::Unknown(raw) => return w.bytes(raw),
+        }
+        w.close(mark, 0);
+    }
 }

@@ -3,7 +3,8 @@
 use addr::OfPort;
 use bytes::Bytes;
 
-use crate::{Action, Match};
+use crate::wire::{Reader, Writer, read_properties, write_property, write_raw_property};
+use crate::{Action, Bad, Match};
 
 /// Why a packet came in.
 pub mod packet_in_reason {
@@ -95,9 +96,7 @@ impl Default for PacketIn2 {
 impl PacketIn2 {
     /// The port by which it came in.
     pub fn in_port(&self) -> Option<OfPort> {
-        self.metadata
-            .get(crate::Field::IN_PORT)
-            .map(|(port, _)| OfPort(port as u32))
+        self.metadata.get(crate::Field::IN_PORT).map(|(port, _)| OfPort(port as u32))
     }
 }
 
@@ -112,4 +111,117 @@ pub struct PacketOut {
     pub actions: Vec<Action>,
     /// The packet.
     pub data: Bytes,
+}
+
+impl PacketIn {
+    pub(crate) fn read(r: &mut Reader<'_>) -> Result<PacketIn, Bad> {
+        let (buffer_id, total_len, reason, table_id, cookie) = (r.u32()?, r.u16()?, r.u8()?, r.u8()?, r.u64()?);
+        let match_ = Match::read(r)?;
+        r.skip(2)?;
+        Ok(PacketIn { buffer_id, total_len, reason, table_id, cookie, match_, data: r.rest_bytes() })
+    }
+
+    pub(crate) fn write(&self, w: &mut Writer<'_>) {
+        w.u32(self.buffer_id);
+        w.u16(self.total_len);
+        w.u8(self.reason);
+        w.u8(self.table_id);
+        w.u64(self.cookie);
+        self.match_.write(w);
+        w.zeros(2);
+        w.bytes(&self.data);
+    }
+}
+
+impl PacketOut {
+    pub(crate) fn read(r: &mut Reader<'_>) -> Result<PacketOut, Bad> {
+        let (buffer_id, in_port, length) = (r.u32()?, OfPort(r.u32()?), r.u16()?);
+        r.skip(6)?;
+        let mut actions = r.within(length.into(), "packet-out actions")?;
+        let actions = Action::read_list(&mut actions)?;
+        Ok(PacketOut { buffer_id, in_port, actions, data: r.rest_bytes() })
+    }
+
+    pub(crate) fn write(&self, w: &mut Writer<'_>) {
+        w.u32(self.buffer_id);
+        w.u32(self.in_port.0);
+        let length = w.open();
+        w.zeros(8);
+        let actions = w.open();
+        Action::write_list(&self.actions, w);
+        let written = w.written(&actions) as u16;
+        w.patch(&length, 0, written);
+        w.bytes(&self.data);
+    }
+}
+
+/// Properties of `NXT_PACKET_IN2`.
+mod property {
+    pub(super) const PACKET: u16 = 0;
+    pub(super) const FULL_LEN: u16 = 1;
+    pub(super) const BUFFER_ID: u16 = 2;
+    pub(super) const TABLE_ID: u16 = 3;
+    pub(super) const COOKIE: u16 = 4;
+    pub(super) const REASON: u16 = 5;
+    pub(super) const METADATA: u16 = 6;
+    pub(super) const USERDATA: u16 = 7;
+    pub(super) const CONTINUATION: u16 = 8;
+}
+
+impl PacketIn2 {
+    pub(crate) fn read(r: &mut Reader<'_>) -> Result<PacketIn2, Bad> {
+        let mut packet_in = PacketIn2::default();
+        let mut total_len = None;
+        read_properties(r, |kind, mut body, raw| {
+            match kind {
+                property::PACKET => packet_in.packet = body.rest_bytes(),
+                property::FULL_LEN => total_len = Some(body.u32()?),
+                property::BUFFER_ID => packet_in.buffer_id = Some(body.u32()?),
+                property::TABLE_ID => packet_in.table_id = body.u8()?,
+                property::COOKIE => {
+                    body.skip(4)?;
+                    packet_in.cookie = body.u64()?;
+                }
+                property::REASON => packet_in.reason = body.u8()?,
+                property::METADATA => packet_in.metadata = Match::read_fields(&mut body)?,
+                property::USERDATA => packet_in.userdata = body.rest_bytes(),
+                property::CONTINUATION => packet_in.continuation = body.rest_bytes(),
+                _ => {
+                    packet_in.unknown.push(Bytes::copy_from_slice(raw));
+                    body.rest();
+                }
+            }
+            body.padding()
+        })?;
+        packet_in.total_len = total_len.unwrap_or(packet_in.packet.len() as u32);
+        Ok(packet_in)
+    }
+
+    pub(crate) fn write(&self, w: &mut Writer<'_>) {
+        let PacketIn2 { packet, total_len, buffer_id, table_id, cookie, reason, .. } = self;
+        let PacketIn2 { metadata, userdata, continuation, unknown, .. } = self;
+        write_property(w, property::PACKET, |w| w.bytes(packet));
+        if *total_len as usize != packet.len() {
+            write_property(w, property::FULL_LEN, |w| w.u32(*total_len));
+        }
+        if let Some(buffer_id) = buffer_id {
+            write_property(w, property::BUFFER_ID, |w| w.u32(*buffer_id));
+        }
+        write_property(w, property::TABLE_ID, |w| w.u8(*table_id));
+        if *cookie != u64::MAX {
+            write_property(w, property::COOKIE, |w| {
+                w.zeros(4);
+                w.u64(*cookie);
+            });
+        }
+        write_property(w, property::REASON, |w| w.u8(*reason));
+        write_property(w, property::METADATA, |w| metadata.write_fields(w));
+        if !userdata.is_empty() {
+            write_property(w, property::USERDATA, |w| w.bytes(userdata));
+        }
+        if !continuation.is_empty() {
+            write_property(w, property::CONTINUATION, |w| w.bytes(continuation));
+        }
+        unknown.iter().for_each(|raw| write_raw_property(w, raw));
+    }
 }

@@ -2,7 +2,8 @@
 
 use addr::{MacAddr, OfPort};
 
-use crate::FixedText;
+use crate::wire::{Reader, Writer};
+use crate::{Bad, FixedText};
 
 /// Bits of [`PortDesc::config`].
 pub mod port_config {
@@ -129,4 +130,127 @@ pub struct PortStats {
     pub duration_s: u32,
     /// And nanoseconds beyond them.
     pub duration_ns: u32,
+}
+
+impl PortDesc {
+    pub(crate) fn read(r: &mut Reader<'_>) -> Result<PortDesc, Bad> {
+        let port = OfPort(r.u32()?);
+        r.skip(4)?;
+        let hw_addr = MacAddr(r.octets()?);
+        r.skip(2)?;
+        let name = FixedText(r.octets()?);
+        Ok(PortDesc {
+            port,
+            hw_addr,
+            name,
+            config: r.u32()?,
+            state: r.u32()?,
+            curr: r.u32()?,
+            advertised: r.u32()?,
+            supported: r.u32()?,
+            peer: r.u32()?,
+            curr_speed: r.u32()?,
+            max_speed: r.u32()?,
+        })
+    }
+
+    pub(crate) fn write(&self, w: &mut Writer<'_>) {
+        let PortDesc { port, hw_addr, name, config, state, curr, advertised, supported, peer, .. } = self;
+        w.u32(port.0);
+        w.zeros(4);
+        w.bytes(&hw_addr.0);
+        w.zeros(2);
+        w.bytes(&name.0);
+        for number in [config, state, curr, advertised, supported, peer, &self.curr_speed, &self.max_speed] {
+            w.u32(*number);
+        }
+    }
+}
+
+impl PortStatus {
+    pub(crate) fn read(r: &mut Reader<'_>) -> Result<PortStatus, Bad> {
+        let reason = match r.u8()? {
+            0 => PortReason::Add,
+            1 => PortReason::Delete,
+            2 => PortReason::Modify,
+            number => return Err(Bad::Value { value: number.into(), what: "port-status reason" }),
+        };
+        r.skip(7)?;
+        Ok(PortStatus { reason, desc: PortDesc::read(r)? })
+    }
+
+    pub(crate) fn write(&self, w: &mut Writer<'_>) {
+        w.u8(self.reason as u8);
+        w.zeros(7);
+        self.desc.write(w);
+    }
+}
+
+impl PortMod {
+    pub(crate) fn read(r: &mut Reader<'_>) -> Result<PortMod, Bad> {
+        let port = OfPort(r.u32()?);
+        r.skip(4)?;
+        let hw_addr = MacAddr(r.octets()?);
+        r.skip(2)?;
+        let (config, mask, advertise) = (r.u32()?, r.u32()?, r.u32()?);
+        r.skip(4)?;
+        Ok(PortMod { port, hw_addr, config, mask, advertise })
+    }
+
+    pub(crate) fn write(&self, w: &mut Writer<'_>) {
+        w.u32(self.port.0);
+        w.zeros(4);
+        w.bytes(&self.hw_addr.0);
+        w.zeros(2);
+        w.u32(self.config);
+        w.u32(self.mask);
+        w.u32(self.advertise);
+        w.zeros(4);
+    }
+}
+
+impl PortStats {
+    pub(crate) fn read(r: &mut Reader<'_>) -> Result<PortStats, Bad> {
+        let port = OfPort(r.u32()?);
+        r.skip(4)?;
+        Ok(PortStats {
+            port,
+            rx_packets: r.u64()?,
+            tx_packets: r.u64()?,
+            rx_bytes: r.u64()?,
+            tx_bytes: r.u64()?,
+            rx_dropped: r.u64()?,
+            tx_dropped: r.u64()?,
+            rx_errors: r.u64()?,
+            tx_errors: r.u64()?,
+            rx_frame_errors: r.u64()?,
+            rx_over_errors: r.u64()?,
+            rx_crc_errors: r.u64()?,
+            collisions: r.u64()?,
+            duration_s: r.u32()?,
+            duration_ns: r.u32()?,
+        })
+    }
+
+    pub(crate) fn write(&self, w: &mut Writer<'_>) {
+        w.u32(self.port.0);
+        w.zeros(4);
+        let counters = [
+            self.rx_packets,
+            self.tx_packets,
+            self.rx_bytes,
+            self.tx_bytes,
+            self.rx_dropped,
+            self.tx_dropped,
+            self.rx_errors,
+            self.tx_errors,
+            self.rx_frame_errors,
+            self.rx_over_errors,
+            self.rx_crc_errors,
+            self.collisions,
+        ];
+        counters.into_iter().for_each(|counter| w.u64(counter));
+        w.u32(self.duration_s);
+        w.u32(self.duration_ns);
+    }
 }

@@ -3,6 +3,9 @@
 use addr::{Dpid, OfPort};
 use bytes::Bytes;
 
+use crate::Bad;
+use crate::wire::{Reader, Writer};
+
 /// Bits of [`FeaturesReply::capabilities`].
 pub mod capabilities {
     /// Counts flows.
@@ -85,4 +88,72 @@ pub struct QueueStats {
     pub duration_s: u32,
     /// And nanoseconds beyond them.
     pub duration_ns: u32,
+}
+
+impl FeaturesReply {
+    pub(crate) fn read(r: &mut Reader<'_>) -> Result<FeaturesReply, Bad> {
+        let (datapath_id, n_buffers, n_tables, auxiliary_id) = (Dpid(r.u64()?), r.u32()?, r.u8()?, r.u8()?);
+        r.skip(2)?;
+        let (capabilities, reserved) = (r.u32()?, r.u32()?);
+        Ok(FeaturesReply { datapath_id, n_buffers, n_tables, auxiliary_id, capabilities, reserved })
+    }
+
+    pub(crate) fn write(&self, w: &mut Writer<'_>) {
+        w.u64(self.datapath_id.0);
+        w.u32(self.n_buffers);
+        w.u8(self.n_tables);
+        w.u8(self.auxiliary_id);
+        w.zeros(2);
+        w.u32(self.capabilities);
+        w.u32(self.reserved);
+    }
+}
+
+impl SwitchConfig {
+    pub(crate) fn read(r: &mut Reader<'_>) -> Result<SwitchConfig, Bad> {
+        Ok(SwitchConfig { flags: r.u16()?, miss_send_len: r.u16()? })
+    }
+
+    pub(crate) fn write(&self, w: &mut Writer<'_>) {
+        w.u16(self.flags);
+        w.u16(self.miss_send_len);
+    }
+}
+
+impl QueueConfig {
+    pub(crate) fn read(r: &mut Reader<'_>) -> Result<QueueConfig, Bad> {
+        let port = OfPort(r.u32()?);
+        r.skip(4)?;
+        Ok(QueueConfig { port, queues: r.rest_bytes() })
+    }
+
+    pub(crate) fn write(&self, w: &mut Writer<'_>) {
+        w.u32(self.port.0);
+        w.zeros(4);
+        w.bytes(&self.queues);
+    }
+}
+
+impl QueueStats {
+    pub(crate) fn read(r: &mut Reader<'_>) -> Result<QueueStats, Bad> {
+        Ok(QueueStats {
+            port: OfPort(r.u32()?),
+            queue_id: r.u32()?,
+            tx_bytes: r.u64()?,
+            tx_packets: r.u64()?,
+            tx_errors: r.u64()?,
+            duration_s: r.u32()?,
+            duration_ns: r.u32()?,
+        })
+    }
+
+    pub(crate) fn write(&self, w: &mut Writer<'_>) {
+        w.u32(self.port.0);
+        w.u32(self.queue_id);
+        w.u64(self.tx_bytes);
+        w.u64(self.tx_packets);
+        w.u64(self.tx_errors);
+        w.u32(self.duration_s);
+        w.u32(self.duration_ns);
+    }
 }

@@ -2,7 +2,8 @@
 
 use bytes::Bytes;
 
-use crate::FixedText;
+use crate::wire::{Reader, Writer};
+use crate::{Bad, FixedText};
 
 /// A change of a table's configuration (of no effect in OpenFlow 1.3).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,4 +44,66 @@ pub struct TableFeatures {
     pub max_entries: u32,
     /// The properties, as read.
     pub properties: Bytes,
+}
+
+impl TableMod {
+    pub(crate) fn read(r: &mut Reader<'_>) -> Result<TableMod, Bad> {
+        let table = r.u8()?;
+        r.skip(3)?;
+        Ok(TableMod { table, config: r.u32()? })
+    }
+
+    pub(crate) fn write(&self, w: &mut Writer<'_>) {
+        w.u8(self.table);
+        w.zeros(3);
+        w.u32(self.config);
+    }
+}
+
+impl TableStats {
+    pub(crate) fn read(r: &mut Reader<'_>) -> Result<TableStats, Bad> {
+        let table = r.u8()?;
+        r.skip(3)?;
+        Ok(TableStats { table, active: r.u32()?, lookups: r.u64()?, matched: r.u64()? })
+    }
+
+    pub(crate) fn write(&self, w: &mut Writer<'_>) {
+        w.u8(self.table);
+        w.zeros(3);
+        w.u32(self.active);
+        w.u64(self.lookups);
+        w.u64(self.matched);
+    }
+}
+
+impl TableFeatures {
+    pub(crate) fn read(r: &mut Reader<'_>) -> Result<TableFeatures, Bad> {
+        let (mut r, _) = r.item(0, 64, "table features")?;
+        r.skip(2)?;
+        let table = r.u8()?;
+        r.skip(5)?;
+        Ok(TableFeatures {
+            table,
+            name: FixedText(r.octets()?),
+            metadata_match: r.u64()?,
+            metadata_write: r.u64()?,
+            config: r.u32()?,
+            max_entries: r.u32()?,
+            properties: r.rest_bytes(),
+        })
+    }
+
+    pub(crate) fn write(&self, w: &mut Writer<'_>) {
+        let mark = w.open();
+        w.u16(0);
+        w.u8(self.table);
+        w.zeros(5);
+        w.bytes(&self.name.0);
+        w.u64(self.metadata_match);
+        w.u64(self.metadata_write);
+        w.u32(self.config);
+        w.u32(self.max_entries);
+        w.bytes(&self.properties);
+        w.close(mark, 0);
+    }
 }

@@ -27,6 +27,8 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+#[cfg(test)]
+pub(crate) use inbox::Taken;
 pub(crate) use keeper::Keeper;
 pub use mind::Mind;
 

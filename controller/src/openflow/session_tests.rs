@@ -1,1 +1,382 @@
+//! Sessions against a switch made of a pipe: what it is told, and what the brain hears.
 
+use std::sync::Arc;
+use std::time::Duration;
+
+use addr::{Dpid, OfPort};
+use brain::{Batch, Event, SessionId, SwitchCommand, SwitchEvent};
+use bytes::{Bytes, BytesMut};
+use ofp::{
+    Body, BundleControl, BundleCtrlType, ControllerRole, Desc, ErrorMsg, FeaturesReply, Field, FlowMod, Hello, Match,
+    Message, MultipartReply, PacketIn2, PortDesc, PortReason, PortStatus, Role, StatsReply, StatsRequest, SwitchConfig,
+};
+use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
+use tokio::task::JoinHandle;
+use tokio::time::{Instant, sleep};
+use tokio_util::sync::CancellationToken;
+
+use super::session;
+use crate::daemon::{Shared, Taken};
+
+/// The switch's end, the daemon's state, and the session between them.
+struct Fake {
+    stream: DuplexStream,
+    received: BytesMut,
+    shared: Arc<Shared>,
+    stop: CancellationToken,
+    session: JoinHandle<()>,
+    /// What `SET_CONFIG` set.
+    fragments: u16,
+    /// Whether it keeps to its fragment mode whatever it is told.
+    stubborn: bool,
+}
+
+impl Fake {
+    fn connect() -> Fake {
+        let (stream, ours) = tokio::io::duplex(1 << 20);
+        let shared = Arc::new(Shared::new(0));
+        let (reader, writer) = tokio::io::split(ours);
+        let stop = CancellationToken::new();
+        let run = session::run(reader, writer, "test".to_owned(), Arc::clone(&shared), stop.clone());
+        let session = tokio::spawn(run);
+        Fake { stream, received: BytesMut::new(), shared, stop, session, fragments: 0, stubborn: false }
+    }
+
+    /// Connected, shaken hands, and reported to the brain.
+    async fn up() -> (Fake, SessionId) {
+        let mut fake = Fake::connect();
+        fake.shake_hands().await;
+        match fake.event().await {
+            Event::Switch(id, SwitchEvent::Up { dpid: Dpid(7), .. }) => (fake, id),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    async fn send(&mut self, message: Message) {
+        self.stream.write_all(&message.encode()).await.unwrap();
+    }
+
+    /// The next message; `None` when the session hung up.
+    async fn next(&mut self) -> Option<Message> {
+        loop {
+            if let Some(bytes) = ofp::frame(&mut self.received).unwrap() {
+                return Some(Message::decode(&bytes).unwrap());
+            }
+            if self.stream.read_buf(&mut self.received).await.unwrap() == 0 {
+                return None;
+            }
+        }
+    }
+
+    async fn expect(&mut self) -> Message {
+        self.next().await.expect("the session hung up")
+    }
+
+    /// Behaves, until the last question of the handshake is answered.
+    async fn shake_hands(&mut self) {
+        self.send(Message::new(1, Hello::v13())).await;
+        loop {
+            let message = self.expect().await;
+            let last = matches!(&message.body, Body::MultipartRequest(request) if request.body == StatsRequest::Desc);
+            if let Some(body) = self.reply(message.body) {
+                self.send(Message { xid: message.xid, body }).await;
+            }
+            if last {
+                return;
+            }
+        }
+    }
+
+    fn reply(&mut self, request: Body) -> Option<Body> {
+        Some(match request {
+            Body::FeaturesRequest => {
+                FeaturesReply { datapath_id: Dpid(7), n_tables: 254, ..FeaturesReply::default() }.into()
+            }
+            Body::SetConfig(config) => {
+                self.fragments = if self.stubborn { 0 } else { config.flags };
+                return None;
+            }
+            Body::GetConfigRequest => {
+                Body::GetConfigReply(SwitchConfig { flags: self.fragments, miss_send_len: 0xffff })
+            }
+            Body::RoleRequest(_) => Body::RoleReply(ControllerRole { role: Role::Equal, generation_id: u64::MAX }),
+            Body::BarrierRequest => Body::BarrierReply,
+            Body::BundleControl(control) => {
+                let kind = match control.kind {
+                    BundleCtrlType::OpenRequest => BundleCtrlType::OpenReply,
+                    BundleCtrlType::CommitRequest => BundleCtrlType::CommitReply,
+                    BundleCtrlType::DiscardRequest => BundleCtrlType::DiscardReply,
+                    other => panic!("{other:?}"),
+                };
+                BundleControl { kind, ..control }.into()
+            }
+            Body::MultipartRequest(request) => {
+                let body = match request.body {
+                    StatsRequest::PortDesc => StatsReply::PortDesc(vec![port(1), port(2)]),
+                    StatsRequest::Desc => StatsReply::Desc(Box::<Desc>::default()),
+                    StatsRequest::Flow(_) => StatsReply::Flow(vec![ofp::FlowStats::default()]),
+                    StatsRequest::GroupDesc => StatsReply::GroupDesc(Vec::new()),
+                    StatsRequest::MeterConfig(_) => StatsReply::MeterConfig(Vec::new()),
+                    other => panic!("{other:?}"),
+                };
+                MultipartReply { more: false, body }.into()
+            }
+            _ => return None,
+        })
+    }
+
+    /// Answers what can be answered until the brain hears something. Returns the kinds of what was asked, too.
+    async fn serve(&mut self) -> (Event, Vec<&'static str>) {
+        let mut asked = Vec::new();
+        loop {
+            if let Some(event) = self.try_event() {
+                return (event, asked);
+            }
+            tokio::select! {
+                message = self.next() => {
+                    let message = message.expect("the session hung up");
+                    asked.push(super::words::kind(&message.body));
+                    if let Some(body) = self.reply(message.body) {
+                        self.send(Message { xid: message.xid, body }).await;
+                    }
+                }
+                () = sleep(Duration::from_millis(1)) => {}
+            }
+        }
+    }
+
+    fn try_event(&self) -> Option<Event> {
+        match self.shared.inbox.take(Some(std::time::Instant::now())) {
+            Taken::Event(event) => Some(event),
+            _ => None,
+        }
+    }
+
+    /// What the brain hears next.
+    async fn event(&self) -> Event {
+        loop {
+            match self.try_event() {
+                Some(event) => return event,
+                None => sleep(Duration::from_millis(1)).await,
+            }
+        }
+    }
+
+    async fn down(&self) -> String {
+        match self.event().await {
+            Event::Switch(_, SwitchEvent::Down { reason }) => reason,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    fn metrics(&self) -> String {
+        self.shared.measure();
+        self.shared.metrics.text()
+    }
+}
+
+fn port(number: u32) -> PortDesc {
+    PortDesc { port: OfPort(number), name: format!("p{number}").as_str().into(), ..PortDesc::default() }
+}
+
+fn flows(number: u64, count: usize) -> SwitchCommand {
+    SwitchCommand::Batch(Batch { number, operations: vec![FlowMod::default().into(); count] })
+}
+
+fn punted(in_port: u32) -> Message {
+    let metadata = Match::new().with(Field::IN_PORT, in_port);
+    let packet = PacketIn2 {
+        packet: Bytes::from_static(b"frame"),
+        userdata: Bytes::from_static(&[9, 1]),
+        metadata,
+        ..PacketIn2::default()
+    };
+    Message { xid: 0, body: Body::PacketIn2(packet) }
+}
+
+#[tokio::test]
+async fn a_handshake_sets_what_guards_rely_on() {
+    let mut fake = Fake::connect();
+    fake.shake_hands().await;
+    let Event::Switch(_, SwitchEvent::Up { dpid, ports, peer }) = fake.event().await else { panic!("not up") };
+    assert_eq!((dpid, ports, peer.as_str()), (Dpid(7), vec![port(1), port(2)], "test"));
+    assert_eq!(fake.fragments, 3);
+    let metrics = fake.metrics();
+    assert!(metrics.contains("sextant_sessions 1\n"), "{metrics}");
+    for sent in ["set_packet_in_format", "set_async", "role_request"] {
+        assert!(metrics.contains(&format!("{{direction=\"out\",type=\"{sent}\"}} 1\n")), "{sent}: {metrics}");
+    }
+    fake.stop.cancel();
+    assert_eq!(fake.down().await, "the controller is stopping");
+    assert!(fake.next().await.is_none());
+}
+
+#[tokio::test]
+async fn another_version_is_told_why_and_the_brain_hears_nothing() {
+    let mut fake = Fake::connect();
+    let hello = Hello { version: 1, bitmap: Vec::new(), unknown: Bytes::new() };
+    let mut bytes = Message::new(9, hello).encode().to_vec();
+    bytes[0] = 1;
+    fake.stream.write_all(&bytes).await.unwrap();
+    assert!(matches!(fake.expect().await.body, Body::Hello(_)));
+    let Message { xid: 9, body: Body::Error(ErrorMsg { kind: 0, code: 0, .. }) } = fake.expect().await else {
+        panic!("no HELLO_FAILED")
+    };
+    assert!(fake.next().await.is_none());
+    (&mut fake.session).await.unwrap();
+    assert!(fake.try_event().is_none());
+    let (happenings, _) = fake.shared.happenings.follow();
+    assert!(happenings[0].message.contains("version 0x01"), "{happenings:?}");
+}
+
+#[tokio::test]
+async fn a_switch_that_keeps_its_fragment_mode_is_refused() {
+    let mut fake = Fake::connect();
+    fake.stubborn = true;
+    fake.send(Message::new(1, Hello::v13())).await;
+    while let Some(message) = fake.next().await {
+        if let Some(body) = fake.reply(message.body) {
+            fake.send(Message { xid: message.xid, body }).await;
+        }
+    }
+    let (happenings, _) = fake.shared.happenings.follow();
+    assert!(happenings[0].message.contains("fragments"), "{happenings:?}");
+}
+
+#[tokio::test]
+async fn malformed_bytes_cost_their_session_only() {
+    for (bytes, excerpt) in [(&[4, 10, 0, 4, 0, 0, 0, 0][..], "04 0a 00 04"), (&[4, 12, 0, 8, 0, 0, 0, 1], "04 0c")] {
+        let (mut fake, _) = Fake::up().await;
+        fake.stream.write_all(bytes).await.unwrap();
+        let reason = fake.down().await;
+        assert!(reason.starts_with("malformed message: ") && reason.contains(excerpt), "{reason}");
+        assert!(fake.metrics().contains("sextant_session_faults_total{reason=\"malformed\"} 1\n"));
+    }
+}
+
+#[tokio::test]
+async fn a_batch_is_a_bundle_that_is_committed_after_a_barrier() {
+    let (mut fake, id) = Fake::up().await;
+    fake.shared.sessions.command(id, flows(5, 2));
+    let (event, asked) = fake.serve().await;
+    assert!(matches!(event, Event::Switch(_, SwitchEvent::BatchDone { batch: 5 })), "{event:?}");
+    let bundle = ["bundle_control", "bundle_add", "bundle_add", "barrier_request", "bundle_control", "barrier_request"];
+    assert_eq!(asked, bundle);
+    assert!(fake.metrics().contains("sextant_flow_mods_total{dpid=\"0000000000000007\"} 2\n"), "{}", fake.metrics());
+}
+
+#[tokio::test]
+async fn a_batch_with_a_bad_flow_is_discarded_and_the_next_goes_on() {
+    let (mut fake, id) = Fake::up().await;
+    fake.shared.sessions.command(id, flows(1, 2));
+    fake.shared.sessions.command(id, flows(2, 1));
+    let mut adds = 0;
+    let mut controls = Vec::new();
+    while adds < 2 || controls.len() < 2 {
+        let message = fake.expect().await;
+        match message.body {
+            Body::BundleAdd(_) => {
+                adds += 1;
+                if adds == 2 {
+                    let error = ErrorMsg { kind: 5, code: 2, experimenter: None, data: Bytes::new() };
+                    fake.send(Message { xid: message.xid, body: Body::Error(error) }).await;
+                }
+            }
+            body => {
+                if let Body::BundleControl(control) = &body {
+                    controls.push(control.kind);
+                }
+                let body = fake.reply(body).unwrap();
+                fake.send(Message { xid: message.xid, body }).await;
+            }
+        }
+    }
+    assert_eq!(controls, [BundleCtrlType::OpenRequest, BundleCtrlType::DiscardRequest]);
+    let (event, _) = fake.serve().await;
+    let Event::Switch(_, SwitchEvent::BatchFailed { batch: 1, operation: Some(1), .. }) = event else {
+        panic!("{event:?}")
+    };
+    let (event, _) = fake.serve().await;
+    assert!(matches!(event, Event::Switch(_, SwitchEvent::BatchDone { batch: 2 })), "{event:?}");
+    assert!(fake.metrics().contains("sextant_bundle_failures_total{dpid=\"0000000000000007\"} 1\n"));
+}
+
+#[tokio::test]
+async fn commands_keep_their_order() {
+    let (mut fake, id) = Fake::up().await;
+    let packet = SwitchCommand::PacketOut { in_port: OfPort::CONTROLLER, actions: Vec::new(), data: vec![0; 14] };
+    fake.shared.sessions.command(id, SwitchCommand::ReadBack);
+    fake.shared.sessions.command(id, packet.clone());
+    fake.shared.sessions.command(id, flows(1, 1));
+    fake.shared.sessions.command(id, packet);
+    let (event, asked) = fake.serve().await;
+    let Event::Switch(_, SwitchEvent::Tables { flows, .. }) = event else { panic!("{event:?}") };
+    assert_eq!((flows.len(), asked.as_slice()), (1, &["multipart_request"; 3][..]));
+    let (event, asked) = fake.serve().await;
+    assert!(matches!(event, Event::Switch(_, SwitchEvent::BatchDone { batch: 1 })), "{event:?}");
+    assert_eq!((asked[0], asked[1]), ("packet_out", "bundle_control"));
+    assert!(matches!(fake.expect().await.body, Body::PacketOut(_)));
+    fake.shared.sessions.command(id, SwitchCommand::Close { reason: "told to".to_owned() });
+    assert_eq!(fake.down().await, "told to");
+}
+
+#[tokio::test]
+async fn packets_and_ports_reach_the_brain() {
+    let (mut fake, _) = Fake::up().await;
+    fake.send(punted(3)).await;
+    fake.send(punted(4)).await;
+    let status = PortStatus { reason: PortReason::Delete, desc: port(2) };
+    fake.send(Message { xid: 0, body: Body::PortStatus(status) }).await;
+    fake.send(Message { xid: 77, body: Body::EchoRequest(Bytes::from_static(b"?")) }).await;
+    let echo = fake.expect().await;
+    assert_eq!(echo, Message { xid: 77, body: Body::EchoReply(Bytes::from_static(b"?")) });
+    // Ports first, although they came last.
+    let event = fake.event().await;
+    let Event::Switch(_, SwitchEvent::Port { reason: PortReason::Delete, port: gone }) = event else {
+        panic!("{event:?}")
+    };
+    assert_eq!(gone, port(2));
+    for expected in [3, 4] {
+        let event = fake.event().await;
+        let Event::Switch(_, SwitchEvent::Packet(punt)) = event else { panic!("{event:?}") };
+        assert_eq!(
+            (punt.in_port, punt.userdata.as_slice(), punt.data.as_slice()),
+            (OfPort(expected), &[9, 1][..], &b"frame"[..])
+        );
+    }
+    assert!(fake.metrics().contains("sextant_packet_ins_total{feature=\"9\"} 2\n"), "{}", fake.metrics());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_silent_switch_is_asked_and_then_given_up() {
+    let (mut fake, _) = Fake::up().await;
+    let start = Instant::now();
+    assert!(matches!(fake.expect().await.body, Body::EchoRequest(_)));
+    assert_eq!(start.elapsed().as_secs(), 5);
+    fake.send(Message { xid: 1, body: Body::EchoReply(Bytes::new()) }).await;
+    assert!(matches!(fake.expect().await.body, Body::EchoRequest(_)));
+    assert_eq!(start.elapsed().as_secs(), 10);
+    assert_eq!(fake.down().await, "no sign of life for 15 s");
+    assert_eq!(start.elapsed().as_secs(), 20);
+    assert!(fake.next().await.is_none());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_handshake_and_a_batch_have_their_time() {
+    let mut fake = Fake::connect();
+    let start = Instant::now();
+    while fake.next().await.is_some() {}
+    assert_eq!(start.elapsed().as_secs(), 10);
+    assert!(fake.try_event().is_none());
+
+    let (mut fake, id) = Fake::up().await;
+    fake.shared.sessions.command(id, flows(1, 1));
+    let start = Instant::now();
+    // It answers echoes, but not what matters.
+    while let Some(message) = fake.next().await {
+        if let Body::EchoRequest(data) = message.body {
+            fake.send(Message { xid: message.xid, body: Body::EchoReply(data) }).await;
+        }
+    }
+    assert!(start.elapsed().as_secs() == 120 && fake.down().await.contains("120 s"));
+}

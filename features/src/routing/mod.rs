@@ -73,6 +73,8 @@ fn interface(view: &View<'_>, emit: &mut Emit, router: RouterKey, subnet: Subnet
         .set(Field::ETH_SRC, interface.mac)
         .load(Reg::Net, interface.network.0)
         .load(Reg::Routed, 1u64)
+        // A router before this one may have set it.
+        .load(Reg::Nexthop, 0u64)
         .goto(Table::Mtu);
     if !speaks_for_mac(view, interface, router, subnet) {
         return;

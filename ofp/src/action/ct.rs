@@ -3,7 +3,10 @@
 use std::net::IpAddr;
 
 use super::Action;
-use crate::field::Subfield;
+use super::nicira::{read_range, subfield, write_range};
+use crate::Bad;
+use crate::field::{Subfield, read_field};
+use crate::wire::{Reader, Writer};
 
 /// Flags of [`Ct`].
 pub mod ct_flags {
@@ -53,13 +56,7 @@ pub struct Ct {
 
 impl Default for Ct {
     fn default() -> Ct {
-        Ct {
-            flags: 0,
-            zone: ZoneSrc::Imm(0),
-            table: None,
-            alg: 0,
-            exec: Vec::new(),
-        }
+        Ct { flags: 0, zone: ZoneSrc::Imm(0), table: None, alg: 0, exec: Vec::new() }
     }
 }
 
@@ -76,4 +73,120 @@ pub struct Nat {
     pub port_min: Option<u16>,
     /// The highest port.
     pub port_max: Option<u16>,
+}
+
+/// No table, in `NXAST_CT`.
+const NO_TABLE: u8 = 0xff;
+
+pub(super) fn read(r: &mut Reader<'_>) -> Result<Action, Bad> {
+    let flags = r.u16()?;
+    let zone = if r.peek().starts_with(&[0; 4]) {
+        r.skip(4)?;
+        ZoneSrc::Imm(r.u16()?)
+    } else {
+        let field = read_field(r)?;
+        let (offset, bits) = read_range(r)?;
+        ZoneSrc::Field(subfield(field, offset, bits)?)
+    };
+    let table = r.u8()?;
+    r.zeros(3)?;
+    let alg = r.u16()?;
+    let mut inner = r.deeper()?;
+    r.rest();
+    let exec = Action::read_list(&mut inner)?;
+    Ok(Action::Ct(Ct { flags, zone, table: (table != NO_TABLE).then_some(table), alg, exec }))
+}
+
+impl Ct {
+    pub(super) fn write(&self, w: &mut Writer<'_>) {
+        let Ct { flags, zone, table, alg, exec } = self;
+        w.u16(*flags);
+        match zone {
+            ZoneSrc::Imm(zone) => {
+                w.u32(0);
+                w.u16(*zone);
+            }
+            ZoneSrc::Field(subfield) => {
+                subfield.field.write_name(w);
+                write_range(w, *subfield);
+            }
+        }
+        w.u8(table.unwrap_or(NO_TABLE));
+        w.zeros(3);
+        w.u16(*alg);
+        Action::write_list(exec, w);
+    }
+}
+
+/// Which of a range's parts are there.
+mod range {
+    pub(super) const IPV4_MIN: u16 = 1;
+    pub(super) const IPV4_MAX: u16 = 2;
+    pub(super) const IPV6_MIN: u16 = 4;
+    pub(super) const IPV6_MAX: u16 = 8;
+    pub(super) const PROTO_MIN: u16 = 16;
+    pub(super) const PROTO_MAX: u16 = 32;
+}
+
+pub(super) fn read_nat(r: &mut Reader<'_>) -> Result<Action, Bad> {
+    r.zeros(2)?;
+    let flags = r.u16()?;
+    let present = r.u16()?;
+    let has = |bit| present & bit != 0;
+    let mut nat = Nat { flags, ..Nat::default() };
+    let clash = has(range::IPV4_MIN) && has(range::IPV6_MIN) || has(range::IPV4_MAX) && has(range::IPV6_MAX);
+    if clash || present >= 2 * range::PROTO_MAX {
+        return Err(Bad::Value { value: present.into(), what: "nat range" });
+    }
+    if has(range::IPV4_MIN) {
+        nat.min = Some(IpAddr::from(r.octets::<4>()?));
+    }
+    if has(range::IPV4_MAX) {
+        nat.max = Some(IpAddr::from(r.octets::<4>()?));
+    }
+    if has(range::IPV6_MIN) {
+        nat.min = Some(IpAddr::from(r.octets::<16>()?));
+    }
+    if has(range::IPV6_MAX) {
+        nat.max = Some(IpAddr::from(r.octets::<16>()?));
+    }
+    if has(range::PROTO_MIN) {
+        nat.port_min = Some(r.u16()?);
+    }
+    if has(range::PROTO_MAX) {
+        nat.port_max = Some(r.u16()?);
+    }
+    r.padding()?;
+    Ok(Action::Nat(nat))
+}
+
+impl Nat {
+    pub(super) fn write(&self, w: &mut Writer<'_>) {
+        let Nat { flags, min, max, port_min, port_max } = self;
+        let bit = |address: &Option<IpAddr>, v4, v6| match address {
+            Some(IpAddr::V4(_)) => v4,
+            Some(IpAddr::V6(_)) => v6,
+            None => 0,
+        };
+        let mut present = bit(min, range::IPV4_MIN, range::IPV6_MIN) | bit(max, range::IPV4_MAX, range::IPV6_MAX);
+        present |= if port_min.is_some() { range::PROTO_MIN } else { 0 };
+        present |= if port_max.is_some() { range::PROTO_MAX } else { 0 };
+        w.zeros(2);
+        w.u16(*flags);
+        w.u16(present);
+        // IPv4 goes before IPv6; a range that mixes them is refused by every switch.
+        let (mut first, mut second) = (min, max);
+        if matches!((min, max), (Some(IpAddr::V6(_)), Some(IpAddr::V4(_)))) {
+            (first, second) = (max, min);
+        }
+        for address in [first, second].into_iter().flatten() {
+            match address {
+                IpAddr::V4(address) => w.bytes(&address.octets()),
+                IpAddr::V6(address) => w.bytes(&address.octets()),
+            }
+        }
+        for port in [port_min, port_max].into_iter().flatten() {
+            w.u16(*port);
+        }
+    }
 }

@@ -11,6 +11,7 @@ use bytes::Bytes;
 
 pub use ct::{Ct, Nat, ZoneSrc, ct_flags, nat_flags};
 pub use learn::{Learn, LearnDst, LearnLimit, LearnSpec, LearnSrc, learn_flags};
+pub(crate) use nicira::NICIRA;
 
 use crate::field::{Field, Subfield, Value};
 
@@ -163,56 +164,34 @@ pub enum Action {
 impl Action {
     /// Out of a port; to the controller, the whole packet.
     pub const fn output(port: OfPort) -> Action {
-        let max_len = if port.0 == OfPort::CONTROLLER.0 {
-            crate::NO_TRUNCATION
-        } else {
-            0
-        };
+        let max_len = if port.0 == OfPort::CONTROLLER.0 { crate::NO_TRUNCATION } else { 0 };
         Action::Output { port, max_len }
     }
 
     /// Write all of a field.
     pub fn set(field: Field, value: impl Into<Value>) -> Action {
-        Action::SetField {
-            field,
-            value: value.into().0,
-            mask: None,
-        }
+        Action::SetField { field, value: value.into().0, mask: None }
     }
 
     /// Write some bits of a field.
     pub fn set_masked(field: Field, value: impl Into<Value>, mask: impl Into<Value>) -> Action {
         let mask = mask.into().0;
-        Action::SetField {
-            field,
-            value: value.into().0 & mask,
-            mask: Some(mask),
-        }
+        Action::SetField { field, value: value.into().0 & mask, mask: Some(mask) }
     }
 
     /// Write a subfield of at most 64 bits.
     pub fn load(dst: impl Into<Subfield>, value: u64) -> Action {
-        Action::RegLoad {
-            dst: dst.into(),
-            value,
-        }
+        Action::RegLoad { dst: dst.into(), value }
     }
 
     /// Copy between subfields of one width.
     pub fn copy(src: impl Into<Subfield>, dst: impl Into<Subfield>) -> Action {
-        Action::RegMove {
-            src: src.into(),
-            dst: dst.into(),
-        }
+        Action::RegMove { src: src.into(), dst: dst.into() }
     }
 
     /// Look up in another table, and come back for the actions that follow.
     pub const fn resubmit(table: u8) -> Action {
-        Action::Resubmit {
-            port: None,
-            table: Some(table),
-            ct: false,
-        }
+        Action::Resubmit { port: None, table: Some(table), ct: false }
     }
 }
 
@@ -300,4 +279,24 @@ pub struct Sample {
     pub sampling_port: u16,
     /// 0 default, 1 ingress, 2 egress (version 3).
     pub direction: u8,
+}
+
+impl Action {
+    /// Puts actions into the form in which Open vSwitch will report them: notes padded with zeros to the 8 bytes
+    /// to which every action is aligned.
+    pub(crate) fn canonicalize(actions: &mut [Action]) {
+        for action in actions {
+            match action {
+                // 10 bytes stand before the note.
+                Action::Note(note) => {
+                    let mut padded = note.to_vec();
+                    padded.resize((10 + note.len()).next_multiple_of(8) - 10, 0);
+                    *note = Bytes::from(padded);
+                }
+                Action::Clone(inner) => Action::canonicalize(inner),
+                Action::Ct(ct) => Action::canonicalize(&mut ct.exec),
+                _ => {}
+            }
+        }
+    }
 }

@@ -1,12 +1,14 @@
 //! Packet fields: one table behind match, set-field, move, load, conntrack's exec and text.
 
+mod header;
 mod table;
 mod value;
 
 use std::fmt;
 
+pub(crate) use header::{OxmHeader, implied_mask, read_entry, read_field};
+pub(crate) use table::Format;
 use table::ROWS;
-pub(crate) use table::{Format, Header};
 pub use value::Value;
 
 /// A field that OpenFlow can match, set or move: an index into one static table.
@@ -64,11 +66,7 @@ impl Field {
     /// The name that `ovs-ofctl` prints in `move` and `load`: `NXM_OF_ETH_SRC`.
     pub fn nxm_name(self) -> &'static str {
         let row = self.row();
-        if row.nxm_name.is_empty() {
-            row.name
-        } else {
-            row.nxm_name
-        }
+        if row.nxm_name.is_empty() { row.name } else { row.nxm_name }
     }
 
     /// Significant bits. (`vlan_vid` counts 12; its match has the "present" bit above them.)
@@ -100,32 +98,19 @@ impl Field {
     pub fn by_name(name: &str) -> Option<Field> {
         Field::all().find(|field| {
             let row = field.row();
-            row.name == name
-                || (!row.nxm_name.is_empty() && row.nxm_name == name)
-                || row.aliases.contains(&name)
+            row.name == name || (!row.nxm_name.is_empty() && row.nxm_name == name) || row.aliases.contains(&name)
         })
     }
 
     /// Part of the field. Panics if it reaches beyond the field.
     pub const fn sub(self, offset: u16, bits: u16) -> Subfield {
-        assert!(
-            bits > 0 && offset + bits <= ROWS[self.0 as usize].bits,
-            "a subfield lies inside its field"
-        );
-        Subfield {
-            field: self,
-            offset,
-            bits,
-        }
+        assert!(bits > 0 && offset + bits <= ROWS[self.0 as usize].bits, "a subfield lies inside its field");
+        Subfield { field: self, offset, bits }
     }
 
     /// All bits that a match on this field may cover.
     pub(crate) fn full_mask(self) -> u128 {
-        ones(if self == Field::VLAN_VID {
-            13
-        } else {
-            self.bits()
-        })
+        ones(if self == Field::VLAN_VID { 13 } else { self.bits() })
     }
 
     /// Its length on the wire follows its use.
@@ -173,18 +158,12 @@ pub struct Subfield {
 impl Subfield {
     /// The whole field.
     pub const fn all(field: Field) -> Subfield {
-        Subfield {
-            field,
-            offset: 0,
-            bits: ROWS[field.0 as usize].bits,
-        }
+        Subfield { field, offset: 0, bits: ROWS[field.0 as usize].bits }
     }
 
     /// The bits of the field that this covers.
     pub fn mask(self) -> u128 {
-        ones(self.bits)
-            .checked_shl(u32::from(self.offset))
-            .unwrap_or(0)
+        ones(self.bits).checked_shl(u32::from(self.offset)).unwrap_or(0)
     }
 }
 
@@ -196,22 +175,14 @@ impl From<Field> for Subfield {
 
 impl fmt::Display for Subfield {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Subfield {
-            field,
-            offset,
-            bits,
-        } = *self;
+        let Subfield { field, offset, bits } = *self;
         let name = field.nxm_name();
         if offset == 0 && bits == field.bits() {
             write!(f, "{name}[]")
         } else if bits == 1 {
             write!(f, "{name}[{offset}]")
         } else {
-            write!(
-                f,
-                "{name}[{offset}..{}]",
-                u32::from(offset) + u32::from(bits) - 1
-            )
+            write!(f, "{name}[{offset}..{}]", u32::from(offset) + u32::from(bits) - 1)
         }
     }
 }

@@ -46,18 +46,10 @@ pub(super) struct Row {
 }
 
 const fn class(class: u16, number: u8) -> Header {
-    Header {
-        class,
-        number,
-        experimenter: 0,
-    }
+    Header { class, number, experimenter: 0 }
 }
 const fn experimenter(experimenter: u32, number: u8) -> Header {
-    Header {
-        class: 0xffff,
-        number,
-        experimenter,
-    }
+    Header { class: 0xffff, number, experimenter }
 }
 const fn nxm(number: u8) -> Header {
     class(0x0000, number)
@@ -85,11 +77,7 @@ const fn nsh(number: u8) -> Header {
 }
 
 const fn needs(field: Field, mask: u128, any_of: &'static [u128]) -> Prerequisite {
-    Prerequisite {
-        field,
-        mask,
-        any_of,
-    }
+    Prerequisite { field, mask, any_of }
 }
 
 const ETHERTYPE_IPV4: Prerequisite = needs(Field::ETH_TYPE, 0xffff, &[0x0800]);
@@ -110,21 +98,9 @@ const UDP: &[Prerequisite] = &[ETHERTYPE_IP, needs(Field::IP_PROTO, 0xff, &[17])
 const SCTP: &[Prerequisite] = &[ETHERTYPE_IP, needs(Field::IP_PROTO, 0xff, &[132])];
 const ICMPV4: &[Prerequisite] = &[ETHERTYPE_IPV4, needs(Field::IP_PROTO, 0xff, &[1])];
 const ICMPV6: &[Prerequisite] = &[ETHERTYPE_IPV6, PROTO_ICMPV6];
-const ND: &[Prerequisite] = &[
-    ETHERTYPE_IPV6,
-    PROTO_ICMPV6,
-    needs(Field::ICMPV6_TYPE, 0xff, &[135, 136]),
-];
-const ND_SOLICIT: &[Prerequisite] = &[
-    ETHERTYPE_IPV6,
-    PROTO_ICMPV6,
-    needs(Field::ICMPV6_TYPE, 0xff, &[135]),
-];
-const ND_ADVERT: &[Prerequisite] = &[
-    ETHERTYPE_IPV6,
-    PROTO_ICMPV6,
-    needs(Field::ICMPV6_TYPE, 0xff, &[136]),
-];
+const ND: &[Prerequisite] = &[ETHERTYPE_IPV6, PROTO_ICMPV6, needs(Field::ICMPV6_TYPE, 0xff, &[135, 136])];
+const ND_SOLICIT: &[Prerequisite] = &[ETHERTYPE_IPV6, PROTO_ICMPV6, needs(Field::ICMPV6_TYPE, 0xff, &[135])];
+const ND_ADVERT: &[Prerequisite] = &[ETHERTYPE_IPV6, PROTO_ICMPV6, needs(Field::ICMPV6_TYPE, 0xff, &[136])];
 /// Tracked (`+trk`, 0x20), and one of new, established, related, reply or invalid known.
 const CT: &[Prerequisite] = &[needs(Field::CT_STATE, 0x20, &[0x20])];
 
@@ -147,7 +123,7 @@ macro_rules! fields {
             )*
         }
 
-        pub(super) static ROWS: &[Row] = &[$(Row {
+        pub(super) const ROWS: &[Row] = &[$(Row {
             name: $name,
             nxm_name: $nxm,
             aliases: &[$($alias),*],
