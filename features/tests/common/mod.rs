@@ -88,7 +88,7 @@ pub fn port(p: u32, n: u32) -> Change {
         name: format!("vm{p}").into(),
         network: NetworkKey(n),
         mac: port_mac(p),
-        addresses: vec![port_address(n, p), format!("10.{n}.0.{p}").parse().unwrap()],
+        addresses: vec![port_address(n, p), std::net::Ipv4Addr::from(0x0a00_0000 | p).into()],
     };
     Change::Port(PortKey(p), Some(port))
 }
