@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 use addr::{Dpid, OfPort};
 use brain::{Batch, Effect, Event, Millis, SessionId, SwitchCommand, SwitchEvent};
 use controller::daemon::{Daemon, DaemonConfig, Mind, run_with};
+use controller::openflow::ListenAddr;
 use controller::store::Embedded;
 use ofp::{
     Action, Body, Bucket, Controller, Field, FlowMod, GroupMod, GroupModCommand, GroupType, Instruction, Match,
@@ -152,12 +153,12 @@ struct Test {
 
 impl Test {
     async fn start(ovs: &Ovs) -> Test {
-        let config = DaemonConfig {
-            data_dir: PathBuf::new(),
-            openflow_listen: Vec::new(),
-            openflow_connect: vec![ovs.mgmt()],
-            http_listen: Vec::new(),
-        };
+        Test::with(Vec::new(), vec![ovs.mgmt()]).await
+    }
+
+    async fn with(openflow_listen: Vec<ListenAddr>, openflow_connect: Vec<PathBuf>) -> Test {
+        let config =
+            DaemonConfig { data_dir: PathBuf::new(), openflow_listen, openflow_connect, http_listen: Vec::new() };
         let (sender, heard) = channel();
         let wanted = Arc::new(Mutex::new(Vec::new()));
         let probe = Probe { heard: sender, wanted: Arc::clone(&wanted), now: Millis(0) };
@@ -179,7 +180,9 @@ impl Test {
     fn up(&mut self) -> Vec<String> {
         let (session, SwitchEvent::Up { dpid: Dpid(0xaa), ports, .. }) = self.hear() else { panic!("not up") };
         self.session = session;
-        ports.iter().map(|port| port.name.text().into_owned()).collect()
+        let mut names: Vec<String> = ports.iter().map(|port| port.name.text().into_owned()).collect();
+        names.sort();
+        names
     }
 
     fn want(&self, command: SwitchCommand) {
@@ -239,7 +242,7 @@ fn programme() -> Vec<Body> {
 async fn a_real_switch_is_programmed_read_and_heard() {
     let Some(ovs) = Ovs::start() else { return };
     let mut test = Test::start(&ovs).await;
-    assert_eq!(test.up(), ["p1", "p2", "br0"]);
+    assert_eq!(test.up(), ["br0", "p1", "p2"]);
     assert!(ovs.ofctl(&["get-frags"]).contains("nx-match"));
     assert_eq!(test.tables(), (Vec::new(), Vec::new(), Vec::new()));
 
@@ -327,5 +330,23 @@ async fn a_switch_that_restarts_is_found_again() {
     assert_ne!(test.session, first);
     assert!(test.tables().0.is_empty());
     assert!(ovs.ofctl(&["get-frags"]).contains("nx-match"));
+    test.daemon.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn switches_connect_by_tcp_and_by_unix_sockets() {
+    let Some(ovs) = Ovs::start() else { return };
+    let unix = ListenAddr::Unix(ovs.directory.path().join("br0.controller"));
+    let mut test = Test::with(vec!["tcp:[::1]:0".parse().unwrap(), unix.clone()], Vec::new()).await;
+    let tcp = test.daemon.openflow_addresses()[0];
+    for address in [format!("tcp:{tcp}"), unix.to_string()] {
+        ovs.vsctl(&["set-controller", "br0", &address]);
+        test.up();
+        let operations = vec![flow(0, 1, vec![output(2)]).into()];
+        let answer = test.batch(1, operations);
+        assert!(matches!(answer, SwitchEvent::BatchDone { batch: 1 }), "{answer:?}");
+        ovs.vsctl(&["del-controller", "br0"]);
+        let (_, SwitchEvent::Down { .. }) = test.hear() else { panic!("not down") };
+    }
     test.daemon.shutdown().await;
 }

@@ -18,12 +18,14 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use brain::{Brain, Event};
 use prometheus_client::metrics::gauge::Gauge;
 use thiserror::Error;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
+use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -40,6 +42,9 @@ use crate::store::{Embedded, Store, StoreError};
 
 /// The process's exit code when the brain's or the store's thread panics: what was acknowledged is in the store.
 pub const EXIT_PANIC: i32 = 70;
+
+/// How long sessions and HTTP clients may hold up a stop.
+const TASKS_END_MAX: Duration = Duration::from_secs(5);
 
 /// What the daemon is told at its start.
 #[derive(Clone, Debug)]
@@ -200,7 +205,9 @@ impl Daemon {
         shared.inbox.close();
         shared.requests.give_up();
         tasks.close();
-        tasks.wait().await;
+        if timeout(TASKS_END_MAX, tasks.wait()).await.is_err() {
+            tracing::warn!("{} tasks did not end in time", tasks.len());
+        }
         let joined = tokio::task::spawn_blocking(move || {
             // A panic in those threads has ended the process already.
             drop(brain_thread.join());

@@ -376,7 +376,7 @@ impl Session {
 
     fn count_error(&self, error: &ErrorMsg, known: bool) {
         let mut labels = self.dpid.clone();
-        labels.push(("error", words::error_name(error)));
+        labels.push(("error", error.to_string()));
         self.shared.metrics.switch_errors.get_or_create(&labels).inc();
         if !known {
             tracing::warn!(session = self.id.0, "the switch reports {}", words::error(error));

@@ -53,17 +53,13 @@ pub(crate) fn kind(body: &Body) -> &'static str {
     }
 }
 
-/// An error's name.
-pub(crate) fn error_name(error: &ErrorMsg) -> String {
-    match error.experimenter {
-        None => format!("type {} code {}", error.kind, error.code),
-        Some(experimenter) => format!("experimenter {experimenter:#x} type {}", error.code),
-    }
-}
-
-/// An error's name and what the switch quoted, for people.
+/// An error's name, and the switch's words where it sent words instead of the refused message.
 pub(crate) fn error(error: &ErrorMsg) -> String {
-    format!("{}: {}", error_name(error), hex(&error.data))
+    let is_text = |byte: &u8| byte.is_ascii_graphic() || *byte == b' ';
+    if error.data.is_empty() || !error.data.iter().all(is_text) {
+        return error.to_string();
+    }
+    format!("{error}: {}", String::from_utf8_lossy(&error.data))
 }
 
 /// The first bytes as two digits each.
