@@ -115,7 +115,8 @@ impl Match {
     pub(crate) fn write_fields(&self, w: &mut Writer<'_>) {
         for (field, value, mask) in self.iter() {
             let length = field.wire_bytes(value, mask);
-            let masked = mask != implied_mask(field, length);
+            // Tunnel flags have an explicit mask in Open vSwitch's own messages, too.
+            let masked = mask != implied_mask(field, length) || field == Field::TUN_FLAGS;
             field.write_in_match(w, masked, length);
             w.number(value, length);
             if masked {

@@ -143,6 +143,17 @@ impl MeterModCommand {
 }
 
 impl MeterMod {
+    /// What the switch will report of the meter: where no burst size is given, Open vSwitch takes the rate.
+    #[must_use]
+    pub fn canonical(mut self) -> MeterMod {
+        for band in &mut self.bands {
+            if let MeterBand::Drop { rate, burst: burst @ 0 } = band {
+                *burst = *rate;
+            }
+        }
+        self
+    }
+
     pub(crate) fn read(r: &mut Reader<'_>) -> Result<MeterMod, Bad> {
         let command = MeterModCommand::from_number(r.u16()?)?;
         Ok(MeterMod { command, flags: r.u16()?, meter_id: r.u32()?, bands: MeterBand::read_list(r)? })

@@ -74,7 +74,6 @@ pub(super) fn read(r: &mut Reader<'_>) -> Result<Action, Bad> {
             Action::RegLoad { dst, value }
         }
         REG_LOAD2 => {
-            r.zeros(6)?;
             let (field, value, mask) = read_entry(r)?;
             r.padding()?;
             let mask = mask.unwrap_or(field.full_mask());
@@ -357,7 +356,6 @@ fn write_load2(w: &mut Writer<'_>, dst: Subfield, value: u128, mask: u128) {
     let field = dst.field;
     let length = field.wire_bytes(value, mask);
     let masked = mask != field.full_mask();
-    w.zeros(6);
     field.write_in_action(w, masked, length);
     w.number(value, length);
     if masked {
