@@ -5,7 +5,7 @@ use std::net::{IpAddr, Ipv6Addr};
 use bytes::Bytes;
 
 use crate::Bad;
-use crate::wire::{Reader, Writer, read_properties, write_property, write_raw_property};
+use crate::wire::{Reader, Writer, read_properties, write_property, write_raw_property, write_u16_property};
 
 /// Forget connections (`NXT_CT_FLUSH`). What is absent matches anything.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -90,7 +90,7 @@ impl CtFlush {
             }
         }
         if let Some(zone) = zone {
-            write_property(w, property::ZONE, |w| w.u16(*zone));
+            write_u16_property(w, property::ZONE, *zone);
         }
         unknown.iter().for_each(|raw| write_raw_property(w, raw));
     }
@@ -129,7 +129,7 @@ impl CtTuple {
         }
         for (kind, number) in [(tuple::SRC_PORT, src_port), (tuple::DST_PORT, dst_port), (tuple::ICMP_ID, icmp_id)] {
             if let Some(number) = number {
-                write_property(w, kind, |w| w.u16(*number));
+                write_u16_property(w, kind, *number);
             }
         }
         for (kind, number) in [(tuple::ICMP_TYPE, icmp_type), (tuple::ICMP_CODE, icmp_code)] {

@@ -270,6 +270,14 @@ pub(crate) fn write_property(w: &mut Writer<'_>, kind: u16, body: impl FnOnce(&m
     w.close_and_pad(mark, 2);
 }
 
+/// Writes one property of 16 bits: Open vSwitch counts 2 bytes of its padding into its length.
+pub(crate) fn write_u16_property(w: &mut Writer<'_>, kind: u16, number: u16) {
+    write_property(w, kind, |w| {
+        w.u16(number);
+        w.zeros(2);
+    });
+}
+
 /// Writes a property as it was read.
 pub(crate) fn write_raw_property(w: &mut Writer<'_>, raw: &[u8]) {
     let mark = w.open();

@@ -4,9 +4,7 @@ mod common;
 
 use common::corpus;
 use common::switch::{Connection, Switch};
-use ofp::{
-    Body, FlowMod, FlowStats, GroupDesc, MeterConfig, MeterMod, StatsReply, StatsRequest, meter_id,
-};
+use ofp::{Body, FlowMod, FlowStats, GroupDesc, MeterConfig, MeterMod, StatsReply, StatsRequest, meter_id};
 
 fn prepare(connection: &mut Connection) {
     for group in corpus::groups() {
@@ -26,7 +24,17 @@ fn said(flow: &FlowStats) -> FlowStats {
 fn expected(flow: FlowMod) -> FlowStats {
     let FlowMod { cookie, table, idle_timeout_s, hard_timeout_s, priority, flags, match_, instructions, .. } =
         flow.canonical();
-    FlowStats { cookie, table, idle_timeout_s, hard_timeout_s, priority, flags, match_, instructions, ..FlowStats::default() }
+    FlowStats {
+        cookie,
+        table,
+        idle_timeout_s,
+        hard_timeout_s,
+        priority,
+        flags,
+        match_,
+        instructions,
+        ..FlowStats::default()
+    }
 }
 
 #[test]
@@ -54,23 +62,33 @@ fn flows_groups_and_meters_are_read_back_as_sent() {
     found.sort_by_key(key);
     wanted.sort_by_key(key);
     for (found, wanted) in found.iter().zip(&wanted) {
-        if found != wanted { println!("read back: {found:?}\n     sent: {wanted:?}"); }
+        if found != wanted {
+            println!("read back: {found:?}\n     sent: {wanted:?}");
+        }
     }
     assert_eq!(found.len(), wanted.len());
     assert!(found == wanted);
 
-    let groups: Vec<_> = connection.ask(StatsRequest::GroupDesc).into_iter().flat_map(|part| match part {
-        StatsReply::GroupDesc(groups) => groups,
-        other => panic!("{other:?}"),
-    }).collect();
+    let groups: Vec<_> = connection
+        .ask(StatsRequest::GroupDesc)
+        .into_iter()
+        .flat_map(|part| match part {
+            StatsReply::GroupDesc(groups) => groups,
+            other => panic!("{other:?}"),
+        })
+        .collect();
     for group in corpus::groups() {
         let wanted = GroupDesc { kind: group.kind, group_id: group.group_id, buckets: group.buckets };
         assert!(groups.contains(&wanted), "{wanted:?} is not among {groups:?}");
     }
-    let meters: Vec<_> = connection.ask(StatsRequest::MeterConfig(meter_id::ALL)).into_iter().flat_map(|part| match part {
-        StatsReply::MeterConfig(meters) => meters,
-        other => panic!("{other:?}"),
-    }).collect();
+    let meters: Vec<_> = connection
+        .ask(StatsRequest::MeterConfig(meter_id::ALL))
+        .into_iter()
+        .flat_map(|part| match part {
+            StatsReply::MeterConfig(meters) => meters,
+            other => panic!("{other:?}"),
+        })
+        .collect();
     for meter in corpus::meters().into_iter().map(MeterMod::canonical) {
         let wanted = MeterConfig { flags: meter.flags, meter_id: meter.meter_id, bands: meter.bands };
         assert!(meters.contains(&wanted), "{wanted:?} is not among {meters:?}");

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use super::{Action, Bundle, Controller, Multipath, Sample, ct, learn};
 use crate::Bad;
 use crate::field::{Subfield, ones, read_entry, read_field};
-use crate::wire::{Reader, Writer, read_properties, write_property, write_raw_property};
+use crate::wire::{Reader, Writer, read_properties, write_property, write_raw_property, write_u16_property};
 
 /// Nicira's experimenter number.
 pub(crate) const NICIRA: u32 = 0x0000_2320;
@@ -520,10 +520,10 @@ impl Controller {
         let standard = Controller::default();
         w.zeros(6);
         if *max_len != standard.max_len {
-            write_property(w, property::MAX_LEN, |w| w.u16(*max_len));
+            write_u16_property(w, property::MAX_LEN, *max_len);
         }
         if *controller_id != standard.controller_id {
-            write_property(w, property::CONTROLLER_ID, |w| w.u16(*controller_id));
+            write_u16_property(w, property::CONTROLLER_ID, *controller_id);
         }
         if *reason != standard.reason {
             write_property(w, property::REASON, |w| w.u8(*reason));

@@ -144,25 +144,64 @@ pub fn actions() -> Vec<(Match, Vec<Action>)> {
         (any(), vec![Action::OutputReg { src: sub(Field::REG0, 0, 16), max_len: 0xffff }]),
         (any(), vec![Action::SetQueue(3), Action::output(OfPort(1)), Action::PopQueue]),
         (any(), vec![Action::PushVlan(0x8100), Action::set(Field::VLAN_VID, 0x1000u16 | 5), Action::output(OfPort(1))]),
-        (any(), vec![Action::PushVlan(0x88a8), Action::set(Field::VLAN_VID, 0x1000u16 | 6), Action::set(Field::VLAN_PCP, 3u8)]),
+        (
+            any(),
+            vec![
+                Action::PushVlan(0x88a8),
+                Action::set(Field::VLAN_VID, 0x1000u16 | 6),
+                Action::set(Field::VLAN_PCP, 3u8),
+            ],
+        ),
         (tagged(), vec![Action::set(Field::VLAN_VID, 0x1000u16 | 8), Action::PopVlan, Action::output(OfPort(1))]),
         (ipv6(), vec![Action::PushMpls(0x8847), Action::set(Field::MPLS_LABEL, 70007u32), Action::SetMplsTtl(9)]),
         (labelled(), vec![Action::DecMplsTtl, Action::set(Field::MPLS_TC, 1u8), Action::PopMpls(0x86dd)]),
         (ipv6(), vec![Action::DecNwTtl, Action::SetNwTtl(64), Action::set(Field::NW_TTL, 65u8)]),
         (ipv6(), vec![Action::DecTtlCntIds(vec![1, 2]), Action::DecTtlCntIds(vec![7])]),
-        (any(), vec![Action::set(Field::ETH_SRC, mac("02:00:00:00:00:fe")), Action::set(Field::ETH_DST, MacAddr::BROADCAST)]),
+        (
+            any(),
+            vec![
+                Action::set(Field::ETH_SRC, mac("02:00:00:00:00:fe")),
+                Action::set(Field::ETH_DST, MacAddr::BROADCAST),
+            ],
+        ),
         (any(), vec![Action::set_masked(Field::ETH_DST, mac("01:00:00:00:00:00"), mac("01:00:00:00:00:00"))]),
         (ipv6(), vec![Action::set_masked(Field::IPV6_SRC, ip6("2001:db8:1::"), ip6("ffff:ffff:ffff::"))]),
         (ipv6(), vec![Action::set(Field::IPV6_SRC, ip6("fd00::1")), Action::set(Field::IPV6_DST, ip6("fd00::2"))]),
-        (ipv6(), vec![Action::set(Field::IPV6_LABEL, 0x12345u32), Action::set(Field::IP_DSCP, 10u8), Action::set(Field::IP_ECN, 1u8)]),
+        (
+            ipv6(),
+            vec![
+                Action::set(Field::IPV6_LABEL, 0x12345u32),
+                Action::set(Field::IP_DSCP, 10u8),
+                Action::set(Field::IP_ECN, 1u8),
+            ],
+        ),
         (ipv4(), vec![Action::set(Field::IPV4_SRC, ip4("10.0.0.1")), Action::set(Field::IPV4_DST, ip4("10.0.0.2"))]),
         (tcp6(), vec![Action::set(Field::TCP_SRC, 1u16), Action::set(Field::TCP_DST, 2u16)]),
-        (any(), vec![Action::set(Field::reg(0), 5u32), Action::set(Field::xreg(1), 6u64), Action::set(Field::xxreg(2), ip6("fd00::1"))]),
-        (any(), vec![Action::set_masked(Field::reg(1), 5u32, 0xffu32), Action::set_masked(Field::xreg(2), 0xf00u64, 0xf0f00u64)]),
+        (
+            any(),
+            vec![
+                Action::set(Field::reg(0), 5u32),
+                Action::set(Field::xreg(1), 6u64),
+                Action::set(Field::xxreg(2), ip6("fd00::1")),
+            ],
+        ),
+        (
+            any(),
+            vec![
+                Action::set_masked(Field::reg(1), 5u32, 0xffu32),
+                Action::set_masked(Field::xreg(2), 0xf00u64, 0xf0f00u64),
+            ],
+        ),
         (any(), vec![Action::set_masked(Field::xxreg(3), 1u128 << 100, 1u128 << 100 | 1)]),
         (any(), vec![Action::set(Field::METADATA, 7u64), Action::set_masked(Field::METADATA, 0x100u64, 0xff00u64)]),
         (any(), vec![Action::set(Field::TUN_ID, 7u64), Action::set(Field::TUN_IPV6_DST, ip6("fd00:99::2"))]),
-        (any(), vec![Action::set(Field::TUN_IPV6_SRC, ip6("fd00:99::1")), Action::set(Field::TUN_IPV4_DST, ip4("10.0.0.1"))]),
+        (
+            any(),
+            vec![
+                Action::set(Field::TUN_IPV6_SRC, ip6("fd00:99::1")),
+                Action::set(Field::TUN_IPV4_DST, ip4("10.0.0.1")),
+            ],
+        ),
         (any(), vec![Action::set(Field::PKT_MARK, 3u32)]),
         (any(), vec![Action::set(Field::IN_PORT_NXM, 0u8), Action::load(Field::IN_PORT_NXM, 0)]),
         (any(), vec![Action::load(Field::IN_PORT, 0xffff_ffff)]),
@@ -196,20 +235,55 @@ pub fn actions() -> Vec<(Match, Vec<Action>)> {
                 Action::set(Field::ARP_SPA, ip4("10.1.0.1")),
             ],
         ),
-        (any(), vec![Action::load(Field::reg(2), 7), Action::load(sub(Field::REG3, 4, 8), 0xab), Action::load(Field::xreg(0), 9)]),
+        (
+            any(),
+            vec![
+                Action::load(Field::reg(2), 7),
+                Action::load(sub(Field::REG3, 4, 8), 0xab),
+                Action::load(Field::xreg(0), 9),
+            ],
+        ),
         (any(), vec![Action::load(sub(Field::XXREG0, 64, 64), u64::MAX), Action::load(sub(Field::ETH_SRC, 0, 48), 1)]),
         (ipv6(), vec![Action::load(sub(Field::IPV6_SRC, 80, 48), 0x2001_0db8_0001)]),
-        (any(), vec![Action::copy(Field::IN_PORT_NXM, sub(Field::REG0, 0, 16)), Action::copy(Field::IN_PORT, Field::reg(1))]),
-        (any(), vec![Action::copy(sub(Field::XXREG1, 32, 64), Field::xreg(5)), Action::copy(Field::TUN_ID, Field::METADATA)]),
-        (tagged(), vec![Action::copy(sub(Field::VLAN_TCI, 0, 12), sub(Field::REG1, 0, 12)), Action::copy(Field::VLAN_VID, sub(Field::REG2, 0, 12))]),
+        (
+            any(),
+            vec![
+                Action::copy(Field::IN_PORT_NXM, sub(Field::REG0, 0, 16)),
+                Action::copy(Field::IN_PORT, Field::reg(1)),
+            ],
+        ),
+        (
+            any(),
+            vec![
+                Action::copy(sub(Field::XXREG1, 32, 64), Field::xreg(5)),
+                Action::copy(Field::TUN_ID, Field::METADATA),
+            ],
+        ),
+        (
+            tagged(),
+            vec![
+                Action::copy(sub(Field::VLAN_TCI, 0, 12), sub(Field::REG1, 0, 12)),
+                Action::copy(Field::VLAN_VID, sub(Field::REG2, 0, 12)),
+            ],
+        ),
         (any(), vec![Action::StackPush(Subfield::all(Field::REG0)), Action::StackPop(sub(Field::REG1, 0, 32))]),
         (any(), vec![Action::resubmit(5), Action::Resubmit { port: Some(OfPort(4)), table: Some(6), ct: false }]),
         (any(), vec![Action::Resubmit { port: Some(OfPort(4)), table: None, ct: false }]),
-        (ipv6().masked(Field::CT_STATE, 0x22u8, 0x22u8), vec![Action::Resubmit { port: None, table: Some(6), ct: true }]),
+        (
+            ipv6().masked(Field::CT_STATE, 0x22u8, 0x22u8),
+            vec![Action::Resubmit { port: None, table: Some(6), ct: true }],
+        ),
         (any(), vec![Action::Resubmit { port: Some(OfPort::LOCAL), table: Some(7), ct: false }]),
         (any(), vec![Action::Controller(Controller { max_len: 128, controller_id: 7, ..Controller::default() })]),
         (any(), vec![Action::Controller(Controller::default())]),
-        (any(), vec![Action::Controller(Controller { userdata: Bytes::from_static(&[1, 2, 3]), max_len: 1294, ..Controller::default() })]),
+        (
+            any(),
+            vec![Action::Controller(Controller {
+                userdata: Bytes::from_static(&[1, 2, 3]),
+                max_len: 1294,
+                ..Controller::default()
+            })],
+        ),
         (any(), vec![Action::Controller(Controller { pause: true, reason: 0, ..Controller::default() })]),
         (
             any(),
@@ -260,17 +334,31 @@ pub fn actions() -> Vec<(Match, Vec<Action>)> {
             ipv4(),
             vec![ct(Ct {
                 flags: ct_flags::COMMIT,
-                exec: vec![nat(Nat { flags: nat_flags::DST, min: Some(IpAddr::V4(ip4("10.0.0.1"))), ..Nat::default() })],
+                exec: vec![nat(Nat {
+                    flags: nat_flags::DST,
+                    min: Some(IpAddr::V4(ip4("10.0.0.1"))),
+                    ..Nat::default()
+                })],
                 ..Ct::default()
             })],
         ),
+        (ipv4().with(Field::IP_PROTO, 6u8), vec![ct(Ct { flags: ct_flags::COMMIT, alg: 21, ..Ct::default() })]),
         (
-            ipv4().with(Field::IP_PROTO, 6u8),
-            vec![ct(Ct { flags: ct_flags::COMMIT, alg: 21, ..Ct::default() })],
+            any(),
+            vec![Action::Clone(vec![
+                Action::set(Field::reg(0), 1u32),
+                Action::output(OfPort(1)),
+                Action::Clone(vec![]),
+            ])],
         ),
-        (any(), vec![Action::Clone(vec![Action::set(Field::reg(0), 1u32), Action::output(OfPort(1)), Action::Clone(vec![])])]),
         (any(), vec![note(&[1, 2, 3, 4, 5, 6]), note(&[7; 14])]),
-        (any(), vec![Action::Conjunction { id: 10, clause: 0, n_clauses: 2 }, Action::Conjunction { id: 11, clause: 2, n_clauses: 3 }]),
+        (
+            any(),
+            vec![
+                Action::Conjunction { id: 10, clause: 0, n_clauses: 2 },
+                Action::Conjunction { id: 11, clause: 2, n_clauses: 3 },
+            ],
+        ),
         (
             any(),
             vec![Action::Multipath(Multipath {
@@ -283,10 +371,41 @@ pub fn actions() -> Vec<(Match, Vec<Action>)> {
             })],
         ),
         (any(), vec![Action::Bundle(Bundle { algorithm: 1, fields: 2, basis: 7, members: vec![2, 3], dst: None })]),
-        (any(), vec![Action::Bundle(Bundle { algorithm: 0, fields: 0, basis: 0, members: vec![1, 2, 3, 4, 5], dst: Some(Subfield::all(Field::REG4)) })]),
+        (
+            any(),
+            vec![Action::Bundle(Bundle {
+                algorithm: 0,
+                fields: 0,
+                basis: 0,
+                members: vec![1, 2, 3, 4, 5],
+                dst: Some(Subfield::all(Field::REG4)),
+            })],
+        ),
         (tcp6(), vec![Action::FinTimeout { idle_s: 10, hard_s: 20 }]),
-        (any(), vec![Action::Sample(Sample { version: 1, probability: 9, collector_set_id: 1, obs_domain_id: 2, obs_point_id: 3, sampling_port: 0xffff, direction: 0 })]),
-        (any(), vec![Action::Sample(Sample { version: 3, probability: 9, collector_set_id: 1, obs_domain_id: 2, obs_point_id: 3, sampling_port: 1, direction: 2 })]),
+        (
+            any(),
+            vec![Action::Sample(Sample {
+                version: 1,
+                probability: 9,
+                collector_set_id: 1,
+                obs_domain_id: 2,
+                obs_point_id: 3,
+                sampling_port: 0xffff,
+                direction: 0,
+            })],
+        ),
+        (
+            any(),
+            vec![Action::Sample(Sample {
+                version: 3,
+                probability: 9,
+                collector_set_id: 1,
+                obs_domain_id: 2,
+                obs_point_id: 3,
+                sampling_port: 1,
+                direction: 2,
+            })],
+        ),
         (any(), vec![Action::Exit]),
         (
             ipv6(),
@@ -297,11 +416,27 @@ pub fn actions() -> Vec<(Match, Vec<Action>)> {
                 flags: learn_flags::SEND_FLOW_REM,
                 table: 9,
                 specs: vec![
-                    LearnSpec { bits: 16, src: LearnSrc::Imm(0x86dd), dst: LearnDst::Match(Subfield::all(Field::ETH_TYPE)) },
-                    LearnSpec { bits: 128, src: LearnSrc::Field(Subfield::all(Field::IPV6_SRC)), dst: LearnDst::Match(Subfield::all(Field::IPV6_DST)) },
+                    LearnSpec {
+                        bits: 16,
+                        src: LearnSrc::Imm(0x86dd),
+                        dst: LearnDst::Match(Subfield::all(Field::ETH_TYPE)),
+                    },
+                    LearnSpec {
+                        bits: 128,
+                        src: LearnSrc::Field(Subfield::all(Field::IPV6_SRC)),
+                        dst: LearnDst::Match(Subfield::all(Field::IPV6_DST)),
+                    },
                     LearnSpec { bits: 8, src: LearnSrc::Imm(0x7f), dst: LearnDst::Load(sub(Field::REG1, 8, 8)) },
-                    LearnSpec { bits: 48, src: LearnSrc::Field(Subfield::all(Field::ETH_SRC)), dst: LearnDst::Load(Subfield::all(Field::ETH_DST)) },
-                    LearnSpec { bits: 16, src: LearnSrc::Field(Subfield::all(Field::IN_PORT_NXM)), dst: LearnDst::Output },
+                    LearnSpec {
+                        bits: 48,
+                        src: LearnSrc::Field(Subfield::all(Field::ETH_SRC)),
+                        dst: LearnDst::Load(Subfield::all(Field::ETH_DST)),
+                    },
+                    LearnSpec {
+                        bits: 16,
+                        src: LearnSrc::Field(Subfield::all(Field::IN_PORT_NXM)),
+                        dst: LearnDst::Output,
+                    },
                 ],
                 ..Learn::default()
             })],
@@ -316,7 +451,11 @@ pub fn actions() -> Vec<(Match, Vec<Action>)> {
                 flags: learn_flags::DELETE_LEARNED | learn_flags::WRITE_RESULT,
                 table: 8,
                 limit: Some(LearnLimit { flows: 3, result: Some(sub(Field::REG0, 1, 1)) }),
-                specs: vec![LearnSpec { bits: 12, src: LearnSrc::Field(sub(Field::VLAN_TCI, 0, 12)), dst: LearnDst::Match(sub(Field::VLAN_TCI, 0, 12)) }],
+                specs: vec![LearnSpec {
+                    bits: 12,
+                    src: LearnSrc::Field(sub(Field::VLAN_TCI, 0, 12)),
+                    dst: LearnDst::Match(sub(Field::VLAN_TCI, 0, 12)),
+                }],
                 ..Learn::default()
             })],
         ),
@@ -362,7 +501,12 @@ pub fn flows() -> Vec<FlowMod> {
     ));
     all.push(flow(20, 4, Match::new(), vec![Instruction::GotoTable(21), metadata, Instruction::Meter(1)]));
     all.push(flow(20, 5, Match::new(), vec![Instruction::ApplyActions(vec![])]));
-    all.push(flow(20, 6, Match::new(), vec![Instruction::ApplyActions(vec![Action::Note(Bytes::from_static(b"abc"))])]));
+    all.push(flow(
+        20,
+        6,
+        Match::new(),
+        vec![Instruction::ApplyActions(vec![Action::Note(Bytes::from_static(b"abc"))])],
+    ));
     all.push(FlowMod {
         idle_timeout_s: 100,
         hard_timeout_s: 200,
@@ -383,7 +527,10 @@ pub fn groups() -> Vec<GroupMod> {
         group(
             2,
             GroupType::Select,
-            vec![Bucket::new(GroupType::Select, out(1)), Bucket { weight: 3, ..Bucket::new(GroupType::Select, out(2)) }],
+            vec![
+                Bucket::new(GroupType::Select, out(1)),
+                Bucket { weight: 3, ..Bucket::new(GroupType::Select, out(2)) },
+            ],
         ),
         group(
             3,
@@ -393,7 +540,11 @@ pub fn groups() -> Vec<GroupMod> {
         group(
             4,
             GroupType::FastFailover,
-            vec![watching(1), watching(2), Bucket { watch_group: 1, ..Bucket::new(GroupType::FastFailover, vec![Action::Group(1)]) }],
+            vec![
+                watching(1),
+                watching(2),
+                Bucket { watch_group: 1, ..Bucket::new(GroupType::FastFailover, vec![Action::Group(1)]) },
+            ],
         ),
         group(5, GroupType::All, vec![]),
         group(6, GroupType::All, vec![Bucket::new(GroupType::All, vec![])]),
@@ -407,6 +558,10 @@ pub fn meters() -> Vec<MeterMod> {
     vec![
         meter(1, pktps, vec![MeterBand::Drop { rate: 100, burst: 10 }]),
         meter(2, meter_flags::KBPS, vec![MeterBand::Drop { rate: 1000, burst: 0 }]),
-        meter(3, meter_flags::KBPS | meter_flags::BURST, vec![MeterBand::Drop { rate: 1, burst: 1 }, MeterBand::Drop { rate: 2, burst: 2 }]),
+        meter(
+            3,
+            meter_flags::KBPS | meter_flags::BURST,
+            vec![MeterBand::Drop { rate: 1, burst: 1 }, MeterBand::Drop { rate: 2, burst: 2 }],
+        ),
     ]
 }

@@ -172,10 +172,12 @@ impl Connection {
     /// The same, but only errors.
     pub fn errors(&mut self) -> Vec<(u32, ErrorMsg)> {
         let heard = self.barrier().into_iter();
-        heard.filter_map(|message| match message.body {
-            Body::Error(error) => Some((message.xid, error)),
-            _ => None,
-        }).collect()
+        heard
+            .filter_map(|message| match message.body {
+                Body::Error(error) => Some((message.xid, error)),
+                _ => None,
+            })
+            .collect()
     }
 
     /// Asks, and returns all parts of the answer.
@@ -197,10 +199,12 @@ impl Connection {
 
     pub fn flows(&mut self) -> Vec<FlowStats> {
         let parts = self.ask(StatsRequest::Flow(FlowStatsRequest::default())).into_iter();
-        parts.flat_map(|part| match part {
-            StatsReply::Flow(flows) => flows,
-            other => panic!("no flows but {other:?}"),
-        }).collect()
+        parts
+            .flat_map(|part| match part {
+                StatsReply::Flow(flows) => flows,
+                other => panic!("no flows but {other:?}"),
+            })
+            .collect()
     }
 
     pub fn delete_flows(&mut self) {
