@@ -192,17 +192,14 @@ impl From<Refusal> for ResumeError {
     }
 }
 
-/// The resource that a store's key names: `/sextant/v1/KIND/TENANT/NAME`, without the tenant for global kinds.
+/// The resource that a store's key names: `/sextant/v1/KIND/TENANT/NAME`, with `-` for the tenant of global kinds. Counters,
+/// whose keys have no tenant, are none.
 fn named(key: &str) -> Option<v1::ResourceChange> {
-    let mut parts = key.strip_prefix("/sextant/v1/")?.split('/');
-    let (kind, first, second) = (parts.next()?, parts.next()?, parts.next());
-    if kind == "counter" {
-        return None;
-    }
-    let (tenant, name) = second.map_or(("", first), |name| (first, name));
+    let mut parts = key.strip_prefix("/sextant/v1/")?.splitn(3, '/');
+    let (kind, tenant, name) = (parts.next()?, parts.next()?, parts.next()?);
     Some(v1::ResourceChange {
         kind: kind.to_owned(),
-        tenant: tenant.to_owned(),
+        tenant: if tenant == "-" { String::new() } else { tenant.to_owned() },
         name: name.to_owned(),
         change: v1::Change::Deleted.into(),
     })
@@ -212,5 +209,20 @@ pub(crate) fn unavailable(message: &str) -> Refusal {
     Refusal {
         kind: RefusalKind::Unavailable,
         violations: vec![Violation { path: String::new(), message: message.to_owned() }],
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_name_resources() {
+        let change = |key| named(key).map(|change| (change.kind, change.tenant, change.name));
+        let triple = |a: &str, b: &str, c: &str| Some((a.to_owned(), b.to_owned(), c.to_owned()));
+        assert_eq!(change("/sextant/v1/port/acme/web"), triple("port", "acme", "web"));
+        assert_eq!(change("/sextant/v1/chassis/-/hv1"), triple("chassis", "", "hv1"));
+        assert_eq!(change("/sextant/v1/counter/port"), None);
+        assert_eq!(change("/other/v1/port/acme/web"), None);
     }
 }
