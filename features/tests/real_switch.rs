@@ -35,13 +35,14 @@ fn read_back_as_sent(encap: Encap, name: &str, tunnel: &str) {
     let mut connection = ovs.connect("br0");
 
     let wanted: Vec<_> = engine.desired(ChassisKey(1)).map(|(item, unit)| (item.clone(), cookie(&unit))).collect();
+    assert!(wanted.len() > 150, "a site worth testing: {}", wanted.len());
     let puts = wanted.iter().map(|(item, cookie)| Op::Put { item: item.clone(), cookie: *cookie }).collect();
     for op in Plan::new(puts).ops {
         let text = format!("{:?}", op.item());
         connection.send(op.to_body(false));
         for message in connection.barrier() {
             if let Body::Error(error) = message.body {
-                panic!("{error:?}: {text}");
+                panic!("{:?}: {text}", error.name());
             }
         }
     }
