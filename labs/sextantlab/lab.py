@@ -2,6 +2,7 @@
 
 import ipaddress
 import os
+import resource
 import signal
 import sys
 import time
@@ -29,6 +30,9 @@ class Lab:
         setLogLevel("error")
         # Mininet's own set-up raises limits of the whole machine, which a lab must leave as they are.
         Mininet.inited = True
+        # Its `mnexec` closes every descriptor that there could be, one by one: bounded, for this process and its children.
+        hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+        resource.setrlimit(resource.RLIMIT_NOFILE, (min(16384, hard), hard))
         os.environ["SEXTANT_LAB_RUNDIR"] = isolation.rundir
         self.isolation = isolation
         self.fabric = Fabric(encap, interface)
