@@ -1,3 +1,7 @@
-//! Under construction.
+//! The `sextant` binary: see [`controller::cli`].
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    controller::cli::main()
+}

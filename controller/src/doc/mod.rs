@@ -20,7 +20,7 @@ use std::sync::Arc;
 use brain::Violation;
 use proto::v1;
 
-pub use show::{resource as show, resource_of};
+pub use show::{message as show_message, resource as show, resource_of};
 
 use tree::{Node, Problem, Step, in_text, path, steps};
 

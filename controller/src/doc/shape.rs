@@ -24,6 +24,9 @@ pub fn message(name: &str) -> MessageDescriptor {
     found.expect("a message that the contract has")
 }
 
+/// Kinds without a tenant: the contract's words, for its descriptors don't say it.
+const GLOBAL: [&str; 2] = ["chassis", "fabric"];
+
 /// A kind of resource.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct KindShape {
@@ -66,6 +69,11 @@ pub fn kinds() -> &'static [KindShape] {
 /// A kind by its singular or plural.
 pub fn kind(name: &str) -> Option<&'static KindShape> {
     kinds().iter().find(|kind| kind.singular == name || kind.plural == name)
+}
+
+/// Resources of the kind have no tenant.
+pub fn is_global(kind: &KindShape) -> bool {
+    GLOBAL.contains(&kind.singular.as_str())
 }
 
 /// The resource's message, if a document's field holds resources.

@@ -31,6 +31,11 @@ pub fn resource(kind: &KindShape, resource: &DynamicMessage) -> Value {
     Value::Object(shown)
 }
 
+/// Any other message, with everything that it knows.
+pub fn message(message: &DynamicMessage) -> Value {
+    Value::Object(fields(message, true))
+}
+
 /// The kind and the message in a `Resource`; `None` for one that holds nothing.
 pub fn resource_of(resource: &v1::Resource) -> Option<(&'static KindShape, DynamicMessage)> {
     let mut all = DynamicMessage::new(shape::message("Resource"));

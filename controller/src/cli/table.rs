@@ -1,0 +1,190 @@
+//! Resources as a table for people.
+
+use comfy_table::{Cell, ColumnConstraint, ContentArrangement, Table, Width, presets};
+use serde_json::Value;
+
+use crate::doc::shape::{KindShape, is_global};
+
+/// A column: its head, and where its content is in the shown resource.
+type Column = (&'static str, &'static str);
+
+/// A kind's columns, and those that `wide` adds. A kind that is not here gets its name and standing.
+const COLUMNS: [(&str, &[Column], &[Column]); 6] = [
+    (
+        "chassis",
+        &[
+            ("BRIDGE", "/status/bridge"),
+            ("DATAPATH", "/status/datapath_id"),
+            ("TUNNEL IP", "/spec/tunnel_ip"),
+            ("CONNECTED", "/status/connected"),
+        ],
+        &[
+            ("DESIRED", "/status/desired"),
+            ("INSTALLED", "/status/installed"),
+            ("FOREIGN", "/status/foreign_flows"),
+            ("DISCOVERED", "/status/discovered"),
+        ],
+    ),
+    (
+        "fabric",
+        &[("ENCAP", "/spec/encap"), ("INTERFACE", "/spec/interface")],
+        &[("UNDERLAY MTU", "/spec/underlay_mtu")],
+    ),
+    (
+        "network",
+        &[("TYPE", "/spec/type"), ("SEGMENT", "/status/segmentation_id"), ("MTU", "/status/mtu")],
+        &[("SHARED", "/spec/shared")],
+    ),
+    (
+        "subnet",
+        &[("NETWORK", "/spec/network"), ("CIDR", "/spec/cidr"), ("GATEWAY", "/status/gateway_ip")],
+        &[
+            ("RA", "/spec/ipv6_ra_mode"),
+            ("ADDRESSES", "/spec/ipv6_address_mode"),
+            ("POOLS", "/spec/allocation_pools"),
+            ("DNS", "/spec/dns_nameservers"),
+        ],
+    ),
+    ("router", &[("INTERFACES", "/spec/interfaces"), ("MAC", "/status/mac_address")], &[("ROUTES", "/spec/routes")]),
+    (
+        "port",
+        &[
+            ("NETWORK", "/spec/network"),
+            ("MAC", "/status/mac_address"),
+            ("ADDRESSES", "/status/addresses"),
+            ("CHASSIS", "/status/chassis"),
+        ],
+        &[
+            ("INTERFACE", "/spec/binding/interface"),
+            ("OFPORT", "/status/ofport"),
+            ("ROLE", "/spec/role"),
+            ("SECURITY", "/spec/port_security_enabled"),
+        ],
+    ),
+];
+/// Every kind's last columns.
+const STANDING: [Column; 2] = [("PHASE", "/status/phase"), ("REASON", "/status/reason")];
+/// Every kind's last columns when it is `wide`.
+const IDENTITY: [Column; 2] = [("REVISION", "/revision"), ("UID", "/uid")];
+
+/// Blanks between columns.
+const PADDING: u16 = 2;
+
+/// Lays out resources of one kind, and remembers the widths for those that come later.
+#[derive(Debug)]
+pub(super) struct Layout {
+    columns: Vec<Column>,
+    widths: Vec<u16>,
+}
+
+impl Layout {
+    pub(super) fn new(kind: &KindShape, wide: bool) -> Layout {
+        let mut columns: Vec<Column> = vec![("NAME", "/name")];
+        if !is_global(kind) {
+            columns.insert(0, ("TENANT", "/tenant"));
+        }
+        if let Some((_, narrow, more)) = COLUMNS.iter().find(|(name, ..)| *name == kind.singular) {
+            columns.extend(*narrow);
+            columns.extend(more.iter().filter(|_| wide));
+        }
+        columns.extend(STANDING);
+        columns.extend(IDENTITY.iter().filter(|_| wide));
+        Layout { columns, widths: Vec::new() }
+    }
+
+    /// A table with its heads.
+    pub(super) fn table(&mut self, resources: &[Value]) -> String {
+        let mut table = blank();
+        table.set_header(self.columns.iter().map(|(head, _)| Cell::new(head)));
+        table.add_rows(resources.iter().map(|resource| self.row(resource)));
+        self.widths = table.column_max_content_widths();
+        trimmed(table)
+    }
+
+    /// One more row, below those that are printed already.
+    pub(super) fn line(&self, resource: &Value) -> String {
+        let mut table = blank();
+        table.add_row(self.row(resource));
+        let widths = self.widths.iter().zip(table.column_max_content_widths()).map(|(was, is)| *was.max(&is));
+        let constraints: Vec<ColumnConstraint> =
+            widths.map(|w| ColumnConstraint::Absolute(Width::Fixed(w + PADDING))).collect();
+        table.set_constraints(constraints);
+        trimmed(table)
+    }
+
+    fn row(&self, resource: &Value) -> Vec<Cell> {
+        self.columns.iter().map(|(_, path)| Cell::new(text(resource.pointer(path)))).collect()
+    }
+}
+
+fn blank() -> Table {
+    let mut table = Table::new();
+    table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Disabled);
+    table
+}
+
+/// The table without the blanks at its lines' ends.
+fn trimmed(mut table: Table) -> String {
+    for column in table.column_iter_mut() {
+        column.set_padding((0, PADDING));
+    }
+    table.lines().map(|line| format!("{}\n", line.trim_end())).collect()
+}
+
+/// A value in a cell: a list's items by commas, a mapping's by their first word.
+fn text(value: Option<&Value>) -> String {
+    match value {
+        None | Some(Value::Null) => "-".to_owned(),
+        Some(Value::String(text)) if text.is_empty() => "-".to_owned(),
+        Some(Value::String(text)) => text.replace('\n', " "),
+        Some(Value::Array(items)) if items.is_empty() => "-".to_owned(),
+        Some(Value::Array(items)) => items.iter().map(|item| text(Some(item))).collect::<Vec<_>>().join(","),
+        Some(Value::Object(fields)) => fields.values().map(|value| text(Some(value))).collect::<Vec<_>>().join(" "),
+        Some(other) => other.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::doc::shape;
+
+    #[test]
+    fn a_table_and_more_lines() {
+        let vm1 = json!({"name": "vm1", "tenant": "acme", "spec": {"network": "red"},
+            "status": {"phase": "active", "reason": "", "mac_address": "02:00:00:00:01:01", "addresses": ["2001:db8::1", "fe80::1"],
+                "chassis": "hv1"}});
+        let mut layout = Layout::new(shape::kind("port").unwrap(), false);
+        let table = layout.table(std::slice::from_ref(&vm1));
+        let mut lines = table.lines();
+        assert_eq!(
+            lines.next().unwrap().split_whitespace().collect::<Vec<_>>(),
+            ["TENANT", "NAME", "NETWORK", "MAC", "ADDRESSES", "CHASSIS", "PHASE", "REASON"]
+        );
+        let row = lines.next().unwrap();
+        assert!(row.contains("2001:db8::1,fe80::1") && row.ends_with('-'), "{row}");
+        assert_eq!(layout.line(&vm1), format!("{row}\n"), "a later line stands below the others");
+    }
+
+    #[test]
+    fn every_kind_has_columns_that_exist() {
+        for kind in shape::kinds() {
+            let (_, narrow, wide) = COLUMNS.iter().find(|(name, ..)| *name == kind.singular).unwrap();
+            for (head, path) in narrow.iter().chain(*wide) {
+                let mut message = kind.message.clone();
+                for step in path.trim_start_matches('/').split('/') {
+                    let field =
+                        message.get_field_by_name(step).unwrap_or_else(|| panic!("{} {head}: {path}", kind.singular));
+                    if let prost_reflect::Kind::Message(inner) = field.kind() {
+                        message = inner;
+                    }
+                }
+            }
+        }
+        let wide = Layout::new(shape::kind("chassis").unwrap(), true).table(&[]);
+        assert!(wide.starts_with("NAME "), "{wide}");
+        assert!(wide.contains("UID"), "{wide}");
+    }
+}

@@ -1,0 +1,83 @@
+//! `OperationService`: events, and the flows that are wanted.
+
+use std::pin::Pin;
+
+use brain::{Caller, Reply, Request};
+use proto::v1;
+use proto::v1::operation_service_server::OperationService;
+use tokio::sync::broadcast::error::RecvError;
+use tokio::sync::{broadcast, mpsc};
+use tokio_stream::Stream;
+use tokio_stream::wrappers::ReceiverStream;
+use tonic::{Response, Status};
+
+use super::Face;
+use super::backend::Backend;
+use super::refusal::{detail_bytes, mismatch, status};
+
+/// Events that wait for a slow watcher.
+const EVENT_QUEUE: usize = 64;
+
+#[tonic::async_trait]
+impl<B: Backend> OperationService for Face<B> {
+    type EventsStream = ReceiverStream<Result<v1::Event, Status>>;
+
+    async fn events(&self, request: tonic::Request<v1::EventsRequest>) -> Result<Response<Self::EventsStream>, Status> {
+        let v1::EventsRequest { tenant, watch } = request.into_inner();
+        let (past, live) = self.backend.events();
+        let (sender, receiver) = mpsc::channel(EVENT_QUEUE);
+        let stop = self.stop.clone();
+        tokio::spawn(async move {
+            let follow = follow(tenant, past, watch.then_some(live), &sender);
+            tokio::select! {
+                () = stop.cancelled() => {
+                    // If the client has gone there is nobody to tell.
+                    let _ = sender.send(Err(Status::unavailable("the controller is stopping"))).await;
+                }
+                () = follow => {}
+            }
+        });
+        Ok(Response::new(ReceiverStream::new(receiver)))
+    }
+
+    type FlowsStream = Pin<Box<dyn Stream<Item = Result<v1::FlowRow, Status>> + Send>>;
+
+    async fn flows(&self, request: tonic::Request<v1::FlowsRequest>) -> Result<Response<Self::FlowsStream>, Status> {
+        let bytes = detail_bytes(request.metadata());
+        let asked = Request::Flows(request.into_inner());
+        match self.backend.request(Caller::administrator(), asked).await {
+            Ok(Reply::Flows(rows)) => Ok(Response::new(Box::pin(tokio_stream::iter(rows.into_iter().map(Ok))))),
+            Ok(other) => Err(mismatch("Flows", &other)),
+            Err(refusal) => Err(status(&refusal, bytes)),
+        }
+    }
+}
+
+type Sender = mpsc::Sender<Result<v1::Event, Status>>;
+
+/// Tells what happened, and what happens as long as the client listens. One that lags sees a gap in the sequence numbers.
+async fn follow(tenant: String, past: Vec<v1::Event>, live: Option<broadcast::Receiver<v1::Event>>, sender: &Sender) {
+    // A tenant's listener hears of what belongs to nobody too: its resources stand on it.
+    let wanted = |event: &v1::Event| tenant.is_empty() || event.tenant.is_empty() || event.tenant == tenant;
+    for event in past.into_iter().filter(wanted) {
+        if sender.send(Ok(event)).await.is_err() {
+            return;
+        }
+    }
+    let Some(mut live) = live else { return };
+    loop {
+        let next = tokio::select! {
+            next = live.recv() => next,
+            () = sender.closed() => return,
+        };
+        match next {
+            Ok(event) if wanted(&event) => {
+                if sender.send(Ok(event)).await.is_err() {
+                    return;
+                }
+            }
+            Ok(_) | Err(RecvError::Lagged(_)) => {}
+            Err(RecvError::Closed) => return,
+        }
+    }
+}
