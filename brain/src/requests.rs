@@ -5,7 +5,7 @@ use proto::v1;
 use topology::ResourceId;
 
 use crate::brain::Brain;
-use crate::catalog::Answer;
+use crate::catalog::{Answer, Stored};
 use crate::effect::{Effect, Refusal, RefusalKind, Reply, Violation};
 use crate::event::{Caller, ProposalId, Request, RequestId};
 
@@ -75,8 +75,7 @@ impl Brain {
             Err(refusal) => return self.reply(id, Err(refusal)),
         };
         if proposal.changes.is_empty() {
-            let revision = self.catalog.revision();
-            let reply = self.reply_to(proposal.answer, revision);
+            let reply = self.reply_to(proposal.answer);
             return self.reply(id, reply);
         }
         let number = self.proposal();
@@ -87,7 +86,12 @@ impl Brain {
     /// The store made a write durable, and the facts have it.
     pub(crate) fn answered(&mut self, proposal: Option<ProposalId>, revision: u64) {
         if let Some(asked) = self.asked.take_if(|a| Some(a.proposal) == proposal) {
-            let reply = self.reply_to(asked.answer, revision);
+            let mut answer = asked.answer;
+            if let Answer::Applied(response) = &mut answer {
+                response.revision = revision;
+            }
+            self.catalog.remember(&asked.caller, &asked.request, &answer);
+            let reply = self.reply_to(answer);
             self.reply(asked.id, reply);
         }
         self.next_write();
@@ -108,20 +112,17 @@ impl Brain {
         self.next_write();
     }
 
-    fn reply_to(&self, answer: Answer, revision: u64) -> Result<Reply, Refusal> {
+    fn reply_to(&self, answer: Answer) -> Result<Reply, Refusal> {
         match answer {
-            Answer::Applied(mut response) => {
-                response.revision = revision;
-                Ok(Reply::Applied(response))
-            }
+            Answer::Applied(response) => Ok(Reply::Applied(response)),
             Answer::Resource(ResourceId { kind, tenant, name }) => self.get(kind, &tenant, &name),
             Answer::Deleted => Ok(Reply::Deleted),
         }
     }
 
     fn get(&self, kind: &str, tenant: &str, name: &str) -> Result<Reply, Refusal> {
-        let stored = self.catalog.get(kind, tenant, name);
-        let resource = stored.map(|stored| self.with_status(stored)).or_else(|| {
+        let stored = self.catalog.get(kind, tenant, name).and_then(|stored| self.shown(stored));
+        let resource = stored.or_else(|| {
             let discovered = self.discovered().into_iter();
             discovered.filter(|_| kind == "chassis").find(|r| resource_name(r) == Some(name))
         });
@@ -136,15 +137,19 @@ impl Brain {
 
     fn list(&self, kind: &str, list: &v1::ListRequest) -> Result<Reply, Refusal> {
         let (stored, next_page_token) = self.catalog.list(kind, &list.tenant, list.page_size, &list.page_token)?;
-        let mut resources: Vec<v1::Resource> = stored.iter().map(|stored| self.with_status(stored)).collect();
+        let mut resources: Vec<v1::Resource> = stored.iter().filter_map(|stored| self.shown(stored)).collect();
         if kind == "chassis" && next_page_token.is_empty() {
             resources.extend(self.discovered());
         }
         Ok(Reply::Resources { resources, next_page_token, revision: self.catalog.revision() })
     }
 
+    fn shown(&self, stored: &Stored) -> Option<v1::Resource> {
+        self.with_status(&id_of(stored)?)
+    }
+
     fn snapshot(&self) -> Reply {
-        let stored = self.catalog.all().map(|stored| self.with_status(stored));
+        let stored = self.catalog.all_ids().filter_map(|id| self.with_status(id));
         let resources = stored.chain(self.discovered()).collect();
         Reply::Resources { resources, next_page_token: String::new(), revision: self.catalog.revision() }
     }
@@ -244,8 +249,8 @@ impl Brain {
             flows::Item::Flow(flow) => {
                 row.table = flow.table.spec().name.to_owned();
                 row.priority = flow.priority.into();
-                row.r#match = flow.match_.to_string();
-                row.actions = flow.instructions.iter().map(ToString::to_string).collect::<Vec<_>>().join(",");
+                row.r#match = format!("{:?}", flow.match_);
+                row.actions = flow.instructions.iter().map(|x| format!("{x:?}")).collect::<Vec<_>>().join(",");
                 if let Some(drop) = flow.drop {
                     row.actions = format!("drop ({})", drop.name());
                 }
@@ -255,7 +260,7 @@ impl Brain {
             flows::Item::Group(group) => {
                 row.table = "group".to_owned();
                 row.r#match = format!("group_id={}", group.id);
-                let bucket = |b: &ofp::Bucket| format!("[{}]", b.actions.iter().map(ToString::to_string).collect::<Vec<_>>().join(","));
+                let bucket = |b: &ofp::Bucket| format!("[{}]", b.actions.iter().map(|x| format!("{x:?}")).collect::<Vec<_>>().join(","));
                 row.actions = group.buckets.iter().map(bucket).collect::<Vec<_>>().join(" ");
                 row.why = group.why.to_owned();
             }
@@ -272,6 +277,21 @@ impl Brain {
 
 fn refusal(kind: RefusalKind, message: String) -> Refusal {
     Refusal { kind, violations: vec![Violation { path: String::new(), message }] }
+}
+
+/// A stored resource's id.
+fn id_of(stored: &Stored) -> Option<ResourceId> {
+    use v1::resource::Kind;
+    let (kind, meta) = match stored.record.resource.as_ref()?.kind.as_ref()? {
+        Kind::Chassis(r) => ("chassis", r.meta.as_ref()),
+        Kind::Fabric(r) => ("fabric", r.meta.as_ref()),
+        Kind::Network(r) => ("network", r.meta.as_ref()),
+        Kind::Subnet(r) => ("subnet", r.meta.as_ref()),
+        Kind::Router(r) => ("router", r.meta.as_ref()),
+        Kind::Port(r) => ("port", r.meta.as_ref()),
+    };
+    let meta = meta?;
+    Some(ResourceId { kind, tenant: meta.tenant.as_str().into(), name: meta.name.as_str().into() })
 }
 
 fn resource_name(resource: &v1::Resource) -> Option<&str> {

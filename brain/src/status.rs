@@ -2,10 +2,9 @@
 
 use proto::v1;
 use proto::v1::resource::Kind;
-use topology::{ChassisKey, ResourceId, View};
+use topology::{ChassisKey, Key, NetworkKey, PortKey, ResourceId, RouterKey, SubnetKey, View};
 
 use crate::brain::Brain;
-use crate::catalog::Stored;
 use crate::effect::Effect;
 use crate::switch::Switch;
 
@@ -16,14 +15,13 @@ impl Brain {
     pub(crate) fn settle(&mut self) {
         let revision = self.catalog.revision();
         for id in std::mem::take(&mut self.restless) {
-            let Some(stored) = self.catalog.get(id.kind, &id.tenant, &id.name) else { continue };
             let standing = self.standing(&id);
             let before = self.statuses.get(&id);
             if before == Some(&standing) {
                 continue;
             }
             let moved = before.is_some_and(|(phase, _)| *phase != standing.0);
-            let resource = Box::new(self.with_status(stored));
+            let Some(resource) = self.with_status(&id).map(Box::new) else { continue };
             self.effects.push(Effect::Changed { revision, resource });
             let (phase, reason) = &standing;
             if *phase == v1::Phase::Active || (moved && *phase != v1::Phase::Installing) {
@@ -37,60 +35,46 @@ impl Brain {
 
     /// A connection came or went: everything may stand differently.
     pub(crate) fn all_restless(&mut self) {
-        let all: Vec<ResourceId> = self.catalog.ids().collect();
+        let all: Vec<ResourceId> = self.catalog.all_ids().cloned().collect();
         self.restless.extend(all);
     }
 
-    /// A stored resource with its revision and status.
-    pub(crate) fn with_status(&self, stored: &Stored) -> v1::Resource {
-        let mut resource = stored.record.resource.clone().unwrap_or_default();
-        let Some(kind) = resource.kind.as_mut() else { return resource };
-        let view = View::new(&self.world);
-        if let Some(meta) = meta_of(kind) {
-            meta.revision = stored.mod_revision;
-        }
-        let Some(id) = crate::catalog::id_of(kind) else { return resource };
-        let (phase, reason) = self.standing(&id);
+    /// A resource with its revision and status.
+    pub(crate) fn with_status(&self, id: &ResourceId) -> Option<v1::Resource> {
+        let mut resource = self.catalog.shown(id)?;
+        let (phase, reason) = self.standing(id);
         let phase = phase.into();
-        match kind {
-            Kind::Chassis(chassis) => chassis.status = Some(self.chassis_status(&id, phase, reason)),
-            Kind::Fabric(fabric) => fabric.status = Some(v1::FabricStatus { phase, reason }),
-            Kind::Network(network) => {
-                let fact = self.catalog.network_key(&id.tenant, &id.name).and_then(|key| view.network(key));
-                let (segmentation_id, mtu) = fact.map_or((0, 0), |n| (n.segment, n.mtu));
-                network.status = Some(v1::NetworkStatus { phase, reason, segmentation_id, mtu });
+        match resource.kind.as_mut()? {
+            Kind::Chassis(chassis) => chassis.status = Some(self.chassis_status(id, phase, reason)),
+            Kind::Fabric(r) => {
+                let status = r.status.get_or_insert_default();
+                (status.phase, status.reason) = (phase, reason);
             }
-            Kind::Subnet(subnet) => {
-                let gateway_ip = self.catalog.gateway_of(&id.tenant, &id.name).map(|ip| ip.to_string()).unwrap_or_default();
-                subnet.status = Some(v1::SubnetStatus { phase, reason, gateway_ip });
+            Kind::Network(r) => {
+                let status = r.status.get_or_insert_default();
+                (status.phase, status.reason) = (phase, reason);
             }
-            Kind::Router(router) => {
-                let fact = self.catalog.router_key(&id.tenant, &id.name).and_then(|key| view.router(key));
-                let mac_address = fact.map(|r| r.mac.to_string()).unwrap_or_default();
-                router.status = Some(v1::RouterStatus { phase, reason, mac_address });
+            Kind::Subnet(r) => {
+                let status = r.status.get_or_insert_default();
+                (status.phase, status.reason) = (phase, reason);
             }
-            Kind::Port(port) => port.status = Some(self.port_status_of(&view, &id, phase, reason)),
+            Kind::Router(r) => {
+                let status = r.status.get_or_insert_default();
+                (status.phase, status.reason) = (phase, reason);
+            }
+            Kind::Port(r) => {
+                let status = r.status.get_or_insert_default();
+                (status.phase, status.reason) = (phase, reason);
+                let place = self.port_key(id).and_then(|key| View::new(&self.world).place(key));
+                status.ofport = place.map_or(0, |place| place.ofport.0);
+            }
         }
-        resource
-    }
-
-    fn port_status_of(&self, view: &View<'_>, id: &ResourceId, phase: i32, reason: String) -> v1::PortStatus {
-        let mut status = v1::PortStatus { phase, reason, ..v1::PortStatus::default() };
-        let Some(key) = self.catalog.port_key(&id.tenant, &id.name) else { return status };
-        if let Some(port) = view.port(key) {
-            status.mac_address = port.mac.to_string();
-            status.addresses = port.all().map(|address| address.to_string()).collect();
-        }
-        if let Some(binding) = view.binding(key) {
-            status.chassis = self.chassis_resource(binding.chassis).map(|r| r.name.to_string()).unwrap_or_default();
-        }
-        status.ofport = view.place(key).map_or(0, |place| place.ofport.0);
-        status
+        Some(resource)
     }
 
     fn chassis_status(&self, id: &ResourceId, phase: i32, reason: String) -> v1::ChassisStatus {
         let mut status = v1::ChassisStatus { phase, reason, ..v1::ChassisStatus::default() };
-        let Some(key) = self.catalog.chassis_key(&id.name) else { return status };
+        let Some(key) = self.chassis_key(id) else { return status };
         let desired = self.engine.desired_count(key) as u64;
         status.desired = desired;
         if let Some(switch) = self.switches.get(&key) {
@@ -104,6 +88,22 @@ impl Brain {
             }
         }
         status
+    }
+
+    fn chassis_key(&self, id: &ResourceId) -> Option<ChassisKey> {
+        self.number(id).and_then(|n| u16::try_from(n).ok()).map(ChassisKey)
+    }
+
+    fn port_key(&self, id: &ResourceId) -> Option<PortKey> {
+        self.number(id).map(PortKey)
+    }
+
+    fn network_key(&self, id: &ResourceId) -> Option<NetworkKey> {
+        self.number(id).map(NetworkKey)
+    }
+
+    fn number(&self, id: &ResourceId) -> Option<u32> {
+        self.catalog.by_id(id).map(|stored| stored.record.key)
     }
 
     /// Bridges that connected and that no chassis names.
@@ -133,16 +133,20 @@ impl Brain {
             "fabric" => self.fabric_standing(),
             "port" => self.port_standing(id),
             "router" => {
-                let key = self.catalog.router_key(&id.tenant, &id.name);
+                let key = self.number(id).map(RouterKey);
                 let concerned = key.map(|key| self.world.chassis_routing(key)).unwrap_or_default();
                 self.spread_standing(id, &concerned)
             }
-            "subnet" => match self.catalog.network_of_subnet(&id.tenant, &id.name) {
-                Some(network) => self.standing(&network),
-                None => (v1::Phase::Active, String::new()),
-            },
+            "subnet" => {
+                let subnet = self.number(id).map(SubnetKey);
+                let network = subnet.and_then(|key| View::new(&self.world).subnet(key)).map(|s| s.network);
+                match network.and_then(|key| self.world.resource_of(&Key::Network(key))) {
+                    Some(network) => self.standing(&network),
+                    None => (v1::Phase::Active, String::new()),
+                }
+            }
             _ => {
-                let key = self.catalog.network_key(&id.tenant, &id.name);
+                let key = self.network_key(id);
                 let concerned = key.map(|key| self.world.chassis_concerned(key)).unwrap_or_default();
                 self.spread_standing(id, &concerned)
             }
@@ -150,7 +154,7 @@ impl Brain {
     }
 
     fn chassis_standing(&self, id: &ResourceId) -> Standing {
-        let key = self.catalog.chassis_key(&id.name);
+        let key = self.chassis_key(id);
         let Some(switch) = key.and_then(|key| self.switches.get(&key)) else {
             return (v1::Phase::Pending, "not connected".to_owned());
         };
@@ -186,7 +190,7 @@ impl Brain {
     fn port_standing(&self, id: &ResourceId) -> Standing {
         let pending = |reason: String| (v1::Phase::Pending, reason);
         let view = View::new(&self.world);
-        let Some(key) = self.catalog.port_key(&id.tenant, &id.name) else { return pending(String::new()) };
+        let Some(key) = self.port_key(id) else { return pending(String::new()) };
         let (Some(port), Some(binding)) = (view.port(key), view.binding(key)) else {
             return pending("not bound to a chassis".to_owned());
         };
@@ -223,17 +227,6 @@ impl Brain {
         } else {
             (v1::Phase::Degraded, format!("not connected: {}", missing.join(", ")))
         }
-    }
-}
-
-fn meta_of(kind: &mut Kind) -> Option<&mut v1::Meta> {
-    match kind {
-        Kind::Chassis(r) => r.meta.as_mut(),
-        Kind::Fabric(r) => r.meta.as_mut(),
-        Kind::Network(r) => r.meta.as_mut(),
-        Kind::Subnet(r) => r.meta.as_mut(),
-        Kind::Router(r) => r.meta.as_mut(),
-        Kind::Port(r) => r.meta.as_mut(),
     }
 }
 

@@ -1,1 +1,128 @@
-//! Every resource as stored, and admission of requests.
+//! The catalog: every resource as stored, what it means as facts, and whether a request may change it.
+//!
+//! Two ways lead in. [`Catalog::load`] and [`Catalog::apply`] take what the store made durable, whoever wrote it, and answer
+//! with the facts that change. [`Catalog::propose`] holds a request against a candidate (a clone), and answers with what to
+//! write, or with every reason why not.
+//!
+//! A proposal is compared on the entries that it writes and those that it refers to. That two proposals don't claim one
+//! address between them is not among those: a writer has one proposal under way at a time.
+
+mod addressing;
+mod admit;
+mod allocate;
+mod asks;
+mod findings;
+mod ident;
+mod index;
+mod ingest;
+mod kinds;
+mod mask;
+mod memory;
+mod outcome;
+mod read;
+mod resource;
+#[cfg(test)]
+mod tests;
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use proto::v1;
+use rpds::{HashTrieMapSync, RedBlackTreeMapSync};
+use topology::{Change, ResourceId};
+
+use crate::effect::Refusal;
+use crate::event::{Caller, EntryChange, Request};
+use index::Claim;
+use kinds::Item;
+use memory::Memory;
+
+/// A resource with the revision that last wrote it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Stored {
+    /// As in the store: the resource without status and `meta.revision`, and what was allocated for it.
+    pub record: v1::Record,
+    /// The store's revision when it was last written.
+    pub mod_revision: u64,
+}
+
+/// Every resource. A clone is cheap and independent: a candidate is one.
+#[derive(Clone, Default)]
+pub struct Catalog {
+    revision: u64,
+    items: RedBlackTreeMapSync<ResourceId, Arc<Item>>,
+    /// Who has what nobody else may have.
+    claims: HashTrieMapSync<Claim, Vec<ResourceId>>,
+    /// Each resource with those that use it.
+    users: RedBlackTreeMapSync<(ResourceId, ResourceId), ()>,
+    /// The facts that each resource stated last.
+    facts: HashTrieMapSync<ResourceId, Arc<[Change]>>,
+    counters: RedBlackTreeMapSync<&'static str, Counted>,
+    /// Entries that can't be read, with the reason; they are kept as they are, and nothing may be written over them.
+    unread: RedBlackTreeMapSync<String, String>,
+    /// The address of each subnet's pools that was picked last: the next pick starts after it.
+    hints: HashTrieMapSync<ResourceId, IpAddr>,
+    ipv6_tunnels: usize,
+    memory: Memory,
+}
+
+/// A counter as stored.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Counted {
+    last: u32,
+    mod_revision: u64,
+}
+
+/// What came of taking entries in.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Applied {
+    /// The facts that change; to be committed in this order.
+    pub facts: Vec<Change>,
+    /// Resources that were created or updated, in the order of dependency.
+    pub changed: Vec<ResourceId>,
+    /// Resources that are gone, users before what they used.
+    pub deleted: Vec<ResourceId>,
+    /// Entries that can't be read or make no sense, each with the reason, for operators.
+    pub faults: Vec<String>,
+}
+
+/// What to write, and what to answer once it is written.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Proposal {
+    /// The revision at which each key must have been written last; 0: it must not exist. In the order of keys.
+    pub compare: Vec<(String, u64)>,
+    /// In the order of keys. Empty: there is nothing to change, or the request was a dry run or a repetition; answer at once.
+    pub changes: Vec<EntryChange>,
+    /// The answer.
+    pub answer: Answer,
+}
+
+/// The answer to a write.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Answer {
+    /// To `Apply`. Its revision is 0 where there are changes to write: it is the revision of that write.
+    Applied(v1::ApplyResponse),
+    /// To `Create` and `Update`: this resource, as it then is.
+    Resource(ResourceId),
+    /// To `Delete`.
+    Deleted,
+}
+
+impl Catalog {
+    /// The store's revision that the catalog is as of.
+    pub fn revision(&self) -> u64 {
+        self.revision
+    }
+
+    /// Holds `Apply`, `Create`, `Update` or `Delete` against what is.
+    ///
+    /// # Errors
+    /// Every reason why not, each with its path in the request.
+    pub fn propose(&self, caller: &Caller, request: &Request) -> Result<Proposal, Refusal> {
+        if let Some(answer) = self.recall(caller, request)? {
+            return Ok(Proposal { compare: Vec::new(), changes: Vec::new(), answer });
+        }
+        let asked = asks::read(self, caller, request)?;
+        admit::admit(self, asked)
+    }
+}

@@ -1,0 +1,340 @@
+//! Which addresses a port gets: given ones, picked ones, and those formed from its MAC.
+//!
+//! Neutron's rules (a port that names no addresses gets one of an IPv4 subnet, one of an IPv6 subnet with pools, and one of
+//! every subnet that hosts form their own addresses on; those last are always added), but any address may be given on any
+//! subnet. Explicit addresses have their place before any are picked, and kept ones before new ones.
+
+use std::net::IpAddr;
+
+use addr::{IpNet, eui64_address, is_link_local};
+use proto::v1::{self, resource::Kind};
+use topology::ResourceId;
+
+use super::Catalog;
+use super::admit::{Admission, is_port};
+use super::findings::Findings;
+use super::ident::{PORT, SUBNET};
+use super::index::Claim;
+use super::kinds::port::{Assigned, Fixed, Port};
+use super::kinds::range::{self, Range};
+use super::kinds::subnet::Subnet;
+
+/// One address of a port.
+enum Slot {
+    /// This one.
+    Fixed(Assigned),
+    /// One from the pools of one of these subnets.
+    Pool { from: Vec<ResourceId>, field: String, found: Option<Assigned> },
+}
+
+/// A port whose addresses are being worked out.
+struct Work {
+    id: ResourceId,
+    /// The ask that is the cause.
+    at: usize,
+    network: ResourceId,
+    slots: Vec<Slot>,
+    /// What it had.
+    old: Vec<Assigned>,
+    /// Whether missing addresses are picked anew.
+    fresh: bool,
+}
+
+impl Admission<'_> {
+    /// Works out the addresses of every port that was asked for, or whose network's subnets changed.
+    pub(crate) fn address_ports(&mut self) {
+        self.find_followers();
+        let asks = self.sound().into_iter().filter(|(_, id)| is_port(id));
+        let asks: Vec<_> = asks.map(|(at, id)| (at, id, self.asked.asks[at].fresh)).collect();
+        let followers: Vec<_> = self.followers.iter().map(|(id, at)| (*at, id.clone(), false)).collect();
+        let mut works = Vec::new();
+        for (at, id, fresh) in asks.into_iter().chain(followers) {
+            let Some(port) = self.after.port(&id).cloned() else { continue };
+            let mut findings = Findings::default();
+            let slots = self.slots(&id, &port, fresh, &mut findings);
+            if self.index.contains_key(&id) {
+                self.say(at, findings);
+            }
+            works.push(Work { id, at, network: port.network, slots, old: port.assigned, fresh });
+        }
+        works.iter().for_each(|work| self.write(work));
+        works.retain(|work| work.slots.iter().any(|slot| matches!(slot, Slot::Pool { .. })));
+        for work in &mut works {
+            self.keep(work);
+            self.write(work);
+        }
+        for work in &mut works {
+            if work.fresh {
+                self.pick(work);
+                self.write(work);
+            }
+        }
+    }
+
+    /// Ports on networks where a subnet that hosts form their own addresses on came, went, or turned into one or from one.
+    fn find_followers(&mut self) {
+        let auto = |catalog: &Catalog, id: &ResourceId| catalog.subnet(id).map(|s| s.auto).unwrap_or_default();
+        for (at, id) in self.sound().into_iter().filter(|(_, id)| id.kind == SUBNET) {
+            if auto(self.before, &id) != auto(&self.after, &id) {
+                self.follow(at, &id, false);
+            }
+        }
+        for id in self.asked.deletes.clone() {
+            if id.kind == SUBNET && auto(self.before, &id) {
+                self.follow(usize::MAX, &id, true);
+            }
+        }
+    }
+
+    fn follow(&mut self, at: usize, subnet: &ResourceId, gone: bool) {
+        let Some(network) = self.after.subnet(subnet).or(self.before.subnet(subnet)).map(|s| s.network.clone()) else {
+            return;
+        };
+        for port in self.after.users(&network, PORT).cloned().collect::<Vec<_>>() {
+            if self.index.contains_key(&port) {
+                continue;
+            }
+            if gone {
+                self.forget(&port, subnet);
+            }
+            self.followers.entry(port).or_insert(at);
+        }
+    }
+
+    /// Takes what a port was given on a subnet out of its spec.
+    fn forget(&mut self, id: &ResourceId, subnet: &ResourceId) {
+        let (Some(stored), Some(port)) = (self.after.by_id(id).cloned(), self.after.port(id).cloned()) else { return };
+        let mut record = stored.record.clone();
+        let Some(Kind::Port(v1::Port { spec: Some(spec), .. })) = record.resource.as_mut().and_then(|r| r.kind.as_mut())
+        else {
+            return;
+        };
+        let (Some(list), Some(fixed)) = (&mut spec.fixed_ips, &port.fixed) else { return };
+        let there = |address| port.assigned.iter().any(|a| Some(a.address) == address && a.subnet == *subnet);
+        let mut stays = fixed.iter().map(|f| f.subnet.as_ref() != Some(subnet) && !there(f.address));
+        list.items.retain(|_| stays.next().unwrap_or(true));
+        if record != stored.record {
+            self.after.put(id, record, stored.mod_revision, &mut Findings::default());
+        }
+    }
+
+    /// What a port asks for.
+    fn slots(&self, id: &ResourceId, port: &Port, fresh: bool, findings: &mut Findings) -> Vec<Slot> {
+        let subnets = self.after.subnets_of(&port.network);
+        let mut slots = Vec::new();
+        match &port.fixed {
+            None => {
+                for v6 in [false, true] {
+                    let pooled = subnets.iter().filter(|(_, s)| !s.auto && matches!(s.cidr, IpNet::V6(_)) == v6);
+                    let from: Vec<ResourceId> = pooled.map(|(id, _)| (*id).clone()).collect();
+                    if !from.is_empty() {
+                        slots.push(Slot::Pool { from, field: "fixed_ips".to_owned(), found: None });
+                    }
+                }
+            }
+            Some(list) => {
+                for (i, fixed) in list.iter().enumerate() {
+                    let slot = self.fixed_slot(id, port, &subnets, fixed, &format!("fixed_ips[{i}]"), findings);
+                    if let Some(slot) = slot {
+                        let twice = slots.iter().any(|other| same_auto(other, &slot));
+                        if twice && fixed.address.is_none() {
+                            findings.spec(format!("fixed_ips[{i}]"), "its address is listed already");
+                        }
+                        slots.push(slot);
+                    }
+                }
+            }
+        }
+        for (subnet, model) in subnets.iter().filter(|(_, s)| s.auto) {
+            let has = slots.iter().any(|slot| matches!(slot, Slot::Fixed(assigned) if assigned.subnet == **subnet));
+            if let Some(formed) = formed(subnet, model, port).filter(|_| !has) {
+                if let Err(message) = hosts(&self.after, id, port, subnet, model, formed.address) {
+                    findings.spec("mac_address", format!("{}, formed from it, {message}", formed.address));
+                }
+                slots.push(Slot::Fixed(formed));
+            }
+        }
+        let _ = fresh;
+        slots
+    }
+
+    fn fixed_slot(
+        &self,
+        id: &ResourceId,
+        port: &Port,
+        subnets: &[(&ResourceId, &Subnet)],
+        fixed: &Fixed,
+        field: &str,
+        findings: &mut Findings,
+    ) -> Option<Slot> {
+        let named = match &fixed.subnet {
+            Some(named) => {
+                let found = subnets.iter().find(|(id, _)| *id == named);
+                if found.is_none() {
+                    // A subnet that is missing is said to be by those who look after references.
+                    let elsewhere = self.after.subnet(named).map(|subnet| &subnet.network);
+                    if let Some(network) = elsewhere {
+                        findings.spec(format!("{field}.subnet"), format!("{named} is on {network}, the port is not"));
+                    }
+                    return None;
+                }
+                found
+            }
+            None => None,
+        };
+        let Some(address) = fixed.address else {
+            let (subnet, model) = named?;
+            if model.auto {
+                return formed(subnet, model, port).map(Slot::Fixed);
+            }
+            return Some(Slot::Pool { from: vec![(*subnet).clone()], field: field.to_owned(), found: None });
+        };
+        let at = format!("{field}.ip_address");
+        let Some((subnet, model)) = named.or_else(|| subnets.iter().find(|(_, s)| s.cidr.contains(&address))) else {
+            if !self.doubtful(&port.network) {
+                findings.spec(at, format!("{address} is in no subnet of {}", port.network));
+            }
+            return None;
+        };
+        if let Err(message) = hosts(&self.after, id, port, subnet, model, address) {
+            findings.spec(at, format!("{address} {message}"));
+            return None;
+        }
+        Some(Slot::Fixed(Assigned { address, subnet: (*subnet).clone() }))
+    }
+
+    /// Whether the request names a subnet of this network, or the network, in a way that makes no sense.
+    fn doubtful(&self, network: &ResourceId) -> bool {
+        let broken = self.broken.iter().filter(|id| id.kind == SUBNET);
+        self.broken.contains(network) || broken.into_iter().any(|id| id.tenant == network.tenant)
+    }
+
+    /// Writes what a port has by now into its record.
+    fn write(&mut self, work: &Work) {
+        let Some(stored) = self.after.by_id(&work.id).cloned() else { return };
+        let found = work.slots.iter().filter_map(|slot| match slot {
+            Slot::Fixed(assigned) => Some(assigned),
+            Slot::Pool { found, .. } => found.as_ref(),
+        });
+        let mut addresses: Vec<v1::AssignedIp> = Vec::new();
+        for Assigned { address, subnet } in found {
+            let assigned = v1::AssignedIp { ip_address: address.to_string(), subnet: subnet.name.to_string() };
+            if !addresses.contains(&assigned) {
+                addresses.push(assigned);
+            }
+        }
+        if addresses != stored.record.addresses {
+            let record = v1::Record { addresses, ..stored.record.clone() };
+            self.after.put(&work.id, record, stored.mod_revision, &mut Findings::default());
+        }
+    }
+
+    /// Lets a port keep what it had, where that is still right and nobody was given it.
+    fn keep(&mut self, work: &mut Work) {
+        for i in 0..work.slots.len() {
+            let Slot::Pool { from, found: None, .. } = &work.slots[i] else { continue };
+            let kept = work.old.iter().find(|old| {
+                from.contains(&old.subnet) && !has(&work.slots, old.address) && self.free(work, &old.subnet, old.address)
+            });
+            let kept = kept.cloned();
+            if let Slot::Pool { found, .. } = &mut work.slots[i] {
+                *found = kept;
+            }
+        }
+    }
+
+    /// Picks what is missing.
+    fn pick(&mut self, work: &mut Work) {
+        for i in 0..work.slots.len() {
+            let Slot::Pool { from, field, found: None } = &work.slots[i] else { continue };
+            let picked = from.iter().find_map(|subnet| {
+                let model = self.after.subnet(subnet)?;
+                let hint = self.after.hints.get(subnet).copied();
+                let mut walk = range::walk(&model.pools, hint);
+                let address = walk.find(|a| !has(&work.slots, *a) && self.free(work, subnet, *a))?;
+                Some(Assigned { address, subnet: subnet.clone() })
+            });
+            let Some(picked) = picked else {
+                let mut findings = Findings::default();
+                findings.spec(field.clone(), self.exhausted(from));
+                self.say(work.at, findings);
+                continue;
+            };
+            self.after.hints.insert_mut(picked.subnet.clone(), picked.address);
+            if let Slot::Pool { found, .. } = &mut work.slots[i] {
+                *found = Some(picked);
+            }
+        }
+    }
+
+    fn free(&self, work: &Work, subnet: &ResourceId, address: IpAddr) -> bool {
+        let (Some(model), Some(port)) = (self.after.subnet(subnet), self.after.port(&work.id)) else { return false };
+        hosts(&self.after, &work.id, port, subnet, model, address).is_ok()
+            && !self.after.taken(&Claim::Address(work.network.clone(), address), &work.id)
+    }
+
+    fn exhausted(&self, from: &[ResourceId]) -> String {
+        let pools = from.iter().map(|id| {
+            let pools = self.after.subnet(id).map(|subnet| subnet.pools.clone()).unwrap_or_default();
+            format!("{id} ({})", pools.iter().map(Range::to_string).collect::<Vec<_>>().join(", "))
+        });
+        format!("no address is free in {}", pools.collect::<Vec<_>>().join(" or "))
+    }
+}
+
+/// The address that a port forms itself on a subnet (RFC 4862, 5.5.3).
+fn formed(subnet: &ResourceId, model: &Subnet, port: &Port) -> Option<Assigned> {
+    match model.cidr {
+        IpNet::V6(prefix) => {
+            let address = IpAddr::V6(eui64_address(prefix, port.mac?));
+            Some(Assigned { address, subnet: subnet.clone() })
+        }
+        IpNet::V4(_) => None,
+    }
+}
+
+fn same_auto(a: &Slot, b: &Slot) -> bool {
+    matches!((a, b), (Slot::Fixed(a), Slot::Fixed(b)) if a == b)
+}
+
+fn has(slots: &[Slot], address: IpAddr) -> bool {
+    slots.iter().any(|slot| match slot {
+        Slot::Fixed(assigned) | Slot::Pool { found: Some(assigned), .. } => assigned.address == address,
+        Slot::Pool { found: None, .. } => false,
+    })
+}
+
+/// Whether an address of a subnet can be a port's.
+fn hosts(
+    catalog: &Catalog,
+    id: &ResourceId,
+    port: &Port,
+    subnet: &ResourceId,
+    model: &Subnet,
+    address: IpAddr,
+) -> Result<(), String> {
+    let Subnet { cidr, gateway, .. } = model;
+    if !cidr.contains(&address) {
+        return Err(format!("is outside of {subnet} ({cidr})"));
+    }
+    if address == *gateway {
+        return Err(format!("is the gateway of {subnet}"));
+    }
+    if range::is_edge(*cidr, address) {
+        let what = if address.is_ipv6() { "subnet-router anycast" } else { "network or broadcast" };
+        return Err(format!("is the {what} address of {subnet} ({cidr})"));
+    }
+    if let IpAddr::V6(address) = address {
+        if is_link_local(address) {
+            if address == features::router::FE80_1 {
+                return Err("is every router's".to_owned());
+            }
+            // Everybody has the link-local address of its MAC, assigned or not.
+            let holders = catalog.holders(&port.network, IpAddr::V6(address));
+            if let Some(holder) = holders.iter().find(|holder| *holder != id) {
+                return Err(format!("is {holder}'s already"));
+            }
+        }
+    }
+    Ok(())
+}

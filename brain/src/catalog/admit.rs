@@ -1,0 +1,298 @@
+//! Admission: a candidate with everything asked for in its place, checked as a whole.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use proto::v1;
+use topology::ResourceId;
+
+use super::asks::Asked;
+use super::findings::{Findings, Place};
+use super::ident::{self, CHASSIS, FABRIC, NETWORK, PORT, ROUTER, SUBNET};
+use super::kinds::{self, Model};
+use super::{Catalog, Proposal, allocate, resource};
+use crate::effect::{Refusal, RefusalKind, Violation};
+
+/// How many users a refusal to delete names.
+const NAMED_MAX: usize = 5;
+
+/// Holds what is asked for against what is.
+pub(crate) fn admit(before: &Catalog, asked: Asked) -> Result<Proposal, Refusal> {
+    let mut admission = Admission::new(before, asked);
+    admission.place();
+    admission.delete();
+    admission.allocate();
+    admission.check_references();
+    admission.address_ports();
+    admission.check_kinds();
+    admission.check_room();
+    admission.check_claims();
+    admission.check_deletes();
+    admission.refuse()?;
+    Ok(admission.outcome())
+}
+
+/// A request on its way through admission.
+pub(crate) struct Admission<'a> {
+    pub(crate) before: &'a Catalog,
+    /// The candidate.
+    pub(crate) after: Catalog,
+    pub(crate) asked: Asked,
+    /// Each resource asked for, with its place among the asks.
+    pub(crate) index: BTreeMap<ResourceId, usize>,
+    /// Resources that nobody asked for, but that change with what was asked for: each with the ask that is the cause.
+    pub(crate) followers: BTreeMap<ResourceId, usize>,
+    /// Resources asked for that make no sense in themselves: they are not in the candidate, and not missed either.
+    pub(crate) broken: BTreeSet<ResourceId>,
+    /// The last number handed out, by counter.
+    pub(crate) counters: BTreeMap<&'static str, u32>,
+    wrong: Vec<(usize, RefusalKind, Violation)>,
+}
+
+impl<'a> Admission<'a> {
+    fn new(before: &'a Catalog, mut asked: Asked) -> Admission<'a> {
+        let index = asked.asks.iter().enumerate().map(|(at, ask)| (ask.id.clone(), at)).collect();
+        let wrong = std::mem::take(&mut asked.wrong);
+        let wrong = wrong.into_iter().map(|(at, violation)| (at, RefusalKind::Invalid, violation)).collect();
+        Admission {
+            before,
+            after: before.clone(),
+            asked,
+            index,
+            followers: BTreeMap::new(),
+            broken: BTreeSet::new(),
+            counters: BTreeMap::new(),
+            wrong,
+        }
+    }
+
+    /// The asks that make sense, users after what they use.
+    pub(crate) fn sound(&self) -> Vec<(usize, ResourceId)> {
+        let asks = self.asked.asks.iter().enumerate().map(|(at, ask)| (at, ask.id.clone()));
+        let mut sound: Vec<_> = asks.filter(|(_, id)| !self.broken.contains(id)).collect();
+        sound.sort_by_key(|(_, id)| ident::rank(id.kind));
+        sound
+    }
+
+    /// Puts every record in its place; those that make no sense are left out.
+    fn place(&mut self) {
+        for (at, id) in self.sound() {
+            let mut findings = Findings::default();
+            let existing = self.before.by_id(&id);
+            let mut record = existing.map(|stored| stored.record.clone()).unwrap_or_default();
+            record.resource = Some(v1::Resource { kind: Some(self.asked.asks[at].resource.clone()) });
+            if let Some(reason) = self.before.unreadable(&id) {
+                findings.meta("name", format!("the store has an entry of this name that can't be read: {reason}"));
+            }
+            let known = existing.and_then(|stored| stored.meta()).map_or("", |meta| &meta.uid);
+            allocate::check_uid(&mut record, known, &mut findings);
+            allocate::carry(&mut record, existing.map(|stored| &stored.record));
+            let model = kinds::parse(&id, &mut record, &mut findings);
+            check_constant(self.before.model(&id), model.as_ref(), &mut findings);
+            if findings.0.is_empty() {
+                self.after.put(&id, record, existing.map_or(0, |stored| stored.mod_revision), &mut findings);
+            } else {
+                self.broken.insert(id.clone());
+            }
+            self.say(at, findings);
+        }
+    }
+
+    fn delete(&mut self) {
+        let mut deletes = std::mem::take(&mut self.asked.deletes);
+        deletes.sort_by_key(|id| std::cmp::Reverse((ident::rank(id.kind), id.clone())));
+        for id in &deletes {
+            self.after.remove(id);
+        }
+        self.asked.deletes = deletes;
+    }
+
+    /// Everything that is referred to is there, and may be used.
+    fn check_references(&mut self) {
+        for (at, id) in self.sound() {
+            let mut findings = Findings::default();
+            for (field, target) in self.after.model(&id).map(Model::references).unwrap_or_default() {
+                if let Some(message) = self.unusable(&id, &target) {
+                    findings.spec(field, message);
+                }
+            }
+            self.say(at, findings);
+        }
+    }
+
+    fn unusable(&self, user: &ResourceId, target: &ResourceId) -> Option<String> {
+        if self.broken.contains(target) {
+            return None;
+        }
+        let Some(item) = self.after.item(target) else {
+            let gone = if self.before.by_id(target).is_some() { " any more: this request deletes it" } else { "" };
+            return Some(format!("there is no {target}{gone}"));
+        };
+        if item.model.is_none() {
+            return Some(format!("{target} can't be used: what the store has of it makes no sense"));
+        }
+        if target.tenant.is_empty() || target.tenant == user.tenant {
+            return None;
+        }
+        let network = self.after.subnet(target).map_or(target, |subnet| &subnet.network);
+        if user.kind == SUBNET {
+            return Some(format!("{network} is another tenant's: a subnet is of its network's tenant"));
+        }
+        let shared = self.after.network(network).is_none_or(|network| network.shared);
+        (!shared && !self.broken.contains(network)).then(|| format!("{network} is another tenant's and not shared"))
+    }
+
+    /// Each kind's own rules; also for routers whose addresses follow their subnets'.
+    fn check_kinds(&mut self) {
+        for (at, id) in self.sound() {
+            let mut findings = Findings::default();
+            if let Some(model) = self.after.model(&id) {
+                model.check(&self.after, &id, &mut findings);
+            }
+            self.say(at, findings);
+            if id.kind != SUBNET || self.before.by_id(&id).is_none() {
+                continue;
+            }
+            for router in self.after.users(&id, ROUTER).cloned().collect::<Vec<_>>() {
+                if !self.index.contains_key(&router) {
+                    self.check_follower(at, "gateway_ip", &router);
+                    self.followers.insert(router, at);
+                }
+            }
+        }
+    }
+
+    /// Checks a resource that nobody asked for, and blames a field of what was.
+    fn check_follower(&mut self, at: usize, field: &str, id: &ResourceId) {
+        let (mut own, mut blamed) = (Findings::default(), Findings::default());
+        if let Some(model) = self.after.model(id) {
+            model.check(&self.after, id, &mut own);
+        }
+        for finding in own.0 {
+            blamed.spec(field, format!("{id}: {}: {}", finding.field, finding.message));
+        }
+        self.say(at, blamed);
+    }
+
+    /// A fabric that carries less, or less numbers, must still carry every network.
+    fn check_room(&mut self) {
+        let (before, after) = (self.before.mtu_max(), self.after.mtu_max());
+        let shrunk = after < before || (before.is_none() && after.is_some());
+        if !shrunk && self.after.segment_max() == self.before.segment_max() {
+            return;
+        }
+        let fabric = self.asked.asks.iter().position(|ask| ask.id.kind == FABRIC);
+        let chassis = || self.asked.asks.iter().position(|ask| ask.id.kind == CHASSIS);
+        let (at, field) = match (fabric, chassis()) {
+            (Some(at), _) => (at, if after < before { "underlay_mtu" } else { "encap" }),
+            (None, Some(at)) => (at, "tunnel_ip"),
+            (None, None) => return,
+        };
+        for network in self.after.ids(NETWORK).cloned().collect::<Vec<_>>() {
+            if !self.index.contains_key(&network) {
+                self.check_follower(at, field, &network);
+            }
+        }
+    }
+
+    /// Nobody else has what a resource has.
+    fn check_claims(&mut self) {
+        let asks = self.sound().into_iter().map(|(at, id)| (at, id, true));
+        let followers = self.followers.iter().map(|(id, at)| (*at, id.clone(), false));
+        for (at, id, asked) in asks.chain(followers).collect::<Vec<_>>() {
+            let Some(item) = self.after.item(&id).cloned() else { continue };
+            let mut findings = Findings::default();
+            for claim in &item.claims {
+                for other in self.after.owners(claim) {
+                    // Of two that were asked for, the later one is to blame; of others, the one asked for.
+                    let later = self.index.get(other).is_some_and(|other| !asked || *other > at);
+                    if *other == id || later {
+                        continue;
+                    }
+                    let field = item.model.as_ref().map(|model| model.field_of(&self.after, claim));
+                    let message = format!("{claim} is {other}'s already");
+                    match (claim, asked) {
+                        (super::index::Claim::Uid(_), true) => findings.meta("uid", message),
+                        (_, true) => findings.spec(field.unwrap_or_default(), message),
+                        (_, false) => findings.spec("", format!("{id}: {message}")),
+                    }
+                }
+            }
+            self.say(at, findings);
+        }
+    }
+
+    /// What goes is not used by anything that stays.
+    fn check_deletes(&mut self) {
+        let path = match self.asked.wanted {
+            super::asks::Wanted::Deleted => "name",
+            _ => "",
+        };
+        for id in self.asked.deletes.clone() {
+            // Those that were asked for say themselves that what they name is not there.
+            let users = self.after.all_users(&id).filter(|user| !self.index.contains_key(user));
+            let users: Vec<String> = users.map(ResourceId::to_string).collect();
+            if users.is_empty() {
+                continue;
+            }
+            let more = users.len().saturating_sub(NAMED_MAX);
+            let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+            let named = users[..users.len().min(NAMED_MAX)].join(", ");
+            let violation = Violation { path: path.to_owned(), message: format!("{id} is in use by {named}{more}") };
+            self.wrong.push((usize::MAX, RefusalKind::InUse, violation));
+        }
+    }
+
+    /// Notes findings at their places in the request.
+    pub(crate) fn say(&mut self, at: usize, findings: Findings) {
+        for finding in findings.0 {
+            let rather = finding.rather.and_then(|(id, field)| Some((*self.index.get(&id)?, field)));
+            let (at, meta, field) = match rather {
+                Some((_, "")) => continue,
+                Some((at, field)) => (at, false, field.to_owned()),
+                None => (at, finding.meta, finding.field),
+            };
+            let path = self.asked.asks.get(at).map_or(&Place::Nowhere, |ask| &ask.place).path(meta, &field);
+            let violation = Violation { path, message: finding.message };
+            if !self.wrong.iter().any(|(_, _, other)| *other == violation) {
+                self.wrong.push((at, RefusalKind::Invalid, violation));
+            }
+        }
+    }
+
+    fn refuse(&mut self) -> Result<(), Refusal> {
+        let mut wrong = std::mem::take(&mut self.wrong);
+        wrong.sort_by_key(|(at, _, _)| *at);
+        let Some((_, kind, _)) = wrong.first() else { return Ok(()) };
+        let invalid = wrong.iter().any(|(_, kind, _)| *kind == RefusalKind::Invalid);
+        let kind = if invalid { RefusalKind::Invalid } else { *kind };
+        Err(Refusal { kind, violations: wrong.into_iter().map(|(_, _, violation)| violation).collect() })
+    }
+}
+
+/// Some fields never change: what others derive from them would have to change with them.
+fn check_constant(before: Option<&Model>, after: Option<&Model>, findings: &mut Findings) {
+    match (before, after) {
+        (Some(Model::Subnet(before)), Some(Model::Subnet(after))) => {
+            if before.network != after.network {
+                findings.spec("network", format!("can't change: the subnet is on {}", before.network));
+            }
+            if before.cidr != after.cidr {
+                findings.spec("cidr", format!("can't change: it is {}", before.cidr));
+            }
+        }
+        (Some(Model::Port(before)), Some(Model::Port(after))) if before.network != after.network => {
+            findings.spec("network", format!("can't change: the port is on {}", before.network));
+        }
+        _ => {}
+    }
+}
+
+/// Whether a resource is a port, whose addresses are to be worked out.
+pub(crate) fn is_port(id: &ResourceId) -> bool {
+    id.kind == PORT
+}
+
+/// The meta of a record's resource.
+pub(crate) fn meta_of(record: &mut v1::Record) -> Option<&mut v1::Meta> {
+    record.resource.as_mut().and_then(|r| r.kind.as_mut()).map(resource::meta_mut)
+}

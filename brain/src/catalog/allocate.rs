@@ -1,0 +1,196 @@
+//! What a resource gets where it was given nothing: its number, UUID, segmentation id and MAC.
+
+use addr::MacAddr;
+use proto::v1::{self, resource::Kind};
+use topology::{ResourceId, RouterKey};
+
+use super::Catalog;
+use super::admit::{Admission, meta_of};
+use super::findings::Findings;
+use super::ident::{self, CHASSIS, FABRIC, NETWORK, PORT, ROUTER, SEGMENT, SUBNET};
+use super::index::Claim;
+use super::kinds::Model;
+
+/// The largest number of a kind.
+fn number_max(kind: &str) -> u32 {
+    match kind {
+        CHASSIS => 0xffff,
+        NETWORK | ROUTER => 0xff_ffff,
+        _ => u32::MAX,
+    }
+}
+
+/// The fields of a router's interfaces that are not for callers to set are taken from what was.
+pub(crate) fn carry(record: &mut v1::Record, existing: Option<&v1::Record>) {
+    let Some(interfaces) = interfaces_of(record) else { return };
+    let mut existing = existing.cloned();
+    let known = existing.as_mut().and_then(|record| interfaces_of(record)).map(std::mem::take).unwrap_or_default();
+    for interface in interfaces {
+        let same = known.iter().find(|other| other.subnet == interface.subnet);
+        interface.uid = same.map(|other| other.uid.clone()).unwrap_or_default();
+    }
+}
+
+fn interfaces_of(record: &mut v1::Record) -> Option<&mut Vec<v1::RouterInterface>> {
+    match record.resource.as_mut()?.kind.as_mut()? {
+        Kind::Router(router) => Some(&mut router.spec.as_mut()?.interfaces),
+        _ => None,
+    }
+}
+
+/// A UUID may be given once, and never changes.
+pub(crate) fn check_uid(record: &mut v1::Record, known: &str, findings: &mut Findings) {
+    let Some(meta) = meta_of(record) else { return };
+    meta.uid.make_ascii_lowercase();
+    if meta.uid.is_empty() {
+        meta.uid = known.to_owned();
+    } else if !is_uuid(&meta.uid) {
+        findings.meta("uid", format!("{:?} is not a UUID", meta.uid));
+    } else if !known.is_empty() && meta.uid != known {
+        findings.meta("uid", format!("can't change: it is {known}"));
+    }
+}
+
+fn is_uuid(text: &str) -> bool {
+    text.len() == 36
+        && text.bytes().enumerate().all(|(i, c)| match i {
+            8 | 13 | 18 | 23 => c == b'-',
+            _ => c.is_ascii_hexdigit(),
+        })
+}
+
+impl Admission<'_> {
+    /// Gives numbers and names to what has none. What was given explicitly is in the candidate already, and avoided.
+    pub(crate) fn allocate(&mut self) {
+        for (at, id) in self.sound() {
+            let Some(stored) = self.after.by_id(&id).cloned() else { continue };
+            let mut record = stored.record.clone();
+            let mut findings = Findings::default();
+            self.allocate_number(&id, &mut record, &mut findings);
+            allocate_uids(&self.after, self.before.revision(), &id, &mut record);
+            match id.kind {
+                NETWORK => self.allocate_segment(&id, &mut record, &mut findings),
+                ROUTER => record.mac_address = features::router::generated_mac(RouterKey(record.key)).to_string(),
+                PORT => allocate_mac(&self.after, &id, &mut record),
+                _ => {}
+            }
+            if record != stored.record {
+                self.after.put(&id, record, stored.mod_revision, &mut findings);
+            }
+            self.say(at, findings);
+        }
+    }
+
+    fn allocate_number(&mut self, id: &ResourceId, record: &mut v1::Record, findings: &mut Findings) {
+        if record.key != 0 {
+            return;
+        }
+        let kind = id.kind;
+        if kind == FABRIC {
+            record.key = 1;
+            return;
+        }
+        match self.next(kind, number_max(kind), |catalog, n| !catalog.owners(&Claim::Number(kind, n)).is_empty()) {
+            Some(number) => record.key = number,
+            None => findings.meta("name", format!("there can't be more than {} of this kind", number_max(kind))),
+        }
+    }
+
+    fn allocate_segment(&mut self, id: &ResourceId, record: &mut v1::Record, findings: &mut Findings) {
+        let given = self.after.network(id).and_then(|network| network.segment);
+        let max = self.after.segment_max();
+        if let Some(given) = given {
+            record.segmentation_id = given;
+            return;
+        }
+        let kept = Claim::Segment(record.segmentation_id);
+        if (1..=max).contains(&record.segmentation_id) && !self.after.taken(&kept, id) {
+            return;
+        }
+        match self.next(SEGMENT, max, |catalog, n| catalog.taken(&Claim::Segment(n), id)) {
+            Some(segment) => record.segmentation_id = segment,
+            None => findings.spec("segmentation_id", format!("all of 1 to {max} are taken")),
+        }
+    }
+
+    /// The next number of a counter that is not taken: after the last one handed out, and then around from 1.
+    fn next(&mut self, counter: &'static str, max: u32, taken: impl Fn(&Catalog, u32) -> bool) -> Option<u32> {
+        let stored = self.before.counters.get(counter).map_or(0, |counted| counted.last);
+        let mut number = self.counters.get(counter).copied().unwrap_or(stored);
+        // Each resource takes one at most: among one more than there are resources, one is free.
+        let tries = self.after.items.size().saturating_add(1).min(max as usize);
+        for _ in 0..tries {
+            number = if number >= max { 1 } else { number + 1 };
+            if !taken(&self.after, number) {
+                self.counters.insert(counter, number);
+                return Some(number);
+            }
+        }
+        None
+    }
+}
+
+/// A port without a MAC of its own gets `02:54` and its number; where that is somebody's, the first byte goes on through the
+/// locally administered unicast ones.
+fn allocate_mac(catalog: &Catalog, id: &ResourceId, record: &mut v1::Record) {
+    let Some(Model::Port(port)) = catalog.model(id) else { return };
+    if port.mac_given {
+        record.mac_address = String::new();
+        return;
+    }
+    let free = |mac: &MacAddr| !catalog.taken(&Claim::Mac(port.network.clone(), *mac), id);
+    if port.mac.is_some_and(|mac| free(&mac)) {
+        return;
+    }
+    let [a, b, c, d] = record.key.to_be_bytes();
+    let candidates = (0x02u8..=0xfe).step_by(4).map(|first| MacAddr([first, 0x54, a, b, c, d]));
+    // With all 64 taken the last stands, and is found to be somebody's.
+    let mac = candidates.clone().find(free).or_else(|| candidates.last());
+    record.mac_address = mac.map(|mac| mac.to_string()).unwrap_or_default();
+}
+
+fn allocate_uids(catalog: &Catalog, revision: u64, id: &ResourceId, record: &mut v1::Record) {
+    let key = record.key;
+    let free = |uid: &String| catalog.owners(&Claim::Uid(uid.as_str().into())).is_empty();
+    if let Some(meta) = meta_of(record).filter(|meta| meta.uid.is_empty()) {
+        let made = (0..u32::MAX).map(|salt| make_uid(&format!("{revision} {id} {key} {salt}"))).find(free);
+        meta.uid = made.unwrap_or_default();
+    }
+    for interface in interfaces_of(record).into_iter().flatten().filter(|interface| interface.uid.is_empty()) {
+        let subnet = ident::target(SUBNET, &id.tenant, &interface.subnet);
+        let subnet = subnet.map(|subnet| subnet.to_string()).unwrap_or_default();
+        interface.uid = make_uid(&format!("{revision} {id} {key} interface {subnet}"));
+    }
+}
+
+/// A UUID of version 8 (RFC 9562, 5.8): made of what it is for, and of the revision at which that was made.
+fn make_uid(of: &str) -> String {
+    // FNV-1a spreads, the multiplications mix: equal texts are all that is likely to meet.
+    const OFFSET: u128 = 0x6c62_272e_07bb_0142_62b8_2175_6295_c58d;
+    const PRIME: u128 = 0x0000_0000_0100_0000_0000_0000_0000_013b;
+    const ODD: u128 = 0x9e37_79b9_7f4a_7c15_f39c_c060_5ced_c835;
+    let mut hash = of.bytes().fold(OFFSET, |hash, byte| (hash ^ u128::from(byte)).wrapping_mul(PRIME));
+    for shift in [67, 61, 71] {
+        hash = (hash ^ (hash >> shift)).wrapping_mul(ODD);
+    }
+    hash ^= hash >> 64;
+    let version = (hash & !(0xf << 76)) | (0x8 << 76);
+    let hex = format!("{:032x}", (version & !(0x3 << 62)) | (0x2 << 62));
+    [&hex[..8], &hex[8..12], &hex[12..16], &hex[16..20], &hex[20..]].join("-")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn uuids_are_of_version_8_and_differ() {
+        let (a, b) = (make_uid("1 port acme/a 1 0"), make_uid("1 port acme/b 1 0"));
+        assert!(is_uuid(&a) && is_uuid(&b) && a != b, "{a} {b}");
+        assert_eq!(&a[14..15], "8");
+        assert!("89ab".contains(&a[19..20]), "{a}");
+        for bad in ["", "x", "00000000-0000-0000-0000-00000000000g", "00000000000000000000000000000000"] {
+            assert!(!is_uuid(bad), "{bad}");
+        }
+    }
+}

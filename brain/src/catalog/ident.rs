@@ -1,0 +1,162 @@
+//! How resources are named: kinds, names, references in intents, and keys in the store.
+
+use std::sync::Arc;
+
+use topology::ResourceId;
+
+/// A bridge.
+pub(crate) const CHASSIS: &str = "chassis";
+/// How bridges reach each other.
+pub(crate) const FABRIC: &str = "fabric";
+/// A layer-2 segment.
+pub(crate) const NETWORK: &str = "network";
+/// A prefix on a network.
+pub(crate) const SUBNET: &str = "subnet";
+/// A distributed router.
+pub(crate) const ROUTER: &str = "router";
+/// A VM's interface.
+pub(crate) const PORT: &str = "port";
+
+/// All kinds, each after those that it may refer to.
+pub(crate) const KINDS: [&str; 6] = [CHASSIS, FABRIC, NETWORK, SUBNET, ROUTER, PORT];
+
+/// The counter of segmentation ids; the other counters bear the names of kinds.
+pub(crate) const SEGMENT: &str = "segment";
+const COUNTERS: [&str; 6] = [CHASSIS, NETWORK, SUBNET, ROUTER, PORT, SEGMENT];
+
+/// The only name that a fabric may have.
+pub(crate) const FABRIC_NAME: &str = "default";
+/// The tenant of resources that name none.
+pub(crate) const DEFAULT_TENANT: &str = "default";
+
+const PREFIX: &str = "/sextant/v1/";
+/// Stands for the tenant of global kinds in the store's keys.
+const NO_TENANT: &str = "-";
+
+/// What a legal name looks like, for messages.
+pub(crate) const NAME_RULE: &str = "1 to 63 of A-Z a-z 0-9 . _ -, the first a letter or digit";
+
+/// The kind of this singular name.
+pub(crate) fn kind(name: &str) -> Option<&'static str> {
+    KINDS.into_iter().find(|kind| *kind == name)
+}
+
+/// A kind's place in the order of dependency.
+pub(crate) fn rank(kind: &str) -> usize {
+    KINDS.iter().position(|k| *k == kind).unwrap_or(KINDS.len())
+}
+
+/// Whether resources of this kind belong to no tenant.
+pub(crate) fn is_global(kind: &str) -> bool {
+    matches!(kind, CHASSIS | FABRIC)
+}
+
+/// Whether a text is a legal name of a resource or tenant: `[A-Za-z0-9][A-Za-z0-9._-]{0,62}`.
+pub(crate) fn is_name(text: &str) -> bool {
+    text.len() <= 63
+        && text.bytes().all(|c| c.is_ascii_alphanumeric() || matches!(c, b'.' | b'_' | b'-'))
+        && text.as_bytes().first().is_some_and(u8::is_ascii_alphanumeric)
+}
+
+/// The resource of a kind, tenant and name as a caller gives them: global kinds have no tenant, others a default one.
+pub(crate) fn id(kind: &'static str, tenant: &str, name: &str) -> ResourceId {
+    let tenant = match tenant {
+        _ if is_global(kind) => "",
+        "" => DEFAULT_TENANT,
+        tenant => tenant,
+    };
+    ResourceId { kind, tenant: Arc::from(tenant), name: Arc::from(name) }
+}
+
+/// The least possible id of a kind: where a walk over it starts.
+pub(crate) fn least(kind: &'static str) -> ResourceId {
+    ResourceId { kind, tenant: Arc::from(""), name: Arc::from("") }
+}
+
+/// What a reference names: `name` in one's own tenant or among the global ones, `tenant/name` in another's.
+pub(crate) fn target(kind: &'static str, own_tenant: &str, text: &str) -> Option<ResourceId> {
+    match text.split_once('/') {
+        Some((tenant, name)) => (!is_global(kind) && is_name(tenant) && is_name(name)).then(|| id(kind, tenant, name)),
+        None => is_name(text).then(|| id(kind, own_tenant, text)),
+    }
+}
+
+/// The name by which a resource of `own_tenant` refers to this one.
+pub(crate) fn short(own_tenant: &str, id: &ResourceId) -> String {
+    if id.tenant.is_empty() || *id.tenant == *own_tenant {
+        id.name.to_string()
+    } else {
+        format!("{}/{}", id.tenant, id.name)
+    }
+}
+
+/// A resource's key in the store.
+pub(crate) fn store_key(id: &ResourceId) -> String {
+    let tenant = if id.tenant.is_empty() { NO_TENANT } else { &*id.tenant };
+    format!("{PREFIX}{}/{tenant}/{}", id.kind, id.name)
+}
+
+/// A counter's key in the store.
+pub(crate) fn counter_key(counter: &str) -> String {
+    format!("{PREFIX}counter/{counter}")
+}
+
+/// What an entry of the store is about.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum StoreKey {
+    /// A resource.
+    Resource(ResourceId),
+    /// The last number handed out.
+    Counter(&'static str),
+}
+
+/// Reads a key of the store; `None`: no such key is ours.
+pub(crate) fn read_key(key: &str) -> Option<StoreKey> {
+    let mut parts = key.strip_prefix(PREFIX)?.split('/');
+    let (first, second, third) = (parts.next()?, parts.next()?, parts.next());
+    if parts.next().is_some() {
+        return None;
+    }
+    let Some(name) = third else {
+        let counter = COUNTERS.into_iter().find(|c| *c == second)?;
+        return (first == "counter").then_some(StoreKey::Counter(counter));
+    };
+    let kind = kind(first)?;
+    let legal = is_name(name) && if is_global(kind) { second == NO_TENANT } else { is_name(second) };
+    legal.then(|| StoreKey::Resource(id(kind, second, name)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names() {
+        for good in ["a", "A.b_c-9", "0", &"x".repeat(63)] {
+            assert!(is_name(good), "{good}");
+        }
+        for bad in ["", "-a", ".a", "a b", "a/b", "é", &"x".repeat(64)] {
+            assert!(!is_name(bad), "{bad}");
+        }
+    }
+
+    #[test]
+    fn references_and_keys() {
+        let own = target(NETWORK, "acme", "red").unwrap();
+        assert_eq!(own.to_string(), "network acme/red");
+        assert_eq!(target(NETWORK, "acme", "umbra/red").unwrap().to_string(), "network umbra/red");
+        assert_eq!(target(CHASSIS, "acme", "hv1").unwrap().to_string(), "chassis hv1");
+        for bad in ["", "a/b/c", "/a", "a/"] {
+            assert_eq!(target(NETWORK, "acme", bad), None, "{bad}");
+        }
+        assert_eq!(target(CHASSIS, "acme", "acme/hv1"), None);
+        assert_eq!(store_key(&own), "/sextant/v1/network/acme/red");
+        for id in [own, id(CHASSIS, "", "hv1")] {
+            assert_eq!(read_key(&store_key(&id)), Some(StoreKey::Resource(id)));
+        }
+        assert_eq!(read_key(&counter_key(PORT)), Some(StoreKey::Counter(PORT)));
+        for bad in ["", "/sextant/v1/port/a", "/sextant/v1/pot/a/b", "/sextant/v1/chassis/a/b", "/sextant/v1/port/a/b/c", "/other"] {
+            assert_eq!(read_key(bad), None, "{bad}");
+        }
+    }
+}

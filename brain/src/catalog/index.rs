@@ -1,0 +1,197 @@
+//! The catalog's inside: resources with everything that is looked up about them, kept in step by `put` and `remove`.
+
+use std::fmt;
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use addr::{Dpid, MacAddr};
+use proto::v1;
+use topology::ResourceId;
+
+use super::findings::Findings;
+use super::ident::{self, ROUTER, SUBNET};
+use super::kinds::{self, Item, Model};
+use super::{Catalog, Stored, resource};
+
+/// Something that one resource has and no other may have.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) enum Claim {
+    /// A UUID, of all kinds.
+    Uid(Arc<str>),
+    /// The number of a resource, per kind.
+    Number(&'static str, u32),
+    /// A bridge's datapath id.
+    Datapath(Dpid),
+    /// A tunnel endpoint.
+    TunnelIp(IpAddr),
+    /// A VNI or VLAN id.
+    Segment(u32),
+    /// A MAC on a network.
+    Mac(ResourceId, MacAddr),
+    /// An address on a network.
+    Address(ResourceId, IpAddr),
+    /// A port of a chassis' bridge.
+    Interface(ResourceId, Arc<str>),
+}
+
+impl fmt::Display for Claim {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Claim::Uid(uid) => write!(f, "{uid}"),
+            Claim::Number(kind, number) => write!(f, "{kind} number {number}"),
+            Claim::Datapath(dpid) => write!(f, "{dpid}"),
+            Claim::TunnelIp(address) => write!(f, "{address}"),
+            Claim::Segment(id) => write!(f, "{id}"),
+            Claim::Mac(network, mac) => write!(f, "{mac} on {network}"),
+            Claim::Address(network, address) => write!(f, "{address} on {network}"),
+            Claim::Interface(chassis, name) => write!(f, "{name} on {chassis}"),
+        }
+    }
+}
+
+impl Catalog {
+    /// Puts a record in the place of what was there.
+    pub(crate) fn put(
+        &mut self,
+        id: &ResourceId,
+        mut record: v1::Record,
+        mod_revision: u64,
+        findings: &mut Findings,
+    ) {
+        let model = kinds::parse(id, &mut record, findings);
+        self.set(id, Arc::new(Stored { record, mod_revision }), model);
+    }
+
+    /// Takes a resource away.
+    pub(crate) fn remove(&mut self, id: &ResourceId) {
+        self.release(id);
+        self.items.remove_mut(id);
+        self.refresh_users(id);
+    }
+
+    fn set(&mut self, id: &ResourceId, stored: Arc<Stored>, model: Option<Model>) {
+        self.release(id);
+        let uid = stored.meta().map(|meta| &*meta.uid).filter(|uid| !uid.is_empty());
+        let mut claims: Vec<Claim> = uid.map(|uid| Claim::Uid(Arc::from(uid))).into_iter().collect();
+        claims.extend((stored.record.key != 0).then_some(Claim::Number(id.kind, stored.record.key)));
+        let mut references = Vec::new();
+        if let Some(model) = &model {
+            claims.extend(model.claims(self, &stored.record));
+            references = model.needs();
+        }
+        claims.sort_unstable();
+        claims.dedup();
+        for claim in &claims {
+            let mut owners = self.claims.get(claim).cloned().unwrap_or_default();
+            if let Err(at) = owners.binary_search(id) {
+                owners.insert(at, id.clone());
+            }
+            self.claims.insert_mut(claim.clone(), owners);
+        }
+        for target in &references {
+            self.users.insert_mut((target.clone(), id.clone()), ());
+        }
+        self.ipv6_tunnels += usize::from(is_ipv6_tunnel(model.as_ref()));
+        self.items.insert_mut(id.clone(), Arc::new(Item { stored, model, claims, references }));
+        self.refresh_users(id);
+    }
+
+    fn release(&mut self, id: &ResourceId) {
+        let Some(item) = self.items.get(id).cloned() else { return };
+        for claim in &item.claims {
+            let Some(mut owners) = self.claims.get(claim).cloned() else { continue };
+            owners.retain(|owner| owner != id);
+            if owners.is_empty() {
+                self.claims.remove_mut(claim);
+            } else {
+                self.claims.insert_mut(claim.clone(), owners);
+            }
+        }
+        for target in &item.references {
+            self.users.remove_mut(&(target.clone(), id.clone()));
+        }
+        self.ipv6_tunnels -= usize::from(is_ipv6_tunnel(item.model.as_ref()));
+    }
+
+    /// What a router claims depends on its subnets: their gateways are its addresses.
+    fn refresh_users(&mut self, id: &ResourceId) {
+        if id.kind != SUBNET {
+            return;
+        }
+        for router in self.users(id, ROUTER).cloned().collect::<Vec<_>>() {
+            if let Some(item) = self.items.get(&router).cloned() {
+                self.set(&router, item.stored.clone(), item.model.clone());
+            }
+        }
+    }
+
+    pub(crate) fn item(&self, id: &ResourceId) -> Option<&Arc<Item>> {
+        self.items.get(id)
+    }
+
+    pub(crate) fn model(&self, id: &ResourceId) -> Option<&Model> {
+        self.item(id)?.model.as_ref()
+    }
+
+    /// Who has a claim, in order; more than one only while something is wrong.
+    pub(crate) fn owners(&self, claim: &Claim) -> &[ResourceId] {
+        self.claims.get(claim).map_or(&[], Vec::as_slice)
+    }
+
+    /// Whether anybody but `me` has a claim.
+    pub(crate) fn taken(&self, claim: &Claim, me: &ResourceId) -> bool {
+        self.owners(claim).iter().any(|owner| owner != me)
+    }
+
+    /// The resources of a kind that use a resource, in order.
+    pub(crate) fn users<'c>(
+        &'c self,
+        target: &ResourceId,
+        kind: &'static str,
+    ) -> impl Iterator<Item = &'c ResourceId> + use<'c> {
+        let target = target.clone();
+        let start = (target.clone(), ident::least(kind));
+        self.users
+            .range(start..)
+            .map(|((used, user), ())| (used, user))
+            .take_while(move |(used, user)| **used == target && user.kind == kind)
+            .map(|(_, user)| user)
+    }
+
+    /// All resources that use a resource.
+    pub(crate) fn all_users<'c>(&'c self, target: &ResourceId) -> impl Iterator<Item = &'c ResourceId> {
+        let target = target.clone();
+        ident::KINDS.into_iter().flat_map(move |kind| self.users(&target, kind))
+    }
+
+    /// The resources of a kind, in the order of tenant and name.
+    pub(crate) fn ids(&self, kind: &'static str) -> impl Iterator<Item = &ResourceId> {
+        self.items.range(ident::least(kind)..).map(|(id, _)| id).take_while(move |id| id.kind == kind)
+    }
+
+    /// The number of a resource.
+    pub(crate) fn number(&self, kind: &'static str, tenant: &str, name: &str) -> Option<u32> {
+        self.key_of(&ident::id(kind, tenant, name)).filter(|key| *key != 0)
+    }
+
+    /// The resource with this number.
+    pub(crate) fn numbered(&self, kind: &'static str, number: u32) -> Option<ResourceId> {
+        self.owners(&Claim::Number(kind, number)).first().cloned()
+    }
+
+    /// Whether any chassis has an IPv6 tunnel endpoint: the encapsulation then takes 20 bytes more.
+    pub(crate) fn has_ipv6_tunnels(&self) -> bool {
+        self.ipv6_tunnels > 0
+    }
+}
+
+impl Stored {
+    /// The resource's meta.
+    pub(crate) fn meta(&self) -> Option<&v1::Meta> {
+        resource::meta(self.record.resource.as_ref()?.kind.as_ref()?)
+    }
+}
+
+fn is_ipv6_tunnel(model: Option<&Model>) -> bool {
+    matches!(model, Some(Model::Chassis(kinds::chassis::Chassis { tunnel_ip: Some(IpAddr::V6(_)), .. })))
+}

@@ -1,0 +1,267 @@
+//! Taking in what the store made durable, and telling which facts change.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use prost::Message as _;
+use proto::v1;
+use topology::{Change, Key, ResourceId};
+
+use super::findings::Findings;
+use super::ident::{self, CHASSIS, FABRIC, FABRIC_NAME, NETWORK, PORT, ROUTER, SUBNET, StoreKey};
+use super::index::Claim;
+use super::kinds::{self, Model};
+use super::{Applied, Catalog, Counted, resource};
+use crate::event::{Entry, EntryChange};
+
+impl Catalog {
+    /// Takes the store's whole content in the place of what was known.
+    pub fn load(&mut self, revision: u64, entries: &[Entry]) -> Applied {
+        let before = std::mem::take(self);
+        self.memory = before.memory.clone();
+        self.revision = revision;
+        let mut taken = Taken::default();
+        let mut entries: Vec<&Entry> = entries.iter().collect();
+        entries.sort_by_key(|entry| order(&entry.key));
+        for Entry { key, value, mod_revision } in entries {
+            self.take(key, Some(value), *mod_revision, &mut taken);
+        }
+        taken.ids.extend(before.items.keys().cloned());
+        self.facts = before.facts.clone();
+        self.settle(&before, taken)
+    }
+
+    /// Takes changes that the store made durable at this revision.
+    pub fn apply(&mut self, revision: u64, changes: &[EntryChange]) -> Applied {
+        let before = self.clone();
+        self.revision = revision;
+        let mut taken = Taken::default();
+        let mut changes: Vec<&EntryChange> = changes.iter().collect();
+        changes.sort_by_key(|change| order(&change.key));
+        for EntryChange { key, value } in changes {
+            self.take(key, value.as_deref(), revision, &mut taken);
+        }
+        self.settle(&before, taken)
+    }
+
+    /// Takes one entry; what can't be read is remembered with its reason.
+    fn take(&mut self, key: &str, value: Option<&[u8]>, mod_revision: u64, taken: &mut Taken) {
+        self.unread.remove_mut(key);
+        let fault = match ident::read_key(key) {
+            None => value.map(|_| "is no key of ours".to_owned()),
+            Some(StoreKey::Counter(counter)) => self.take_counter(counter, value, mod_revision),
+            Some(StoreKey::Resource(id)) => self.take_resource(&id, value, mod_revision, taken),
+        };
+        if let Some(reason) = fault {
+            taken.faults.push(format!("{key}: {reason}"));
+            self.unread.insert_mut(key.to_owned(), reason);
+        }
+    }
+
+    fn take_counter(&mut self, counter: &'static str, value: Option<&[u8]>, mod_revision: u64) -> Option<String> {
+        let Some(value) = value else {
+            self.counters.remove_mut(counter);
+            return None;
+        };
+        let (last, fault) = match v1::Counter::decode(value) {
+            Ok(decoded) => (decoded.last, None),
+            Err(error) => (0, Some(error.to_string())),
+        };
+        self.counters.insert_mut(counter, Counted { last, mod_revision });
+        fault
+    }
+
+    fn take_resource(
+        &mut self,
+        id: &ResourceId,
+        value: Option<&[u8]>,
+        mod_revision: u64,
+        taken: &mut Taken,
+    ) -> Option<String> {
+        taken.ids.insert(id.clone());
+        let Some(value) = value else {
+            self.remove(id);
+            return None;
+        };
+        let record = match v1::Record::decode(value) {
+            Ok(record) => record,
+            Err(error) => {
+                self.remove(id);
+                return Some(error.to_string());
+            }
+        };
+        if let Err(reason) = is_of(&record, id) {
+            self.remove(id);
+            return Some(reason);
+        }
+        self.hint(id, &record);
+        let mut findings = Findings::default();
+        self.put(id, record, mod_revision, &mut findings);
+        for finding in findings.0 {
+            taken.faults.push(format!("{}: {}: {}", ident::store_key(id), finding.field, finding.message));
+        }
+        None
+    }
+
+    /// Remembers which addresses were picked from pools last.
+    fn hint(&mut self, id: &ResourceId, record: &v1::Record) {
+        if id.kind != PORT {
+            return;
+        }
+        let known = self.port(id).map(|port| port.assigned.clone()).unwrap_or_default();
+        let mut record = record.clone();
+        let Some(Model::Port(port)) = kinds::parse(id, &mut record, &mut Findings::default()) else { return };
+        let given = |address| port.fixed.iter().flatten().any(|fixed| fixed.address == Some(address));
+        for assigned in port.assigned.iter().filter(|a| !known.contains(a) && !given(a.address)) {
+            if self.subnet(&assigned.subnet).is_some_and(|subnet| !subnet.auto) {
+                self.hints.insert_mut(assigned.subnet.clone(), assigned.address);
+            }
+        }
+    }
+
+    /// Works out which facts differ from those of before.
+    fn settle(&mut self, before: &Catalog, taken: Taken) -> Applied {
+        let mut applied = Applied { faults: taken.faults, ..Applied::default() };
+        for id in &taken.ids {
+            match (self.item(id), before.item(id)) {
+                (Some(after), Some(before)) if after.stored == before.stored => {}
+                (Some(after), _) => {
+                    applied.changed.push(id.clone());
+                    for claim in after.claims.iter().filter(|claim| self.taken(claim, id)) {
+                        applied.faults.push(format!("{id}: shares {claim} with another"));
+                    }
+                }
+                (None, Some(_)) => applied.deleted.push(id.clone()),
+                (None, None) => {}
+            }
+        }
+        let by_rank = |id: &ResourceId| (ident::rank(id.kind), id.clone());
+        applied.changed.sort_by_key(by_rank);
+        applied.deleted.sort_by_key(|id| std::cmp::Reverse(by_rank(id)));
+        let dirty = self.dirty(before, taken.ids);
+        let (mut gone, mut stated) = (Vec::new(), Vec::new());
+        for (_, id) in dirty.into_iter().map(|id| (ident::rank(id.kind), id)).collect::<BTreeSet<_>>() {
+            self.restate(&id, &mut gone, &mut stated);
+        }
+        // What is taken away here and stated there (a number that changed hands) is only stated.
+        let keys: BTreeSet<Key> = stated.iter().map(slot).collect();
+        gone.retain(|change| !keys.contains(&slot(change)));
+        applied.facts = gone.into_iter().rev().chain(stated).collect();
+        applied
+    }
+
+    /// Everything whose facts may differ: what changed, and what says something that depends on that.
+    fn dirty(&self, before: &Catalog, ids: BTreeSet<ResourceId>) -> BTreeSet<ResourceId> {
+        let mut dirty = BTreeSet::new();
+        for id in ids {
+            let renumbered = self.key_of(&id) != before.key_of(&id);
+            match id.kind {
+                SUBNET => dirty.extend(self.users(&id, ROUTER).cloned()),
+                CHASSIS if renumbered => dirty.extend(self.users(&id, PORT).cloned()),
+                NETWORK if renumbered => {
+                    dirty.extend(self.users(&id, PORT).cloned());
+                    for subnet in self.users(&id, SUBNET) {
+                        dirty.insert(subnet.clone());
+                        dirty.extend(self.users(subnet, ROUTER).cloned());
+                    }
+                }
+                _ => {}
+            }
+            dirty.insert(id);
+        }
+        if self.mtu_max() != before.mtu_max() {
+            dirty.insert(ident::id(FABRIC, "", FABRIC_NAME));
+            dirty.extend(self.ids(NETWORK).cloned());
+        }
+        dirty
+    }
+
+    /// Compares what a resource states now with what it stated last.
+    fn restate(&mut self, id: &ResourceId, gone: &mut Vec<Change>, stated: &mut Vec<Change>) {
+        let last = self.facts.get(id).cloned().unwrap_or_default();
+        let now: Vec<Change> = self.item(id).map(|item| kinds::facts(self, id, item)).unwrap_or_default();
+        let mut missing: BTreeMap<Key, &Change> = last.iter().map(|change| (slot(change), change)).collect();
+        for change in &now {
+            if missing.remove(&slot(change)) != Some(change) {
+                stated.push(change.clone());
+            }
+        }
+        gone.extend(missing.into_values().map(nothing));
+        if now.is_empty() {
+            self.facts.remove_mut(id);
+        } else {
+            self.facts.insert_mut(id.clone(), Arc::from(now));
+        }
+    }
+
+    /// Why nothing can be written over an entry: it is there, and can't be read.
+    pub(crate) fn unreadable(&self, id: &ResourceId) -> Option<&str> {
+        self.unread.get(&ident::store_key(id)).map(String::as_str)
+    }
+
+    /// Whoever has the number of a resource.
+    pub fn resource_of_chassis(&self, key: topology::ChassisKey) -> Option<ResourceId> {
+        self.owners(&Claim::Number(CHASSIS, u32::from(key.0))).first().cloned()
+    }
+}
+
+/// What entries were taken.
+#[derive(Default)]
+struct Taken {
+    ids: BTreeSet<ResourceId>,
+    faults: Vec<String>,
+}
+
+/// Resources after those that they refer to.
+fn order(key: &str) -> (usize, &str) {
+    match ident::read_key(key) {
+        Some(StoreKey::Resource(id)) => (ident::rank(id.kind), key),
+        _ => (0, key),
+    }
+}
+
+fn is_of(record: &v1::Record, id: &ResourceId) -> Result<(), String> {
+    let kind = record.resource.as_ref().and_then(|r| r.kind.as_ref()).ok_or("holds no resource")?;
+    let meta = resource::meta(kind).ok_or("holds a resource without meta")?;
+    if resource::kind_of(kind) != id.kind || meta.tenant != *id.tenant || meta.name != *id.name {
+        return Err(format!("holds {} {}/{}", resource::kind_of(kind), meta.tenant, meta.name));
+    }
+    Ok(())
+}
+
+/// The key of the fact that a change is of.
+fn slot(change: &Change) -> Key {
+    match change {
+        Change::Fabric(_) => Key::Fabric,
+        Change::Chassis(c, _) => Key::Chassis(*c),
+        // The catalog states no plugs; they would be their chassis' uplinks.
+        Change::Plug(c, ..) => Key::Uplink(*c),
+        Change::Network(n, _) => Key::Network(*n),
+        Change::Subnet(s, _) => Key::Subnet(*s),
+        Change::Advert(s, _) => Key::Advert(*s),
+        Change::Router(r, _) => Key::Router(*r),
+        Change::Interface(r, s, _) => Key::Interface(*r, *s),
+        Change::Route(r, p, _) => Key::Route(*r, *p),
+        Change::Port(p, _) => Key::Port(*p),
+        Change::Binding(p, _) => Key::Binding(*p),
+        Change::Policy(p, _) => Key::Policy(*p),
+    }
+}
+
+/// The change that takes a fact away.
+fn nothing(change: &Change) -> Change {
+    match change {
+        Change::Fabric(_) => Change::Fabric(None),
+        Change::Chassis(c, _) => Change::Chassis(*c, None),
+        Change::Plug(c, name, _) => Change::Plug(*c, name.clone(), None),
+        Change::Network(n, _) => Change::Network(*n, None),
+        Change::Subnet(s, _) => Change::Subnet(*s, None),
+        Change::Advert(s, _) => Change::Advert(*s, None),
+        Change::Router(r, _) => Change::Router(*r, None),
+        Change::Interface(r, s, _) => Change::Interface(*r, *s, None),
+        Change::Route(r, p, _) => Change::Route(*r, *p, None),
+        Change::Port(p, _) => Change::Port(*p, None),
+        Change::Binding(p, _) => Change::Binding(*p, None),
+        Change::Policy(p, _) => Change::Policy(*p, None),
+    }
+}

@@ -1,0 +1,81 @@
+//! Chassis: a bridge by its datapath id or name, and its tunnel endpoint.
+
+use std::net::IpAddr;
+
+use addr::{Dpid, is_link_local};
+use proto::v1;
+use topology::{Change, ChassisKey, ResourceId};
+
+use super::{Model, text};
+use crate::catalog::findings::Findings;
+use crate::catalog::index::Claim;
+use crate::catalog::{Catalog, kinds::fabric};
+
+/// A chassis' spec, read.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Chassis {
+    pub(crate) dpid: Option<Dpid>,
+    pub(crate) tunnel_ip: Option<IpAddr>,
+}
+
+pub(super) fn parse(spec: &mut v1::ChassisSpec, findings: &mut Findings) -> Chassis {
+    let v1::ChassisSpec { datapath_id, tunnel_ip } = spec;
+    let dpid = text::opt(datapath_id, "datapath_id", findings);
+    if dpid == Some(Dpid(0)) {
+        findings.spec("datapath_id", "is all zeros, which no bridge has");
+    }
+    let tunnel_ip = text::opt(tunnel_ip, "tunnel_ip", findings);
+    if let Some(address) = tunnel_ip.filter(|a| !is_endpoint(*a)) {
+        findings.spec("tunnel_ip", format!("{address} can't be a tunnel endpoint: a global or private unicast address is needed"));
+    }
+    Chassis { dpid, tunnel_ip }
+}
+
+fn is_endpoint(address: IpAddr) -> bool {
+    let unicast = !address.is_multicast() && !address.is_unspecified() && !address.is_loopback();
+    unicast
+        && match address {
+            IpAddr::V4(a) => !a.is_broadcast() && !a.is_link_local(),
+            IpAddr::V6(a) => !is_link_local(a),
+        }
+}
+
+pub(super) fn claims(chassis: &Chassis, claims: &mut Vec<Claim>) {
+    claims.extend(chassis.dpid.map(Claim::Datapath));
+    claims.extend(chassis.tunnel_ip.map(Claim::TunnelIp));
+}
+
+pub(super) fn check(catalog: &Catalog, chassis: &Chassis, findings: &mut Findings) {
+    if chassis.tunnel_ip.is_none() {
+        if let Some(encap) = catalog.fabric().map(|f| f.encap).filter(|e| *e != topology::Encap::Vlan) {
+            findings.spec("tunnel_ip", format!("is needed: the fabric's encapsulation is {}", fabric::encap_name(encap)));
+        }
+    }
+}
+
+pub(super) fn facts(id: &ResourceId, key: u32, chassis: &Chassis, facts: &mut Vec<Change>) {
+    // Keys of chassis are handed out up to 65,535; one beyond that was not ours and makes no fact.
+    if let Ok(key) = u16::try_from(key) {
+        let Chassis { dpid, tunnel_ip } = *chassis;
+        facts.push(Change::Chassis(ChassisKey(key), Some(topology::Chassis { name: id.name.clone(), dpid, tunnel_ip })));
+    }
+}
+
+impl Catalog {
+    /// The key of a chassis.
+    pub fn chassis_key(&self, name: &str) -> Option<ChassisKey> {
+        self.number(crate::catalog::ident::CHASSIS, "", name).and_then(|n| u16::try_from(n).ok()).map(ChassisKey)
+    }
+
+    /// The chassis that a connected bridge is: the one with its datapath id, or the one of its name that gives no datapath id.
+    pub fn chassis_for(&self, dpid: Dpid, bridge: &str) -> Option<(ChassisKey, ResourceId)> {
+        use crate::catalog::ident::{self, CHASSIS};
+        let by_dpid = self.owners(&Claim::Datapath(dpid)).first().cloned();
+        let id = by_dpid.or_else(|| {
+            let id = ident::id(CHASSIS, "", bridge);
+            let unnumbered = matches!(self.model(&id), Some(Model::Chassis(Chassis { dpid: None, .. })));
+            unnumbered.then_some(id)
+        })?;
+        Some((self.chassis_key(&id.name)?, id))
+    }
+}

@@ -1,0 +1,99 @@
+//! The fabric: encapsulation, the name of its interface, and how much room it leaves for packets.
+
+use std::sync::Arc;
+
+use proto::v1;
+use topology::{Change, Encap};
+
+use super::{Model, text};
+use crate::catalog::Catalog;
+use crate::catalog::findings::Findings;
+use crate::catalog::ident::{self, CHASSIS, FABRIC, FABRIC_NAME};
+use crate::catalog::index::Claim;
+
+/// The least MTU that IPv6 runs on (RFC 8200, 5), in bytes.
+pub(crate) const IPV6_MTU: u32 = 1280;
+/// A network's MTU where no fabric says otherwise, and an underlay's, in bytes of an IP packet.
+pub(crate) const DEFAULT_MTU: u32 = 1500;
+const DEFAULT_INTERFACE: &str = "sx-tun";
+/// RFC 791: every IPv4 host takes 576 bytes. Less is a mistake.
+const UNDERLAY_MTU_MIN: u32 = 576;
+const UNDERLAY_MTU_MAX: u32 = 65_535;
+
+/// The fabric's spec, read.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Fabric {
+    pub(crate) encap: Encap,
+    pub(crate) interface: Arc<str>,
+    pub(crate) underlay_mtu: u32,
+}
+
+/// An encapsulation as files write it.
+pub(crate) fn encap_name(encap: Encap) -> &'static str {
+    match encap {
+        Encap::Geneve => "geneve",
+        Encap::Vxlan => "vxlan",
+        Encap::Gre => "gre",
+        Encap::Vlan => "vlan",
+    }
+}
+
+pub(super) fn parse(spec: &mut v1::FabricSpec, findings: &mut Findings) -> Option<Fabric> {
+    let v1::FabricSpec { encap, interface, underlay_mtu } = spec;
+    let encap = match v1::Encap::try_from(*encap) {
+        Ok(v1::Encap::Geneve) => Some(Encap::Geneve),
+        Ok(v1::Encap::Vxlan) => Some(Encap::Vxlan),
+        Ok(v1::Encap::Gre) => Some(Encap::Gre),
+        Ok(v1::Encap::Vlan) => Some(Encap::Vlan),
+        Ok(v1::Encap::Unspecified) | Err(_) => {
+            findings.spec("encap", "is needed: geneve, vxlan, gre or vlan");
+            None
+        }
+    };
+    let interface = interface.as_deref().unwrap_or(DEFAULT_INTERFACE);
+    text::interface(interface, "interface", findings);
+    let underlay_mtu = underlay_mtu.unwrap_or(DEFAULT_MTU);
+    if !(UNDERLAY_MTU_MIN..=UNDERLAY_MTU_MAX).contains(&underlay_mtu) {
+        findings.spec("underlay_mtu", format!("{underlay_mtu} is not in {UNDERLAY_MTU_MIN} to {UNDERLAY_MTU_MAX}"));
+    }
+    Some(Fabric { encap: encap?, interface: Arc::from(interface), underlay_mtu })
+}
+
+pub(super) fn check(catalog: &Catalog, fabric: &Fabric, findings: &mut Findings) {
+    for id in catalog.ids(CHASSIS) {
+        let Some(Model::Chassis(chassis)) = catalog.model(id) else { continue };
+        if chassis.tunnel_ip.is_none() && fabric.encap != Encap::Vlan {
+            let message = format!("{} needs the tunnel_ip of every chassis: {id} has none", encap_name(fabric.encap));
+            findings.rather((id.clone(), ""), "encap", message);
+        }
+        if let Some(port) = catalog.owners(&Claim::Interface(id.clone(), fabric.interface.clone())).first() {
+            findings.rather(
+                (port.clone(), ""),
+                "interface",
+                format!("{} is the fabric's interface, and can't be that of {port} on {id}", fabric.interface),
+            );
+        }
+    }
+}
+
+pub(super) fn facts(catalog: &Catalog, fabric: &Fabric, facts: &mut Vec<Change>) {
+    let Fabric { encap, interface, .. } = fabric;
+    let mtu_max = catalog.mtu_max().unwrap_or(DEFAULT_MTU);
+    facts.push(Change::Fabric(Some(topology::Fabric { encap: *encap, interface: interface.clone(), mtu_max })));
+}
+
+impl Catalog {
+    /// The fabric, if there is one.
+    pub(crate) fn fabric(&self) -> Option<&Fabric> {
+        match self.model(&ident::id(FABRIC, "", FABRIC_NAME)) {
+            Some(Model::Fabric(fabric)) => Some(fabric),
+            _ => None,
+        }
+    }
+
+    /// The largest MTU that a network may have; `None` without a fabric.
+    pub(crate) fn mtu_max(&self) -> Option<u32> {
+        let fabric = self.fabric()?;
+        Some(fabric.underlay_mtu.saturating_sub(fabric.encap.overhead(self.has_ipv6_tunnels())))
+    }
+}

@@ -1,0 +1,183 @@
+//! Ports: MAC, wished-for and assigned addresses, and where they are bound.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use addr::MacAddr;
+use proto::v1;
+use topology::{Change, ChassisKey, NetworkKey, PortKey, ResourceId};
+
+use super::{Model, text};
+use crate::catalog::Catalog;
+use crate::catalog::findings::Findings;
+use crate::catalog::ident::{self, CHASSIS, NETWORK, PORT, SUBNET};
+use crate::catalog::index::Claim;
+
+const FIXED_IPS_MAX: usize = 64;
+
+/// A port's spec, read, and what was allocated for it.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Port {
+    pub(crate) network: ResourceId,
+    /// As given, or generated; `None` until it is.
+    pub(crate) mac: Option<MacAddr>,
+    /// Whether the MAC was given.
+    pub(crate) mac_given: bool,
+    /// `None`: the default addresses.
+    pub(crate) fixed: Option<Vec<Fixed>>,
+    /// Chassis, and the name of its port.
+    pub(crate) binding: Option<(ResourceId, Arc<str>)>,
+    secured: bool,
+    /// What it has.
+    pub(crate) assigned: Vec<Assigned>,
+}
+
+/// One entry of `fixed_ips`: a subnet, an address, or both.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Fixed {
+    pub(crate) subnet: Option<ResourceId>,
+    pub(crate) address: Option<IpAddr>,
+}
+
+/// An address with the subnet that it is from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Assigned {
+    pub(crate) address: IpAddr,
+    pub(crate) subnet: ResourceId,
+}
+
+pub(super) fn parse(id: &ResourceId, record: &mut v1::Record, findings: &mut Findings) -> Option<Port> {
+    let Some(v1::resource::Kind::Port(v1::Port { spec: Some(spec), .. })) =
+        record.resource.as_mut().and_then(|r| r.kind.as_mut())
+    else {
+        return None;
+    };
+    let network = text::target(NETWORK, &id.tenant, &spec.network, "network", findings);
+    let given = text::mac(&mut spec.mac_address, "mac_address", findings);
+    let fixed = spec.fixed_ips.as_mut().map(|list| parse_fixed(id, &mut list.items, findings));
+    // The only type and role that exist are the default ones, and are stored as such.
+    if v1::VnicType::try_from(spec.vnic_type).is_err() {
+        findings.spec("vnic_type", "is unknown: normal is the type of ports");
+    }
+    if v1::PortRole::try_from(spec.role).is_err() {
+        findings.spec("role", "is unknown: host is the role of ports");
+    }
+    (spec.vnic_type, spec.role) = (0, 0);
+    let binding = spec.binding.as_ref().and_then(|binding| {
+        text::interface(&binding.interface, "binding.interface", findings);
+        let chassis = text::target(CHASSIS, "", &binding.chassis, "binding.chassis", findings)?;
+        Some((chassis, Arc::from(binding.interface.as_str())))
+    });
+    let network = network?;
+    let assigned = record.addresses.iter().filter_map(|assigned| {
+        let address = assigned.ip_address.parse().ok()?;
+        Some(Assigned { address, subnet: ident::id(SUBNET, &network.tenant, &assigned.subnet) })
+    });
+    Some(Port {
+        mac: given.or_else(|| record.mac_address.parse().ok()),
+        mac_given: given.is_some(),
+        fixed,
+        binding,
+        secured: spec.port_security_enabled.unwrap_or(true),
+        assigned: assigned.collect(),
+        network,
+    })
+}
+
+fn parse_fixed(id: &ResourceId, items: &mut [v1::FixedIp], findings: &mut Findings) -> Vec<Fixed> {
+    if items.len() > FIXED_IPS_MAX {
+        findings.spec("fixed_ips", format!("has {} entries; {FIXED_IPS_MAX} are the most", items.len()));
+    }
+    let mut all: Vec<Fixed> = Vec::new();
+    for (i, item) in items.iter_mut().enumerate() {
+        let field = format!("fixed_ips[{i}]");
+        let at_subnet = format!("{field}.subnet");
+        let subnet = item.subnet.as_ref();
+        let subnet = subnet.and_then(|subnet| text::target(SUBNET, &id.tenant, subnet, &at_subnet, findings));
+        let address = text::opt::<IpAddr>(&mut item.ip_address, &format!("{field}.ip_address"), findings);
+        if item.subnet.is_none() && item.ip_address.is_none() {
+            findings.spec(&field, "needs a subnet, an ip_address, or both");
+        }
+        if address.is_some() && all.iter().any(|other| other.address == address) {
+            findings.spec(format!("{field}.ip_address"), "is listed twice");
+        }
+        all.push(Fixed { subnet, address });
+    }
+    all
+}
+
+pub(super) fn references(port: &Port) -> impl Iterator<Item = (String, ResourceId)> + '_ {
+    let network = ("network".to_owned(), port.network.clone());
+    let chassis = port.binding.iter().map(|(chassis, _)| ("binding.chassis".to_owned(), chassis.clone()));
+    let fixed = port.fixed.iter().flatten().enumerate().filter_map(|(i, fixed)| {
+        let subnet = fixed.subnet.clone()?;
+        Some((format!("fixed_ips[{i}].subnet"), subnet))
+    });
+    std::iter::once(network).chain(chassis).chain(fixed)
+}
+
+pub(super) fn claims(port: &Port, claims: &mut Vec<Claim>) {
+    claims.extend(port.mac.map(|mac| Claim::Mac(port.network.clone(), mac)));
+    claims.extend(port.assigned.iter().map(|a| Claim::Address(port.network.clone(), a.address)));
+    claims.extend(port.binding.clone().map(|(chassis, interface)| Claim::Interface(chassis, interface)));
+}
+
+/// The field that a claim of a port is about.
+pub(super) fn field_of(port: &Port, claim: &Claim) -> String {
+    match claim {
+        Claim::Mac(..) => "mac_address".to_owned(),
+        Claim::Interface(..) => "binding.interface".to_owned(),
+        Claim::Address(_, address) => {
+            let given = port.fixed.iter().flatten().position(|fixed| fixed.address == Some(*address));
+            given.map_or("fixed_ips".to_owned(), |i| format!("fixed_ips[{i}].ip_address"))
+        }
+        _ => String::new(),
+    }
+}
+
+pub(super) fn check(catalog: &Catalog, port: &Port, findings: &mut Findings) {
+    if let (Some((_, interface)), Some(fabric)) = (&port.binding, catalog.fabric()) {
+        if *interface == fabric.interface {
+            findings.spec("binding.interface", format!("{interface} is the fabric's interface"));
+        }
+    }
+}
+
+pub(super) fn facts(catalog: &Catalog, id: &ResourceId, key: u32, port: &Port, facts: &mut Vec<Change>) {
+    let key = PortKey(key);
+    let (Some(network), Some(mac)) = (catalog.key_of(&port.network).map(NetworkKey), port.mac) else { return };
+    let fact = topology::Port {
+        tenant: id.tenant.clone(),
+        name: id.name.clone(),
+        network,
+        mac,
+        addresses: port.assigned.iter().map(|assigned| assigned.address).collect(),
+    };
+    facts.push(Change::Port(key, Some(fact)));
+    if let Some((chassis, interface)) = &port.binding {
+        if let Some(Ok(chassis)) = catalog.key_of(chassis).map(u16::try_from) {
+            let fact = topology::Binding { chassis: ChassisKey(chassis), interface: interface.clone() };
+            facts.push(Change::Binding(key, Some(fact)));
+        }
+    }
+    facts.push(Change::Policy(key, Some(topology::Policy { secured: port.secured })));
+}
+
+impl Catalog {
+    pub(crate) fn port(&self, id: &ResourceId) -> Option<&Port> {
+        match self.model(id) {
+            Some(Model::Port(port)) => Some(port),
+            _ => None,
+        }
+    }
+
+    /// The key of a port.
+    pub fn port_key(&self, tenant: &str, name: &str) -> Option<PortKey> {
+        self.number(PORT, tenant, name).map(PortKey)
+    }
+
+    /// A port by its number.
+    pub fn resource_of_port(&self, key: PortKey) -> Option<ResourceId> {
+        self.numbered(PORT, key.0)
+    }
+}

@@ -1,0 +1,303 @@
+//! Routers: interfaces on subnets, and static routes.
+
+use std::net::{IpAddr, Ipv6Addr};
+
+use addr::{IpNet, MacAddr, is_link_local, link_local};
+use proto::v1;
+use topology::{Change, NetworkKey, ResourceId, RouterKey, SubnetKey};
+
+use super::{Model, range, text};
+use crate::catalog::Catalog;
+use crate::catalog::findings::Findings;
+use crate::catalog::ident::{ROUTER, SUBNET, short};
+use crate::catalog::index::Claim;
+
+/// A router's spec, read.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Router {
+    pub(crate) interfaces: Vec<Interface>,
+    pub(crate) routes: Vec<Route>,
+    /// Where an interface has none of its own; `None` until it is generated.
+    pub(crate) mac: Option<MacAddr>,
+}
+
+/// An interface as given.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Interface {
+    pub(crate) subnet: ResourceId,
+    address: Option<IpAddr>,
+    mac: Option<MacAddr>,
+}
+
+/// A route as given.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Route {
+    destination: IpNet,
+    nexthop: IpAddr,
+    interface: Option<ResourceId>,
+}
+
+/// An interface whose subnet is there, with what defaulted.
+struct Resolved<'c> {
+    /// Its place in the spec.
+    at: usize,
+    subnet: &'c ResourceId,
+    subnet_key: SubnetKey,
+    network: &'c ResourceId,
+    network_key: NetworkKey,
+    cidr: IpNet,
+    address: IpAddr,
+    mac: Option<MacAddr>,
+}
+
+pub(super) fn parse(
+    id: &ResourceId,
+    spec: &mut v1::RouterSpec,
+    mac: &str,
+    findings: &mut Findings,
+) -> Option<Router> {
+    let mut interfaces: Vec<Interface> = Vec::new();
+    for (i, interface) in spec.interfaces.iter_mut().enumerate() {
+        let field = format!("interfaces[{i}]");
+        let subnet = text::target(SUBNET, &id.tenant, &interface.subnet, &format!("{field}.subnet"), findings);
+        let address = text::opt(&mut interface.ip_address, &format!("{field}.ip_address"), findings);
+        let mac = text::mac(&mut interface.mac_address, &format!("{field}.mac_address"), findings);
+        let Some(subnet) = subnet else { continue };
+        if interfaces.iter().any(|other| other.subnet == subnet) {
+            findings.spec(format!("{field}.subnet"), format!("{subnet} has an interface already"));
+        }
+        interfaces.push(Interface { subnet, address, mac });
+    }
+    let mut routes: Vec<Route> = Vec::new();
+    for (i, route) in spec.routes.iter_mut().enumerate() {
+        let Some(route) = parse_route(id, route, i, findings) else { continue };
+        if routes.iter().any(|other| other.destination == route.destination) {
+            findings.spec(format!("routes[{i}].destination"), format!("{} has a route already", route.destination));
+        }
+        routes.push(route);
+    }
+    Some(Router { interfaces, routes, mac: mac.parse().ok() })
+}
+
+fn parse_route(id: &ResourceId, route: &mut v1::Route, i: usize, findings: &mut Findings) -> Option<Route> {
+    let field = format!("routes[{i}]");
+    let at_destination = format!("{field}.destination");
+    let at_nexthop = format!("{field}.nexthop");
+    let destination = text::read::<IpNet>(&mut route.destination, &at_destination, findings);
+    let nexthop = text::read::<IpAddr>(&mut route.nexthop, &at_nexthop, findings);
+    let interface = route.interface.as_ref();
+    let interface = interface.map(|s| text::target(SUBNET, &id.tenant, s, &format!("{field}.interface"), findings));
+    let (destination, nexthop) = (destination?, nexthop?);
+    if destination != destination.trunc() {
+        findings.spec(at_destination, format!("{destination} has host bits: is {} meant?", destination.trunc()));
+    } else if destination.prefix_len() > 0 && (destination.addr().is_multicast() || destination.addr().is_loopback()) {
+        findings.spec(at_destination, format!("{destination} is not routed unicast space"));
+    }
+    if nexthop.is_multicast() || nexthop.is_unspecified() || nexthop.is_loopback() {
+        findings.spec(at_nexthop, format!("{nexthop} is not a unicast address"));
+    } else if nexthop.is_ipv6() != matches!(destination, IpNet::V6(_)) {
+        findings.spec(at_nexthop, format!("{nexthop} is not of {destination}'s family"));
+    } else if !is_local(nexthop) && interface.is_some() {
+        findings.spec(format!("{field}.interface"), format!("is for link-local next hops only, and {nexthop} is not one"));
+    }
+    let interface = match interface {
+        Some(interface) => Some(interface?),
+        None => None,
+    };
+    Some(Route { destination, nexthop, interface })
+}
+
+fn is_local(address: IpAddr) -> bool {
+    matches!(address, IpAddr::V6(address) if is_link_local(address))
+}
+
+pub(super) fn references(router: &Router) -> impl Iterator<Item = (String, ResourceId)> + '_ {
+    let interfaces = router.interfaces.iter().enumerate();
+    interfaces.map(|(i, interface)| (format!("interfaces[{i}].subnet"), interface.subnet.clone()))
+}
+
+fn resolve<'c>(catalog: &'c Catalog, router: &'c Router) -> Vec<Resolved<'c>> {
+    let interfaces = router.interfaces.iter().enumerate().filter_map(|(at, interface)| {
+        let subnet = catalog.subnet(&interface.subnet)?;
+        Some(Resolved {
+            at,
+            subnet: &interface.subnet,
+            subnet_key: SubnetKey(catalog.key_of(&interface.subnet)?),
+            network: &subnet.network,
+            network_key: NetworkKey(catalog.key_of(&subnet.network)?),
+            cidr: subnet.cidr,
+            address: interface.address.unwrap_or(subnet.gateway),
+            mac: interface.mac.or(router.mac),
+        })
+    });
+    interfaces.collect()
+}
+
+pub(super) fn claims(catalog: &Catalog, router: &Router, claims: &mut Vec<Claim>) {
+    for interface in resolve(catalog, router) {
+        claims.push(Claim::Address(interface.network.clone(), interface.address));
+        claims.extend(interface.mac.map(|mac| Claim::Mac(interface.network.clone(), mac)));
+    }
+}
+
+/// The field that a claim of a router is about.
+pub(super) fn field_of(catalog: &Catalog, router: &Router, claim: &Claim) -> String {
+    let made_by = |interface: &Resolved<'_>| match claim {
+        Claim::Address(network, address) => interface.network == network && interface.address == *address,
+        Claim::Mac(network, mac) => interface.network == network && interface.mac == Some(*mac),
+        _ => false,
+    };
+    let resolved = resolve(catalog, router);
+    let Some(interface) = resolved.iter().find(|i| made_by(i)) else { return String::new() };
+    let (at, given) = (interface.at, &router.interfaces[interface.at]);
+    match claim {
+        Claim::Address(..) if given.address.is_some() => format!("interfaces[{at}].ip_address"),
+        Claim::Mac(..) if given.mac.is_some() => format!("interfaces[{at}].mac_address"),
+        _ => format!("interfaces[{at}]"),
+    }
+}
+
+pub(super) fn check(catalog: &Catalog, id: &ResourceId, router: &Router, findings: &mut Findings) {
+    let interfaces = resolve(catalog, router);
+    for (i, interface) in interfaces.iter().enumerate() {
+        check_interface(id, router, interface, findings);
+        for other in &interfaces[..i] {
+            let overlap = interface.cidr.contains(&other.cidr) || other.cidr.contains(&interface.cidr);
+            // Subnets of one network are held apart already.
+            if overlap && interface.network != other.network {
+                let field = format!("interfaces[{}].subnet", interface.at);
+                let message = format!("overlaps {} on router {}", short(&id.tenant, other.subnet), id.name);
+                findings.rather((interface.subnet.clone(), "cidr"), field, message);
+            }
+        }
+    }
+    for (i, route) in router.routes.iter().enumerate() {
+        check_route(router, &interfaces, route, i, findings);
+    }
+}
+
+fn check_interface(id: &ResourceId, router: &Router, interface: &Resolved<'_>, findings: &mut Findings) {
+    let Resolved { at, subnet, cidr, address, .. } = interface;
+    let given = router.interfaces[*at].address.is_some();
+    let field = if given { format!("interfaces[{at}].ip_address") } else { format!("interfaces[{at}]") };
+    let origin = if given { "" } else { ", the gateway_ip," };
+    let name = short(&id.tenant, subnet);
+    let why = if is_local(*address) {
+        "is link-local".to_owned()
+    } else if !cidr.contains(address) {
+        format!("is outside of {cidr}")
+    } else if matches!(cidr, IpNet::V4(_)) && range::is_edge(*cidr, *address) {
+        format!("is the network or broadcast address of {cidr}")
+    } else {
+        return;
+    };
+    let hint = if given { "" } else { ": give an ip_address" };
+    findings.spec(field, format!("{address}{origin} {why} and can't be the router's address on {name}{hint}"));
+}
+
+fn check_route(
+    router: &Router,
+    interfaces: &[Resolved<'_>],
+    route: &Route,
+    i: usize,
+    findings: &mut Findings,
+) {
+    let Route { destination, nexthop, interface } = route;
+    // An interface whose subnet is missing says so itself; what is beyond it can't be judged.
+    let complete = interfaces.len() == router.interfaces.len();
+    if let Some(interface) = interfaces.iter().find(|interface| interface.cidr == *destination) {
+        findings.spec(format!("routes[{i}].destination"), format!("{destination} is connected: {}", interface.subnet));
+    }
+    if let Some(subnet) = interface.as_ref().filter(|s| !router.interfaces.iter().any(|i| i.subnet == **s)) {
+        findings.spec(format!("routes[{i}].interface"), format!("the router has no interface on {subnet}"));
+        return;
+    }
+    match exit(interfaces, route) {
+        Exit::On(network) => {
+            if is_own(interfaces, network, *nexthop) {
+                findings.spec(format!("routes[{i}].nexthop"), format!("{nexthop} is the router's own address"));
+            }
+        }
+        _ if !complete => {}
+        Exit::Ambiguous => {
+            let message = format!("is needed: {nexthop} is link-local, and the router is on several networks");
+            findings.spec(format!("routes[{i}].interface"), message);
+        }
+        Exit::None => {
+            findings.spec(format!("routes[{i}].nexthop"), format!("{nexthop} is in no connected subnet"));
+        }
+    }
+}
+
+/// Which network a route leads to.
+enum Exit<'c> {
+    On(&'c ResourceId),
+    Ambiguous,
+    None,
+}
+
+fn exit<'c>(interfaces: &[Resolved<'c>], route: &Route) -> Exit<'c> {
+    let Route { nexthop, interface, .. } = route;
+    if !is_local(*nexthop) {
+        let connected = interfaces.iter().find(|interface| interface.cidr.contains(nexthop));
+        return connected.map_or(Exit::None, |interface| Exit::On(interface.network));
+    }
+    let candidate = |i: &&Resolved<'c>| match interface {
+        Some(subnet) => i.subnet == subnet,
+        None => matches!(i.cidr, IpNet::V6(_)),
+    };
+    let mut candidates = interfaces.iter().filter(candidate).map(|interface| interface.network);
+    match candidates.next() {
+        None => Exit::None,
+        Some(first) if candidates.all(|network| network == first) => Exit::On(first),
+        Some(_) => Exit::Ambiguous,
+    }
+}
+
+/// Whether the router answers to an address itself on a network.
+fn is_own(interfaces: &[Resolved<'_>], network: &ResourceId, address: IpAddr) -> bool {
+    const FE80_1: Ipv6Addr = features::router::FE80_1;
+    let own = |interface: &Resolved<'_>| {
+        let local = interface.mac.map(|mac| IpAddr::V6(link_local(mac)));
+        let anycast = matches!(interface.cidr, IpNet::V6(_)) && range::is_edge(interface.cidr, address);
+        interface.address == address || local == Some(address) || anycast
+    };
+    address == IpAddr::V6(FE80_1) || interfaces.iter().filter(|i| i.network == network).any(own)
+}
+
+pub(super) fn facts(catalog: &Catalog, id: &ResourceId, key: u32, router: &Router, facts: &mut Vec<Change>) {
+    let (key, Some(mac)) = (RouterKey(key), router.mac) else { return };
+    let fact = topology::Router { tenant: id.tenant.clone(), name: id.name.clone(), mac };
+    facts.push(Change::Router(key, Some(fact)));
+    let interfaces = resolve(catalog, router);
+    for interface in &interfaces {
+        let Resolved { subnet_key, network_key, address, mac: own, .. } = *interface;
+        let fact = topology::Interface { network: network_key, mac: own.unwrap_or(mac), address };
+        facts.push(Change::Interface(key, subnet_key, Some(fact)));
+    }
+    for route in &router.routes {
+        let Exit::On(network) = exit(&interfaces, route) else { continue };
+        let Some(network) = catalog.key_of(network).map(NetworkKey) else { continue };
+        let fact = topology::Route { network, nexthop: route.nexthop };
+        facts.push(Change::Route(key, route.destination, Some(fact)));
+    }
+}
+
+impl Catalog {
+    pub(crate) fn router(&self, id: &ResourceId) -> Option<&Router> {
+        match self.model(id) {
+            Some(Model::Router(router)) => Some(router),
+            _ => None,
+        }
+    }
+
+    /// The key of a router.
+    pub fn router_key(&self, tenant: &str, name: &str) -> Option<RouterKey> {
+        self.number(ROUTER, tenant, name).map(RouterKey)
+    }
+
+    /// A router by its number.
+    pub fn resource_of_router(&self, key: RouterKey) -> Option<ResourceId> {
+        self.numbered(ROUTER, key.0)
+    }
+}

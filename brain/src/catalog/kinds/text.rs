@@ -1,0 +1,91 @@
+//! Text in specs: read, and put into its canonical form, so that stating the same differently changes nothing.
+
+use std::fmt::Display;
+use std::net::IpAddr;
+use std::str::FromStr;
+
+use addr::{Dpid, IpNet, MacAddr};
+use topology::ResourceId;
+
+use crate::catalog::findings::Findings;
+use crate::catalog::ident;
+
+/// A kind of value that specs spell as text.
+pub(crate) trait Spelled: FromStr + Display {
+    /// What it is and what it looks like, for messages.
+    const WHAT: &'static str;
+}
+
+impl Spelled for IpAddr {
+    const WHAT: &'static str = "an IPv6 or IPv4 address";
+}
+impl Spelled for IpNet {
+    const WHAT: &'static str = "a prefix such as 2001:db8:a::/64";
+}
+impl Spelled for MacAddr {
+    const WHAT: &'static str = "a MAC address such as 02:00:00:00:01:0a";
+}
+impl Spelled for Dpid {
+    const WHAT: &'static str = "a datapath id: 1 to 16 hexadecimal digits";
+}
+
+/// Reads a text, and spells it canonically.
+pub(crate) fn read<T: Spelled>(text: &mut String, field: &str, findings: &mut Findings) -> Option<T> {
+    match text.parse::<T>() {
+        Ok(value) => {
+            *text = value.to_string();
+            Some(value)
+        }
+        Err(_) if text.is_empty() => {
+            findings.spec(field, format!("is needed: {}", T::WHAT));
+            None
+        }
+        Err(_) => {
+            findings.spec(field, format!("{text:?} is not {}", T::WHAT));
+            None
+        }
+    }
+}
+
+/// Reads a text that may be absent.
+pub(crate) fn opt<T: Spelled>(text: &mut Option<String>, field: &str, findings: &mut Findings) -> Option<T> {
+    text.as_mut().and_then(|text| read(text, field, findings))
+}
+
+/// Reads a MAC that may be absent: unicast, and not all zeros.
+pub(crate) fn mac(text: &mut Option<String>, field: &str, findings: &mut Findings) -> Option<MacAddr> {
+    let mac: MacAddr = opt(text, field, findings)?;
+    if mac.is_multicast() || mac == MacAddr::ZERO {
+        findings.spec(field, format!("{mac} is not a unicast address"));
+    }
+    Some(mac)
+}
+
+/// Reads a reference.
+pub(crate) fn target(
+    kind: &'static str,
+    own_tenant: &str,
+    text: &str,
+    field: &str,
+    findings: &mut Findings,
+) -> Option<ResourceId> {
+    let target = ident::target(kind, own_tenant, text);
+    if target.is_none() {
+        let or = if ident::is_global(kind) { "" } else { " or TENANT/NAME" };
+        let found = if text.is_empty() { "is needed:".to_owned() } else { format!("{text:?} is not") };
+        findings.spec(field, format!("{found} a {kind}'s NAME{or}"));
+    }
+    target
+}
+
+/// Checks the name of an OpenFlow port.
+pub(crate) fn interface(name: &str, field: &str, findings: &mut Findings) {
+    let strange = |c: char| c.is_whitespace() || c.is_control() || c == '/';
+    if name.is_empty() {
+        findings.spec(field, "is needed: the name of the bridge's port");
+    } else if name.len() > 15 {
+        findings.spec(field, format!("{name:?} is longer than 15 characters, where OpenFlow port names end"));
+    } else if name.contains(strange) || name == "." || name == ".." {
+        findings.spec(field, format!("{name:?} can't be the name of an interface"));
+    }
+}

@@ -1,0 +1,160 @@
+//! Field masks: which fields of a resource an update sets.
+
+use std::collections::HashMap;
+
+use proto::v1::{self, resource::Kind};
+
+use super::resource;
+
+/// Sets the fields of `target` that a mask names to those of `from`; an empty mask names every field that is set in `from`.
+/// `*` names all fields, `spec` every field of the spec, `meta` those of the meta that are free to change. Answers with the
+/// paths that name no field.
+pub(crate) fn merge(target: &mut Kind, from: &Kind, mask: &[String]) -> Vec<String> {
+    let mut unknown = Vec::new();
+    if mask.is_empty() {
+        for field in META {
+            set_meta(target, from, field, true);
+        }
+        for field in fields(target) {
+            set_spec(target, from, field, true);
+        }
+    }
+    for path in mask {
+        let (part, field) = path.split_once('.').map_or((path.as_str(), ""), |(part, field)| (part, field));
+        let known = match (part, field) {
+            ("*", "") => {
+                META.iter().for_each(|field| drop(set_meta(target, from, field, false)));
+                fields(target).iter().for_each(|field| drop(set_spec(target, from, field, false)));
+                true
+            }
+            ("meta", "") => META.iter().all(|field| set_meta(target, from, field, false)),
+            ("spec", "") => fields(target).iter().all(|field| set_spec(target, from, field, false)),
+            ("meta", field) => set_meta(target, from, field, false),
+            ("spec", field) => set_spec(target, from, field, false),
+            _ => false,
+        };
+        if !known {
+            unknown.push(path.clone());
+        }
+    }
+    unknown
+}
+
+/// Every path of a kind that a mask may name, for messages.
+pub(crate) fn paths(kind: &Kind) -> String {
+    let meta = META.iter().map(|field| format!("meta.{field}"));
+    meta.chain(fields(kind).iter().map(|field| format!("spec.{field}"))).collect::<Vec<_>>().join(", ")
+}
+
+/// Whether a field says something.
+trait IsSet {
+    fn is_set(&self) -> bool;
+}
+
+impl<T> IsSet for Option<T> {
+    fn is_set(&self) -> bool {
+        self.is_some()
+    }
+}
+
+impl<T> IsSet for Vec<T> {
+    fn is_set(&self) -> bool {
+        !self.is_empty()
+    }
+}
+
+impl<K, V> IsSet for HashMap<K, V> {
+    fn is_set(&self) -> bool {
+        !self.is_empty()
+    }
+}
+
+impl<K, V> IsSet for std::collections::BTreeMap<K, V> {
+    fn is_set(&self) -> bool {
+        !self.is_empty()
+    }
+}
+
+impl IsSet for String {
+    fn is_set(&self) -> bool {
+        !self.is_empty()
+    }
+}
+
+impl IsSet for bool {
+    fn is_set(&self) -> bool {
+        *self
+    }
+}
+
+impl IsSet for i32 {
+    fn is_set(&self) -> bool {
+        *self != 0
+    }
+}
+
+fn set<T: IsSet + Clone>(target: &mut T, from: &T, only_if_set: bool) {
+    if !only_if_set || from.is_set() {
+        target.clone_from(from);
+    }
+}
+
+/// The fields of a meta that an update may name.
+const META: &[&str] = &["uid", "display_name", "description", "labels"];
+
+fn set_meta(target: &mut Kind, from: &Kind, field: &str, only_if_set: bool) -> bool {
+    let none = v1::Meta::default();
+    let from = resource::meta(from).unwrap_or(&none);
+    let target = resource::meta_mut(target);
+    match field {
+        // Never changes: not naming it is as good as naming the same. Another one is refused later.
+        "uid" => set(&mut target.uid, &from.uid, true),
+        "display_name" => set(&mut target.display_name, &from.display_name, only_if_set),
+        "description" => set(&mut target.description, &from.description, only_if_set),
+        "labels" => set(&mut target.labels, &from.labels, only_if_set),
+        _ => return false,
+    }
+    true
+}
+
+macro_rules! specs {
+    ($($kind:ident { $($field:ident = $name:literal),* })*) => {
+        /// The fields of a kind's spec.
+        fn fields(kind: &Kind) -> &'static [&'static str] {
+            match kind { $(Kind::$kind(_) => &[$($name),*],)* }
+        }
+
+        fn set_spec(target: &mut Kind, from: &Kind, field: &str, only_if_set: bool) -> bool {
+            match (target, from) {
+                $((Kind::$kind(target), Kind::$kind(from)) => {
+                    let none = Default::default();
+                    let from = from.spec.as_ref().unwrap_or(&none);
+                    let target = target.spec.get_or_insert_default();
+                    match field {
+                        $($name => set(&mut target.$field, &from.$field, only_if_set),)*
+                        _ => return false,
+                    }
+                    true
+                })*
+                _ => false,
+            }
+        }
+    };
+}
+
+specs! {
+    Chassis { datapath_id = "datapath_id", tunnel_ip = "tunnel_ip" }
+    Fabric { encap = "encap", interface = "interface", underlay_mtu = "underlay_mtu" }
+    Network { r#type = "type", mtu = "mtu", segmentation_id = "segmentation_id", shared = "shared" }
+    Subnet {
+        network = "network", cidr = "cidr", gateway_ip = "gateway_ip", ipv6_ra_mode = "ipv6_ra_mode",
+        ipv6_address_mode = "ipv6_address_mode", allocation_pools = "allocation_pools",
+        dns_nameservers = "dns_nameservers", advertise_router = "advertise_router",
+        advertise_prefix = "advertise_prefix", prefix_lifetimes = "prefix_lifetimes"
+    }
+    Router { interfaces = "interfaces", routes = "routes" }
+    Port {
+        network = "network", mac_address = "mac_address", fixed_ips = "fixed_ips", vnic_type = "vnic_type",
+        role = "role", binding = "binding", port_security_enabled = "port_security_enabled"
+    }
+}

@@ -1,0 +1,132 @@
+//! Reading: one resource, a page of them, all of them.
+
+use std::ops::Bound;
+use std::sync::Arc;
+
+use proto::v1::{self, resource::Kind};
+use topology::ResourceId;
+
+use super::kinds::Model;
+use super::{Catalog, Stored, ident, resource};
+use crate::effect::{Refusal, RefusalKind, Violation};
+
+/// How many resources a page has, unless fewer are asked for.
+const PAGE_MAX: usize = 1_000;
+
+impl Catalog {
+    /// One resource. Global kinds take any tenant, others `default` where it is empty.
+    pub fn get(&self, kind: &str, tenant: &str, name: &str) -> Option<&Arc<Stored>> {
+        self.by_id(&ident::id(ident::kind(kind)?, tenant, name))
+    }
+
+    /// One resource by its id.
+    pub fn by_id(&self, id: &ResourceId) -> Option<&Arc<Stored>> {
+        self.item(id).map(|item| &item.stored)
+    }
+
+    /// A page of a kind, in the order of tenant and name, and the token of the next page (empty: there is none).
+    /// An empty tenant means all tenants; a page size of 0 means the largest, 1,000.
+    ///
+    /// # Errors
+    /// If there is no such kind, or the token is not one of ours.
+    pub fn list(
+        &self,
+        kind: &str,
+        tenant: &str,
+        page_size: u32,
+        page_token: &str,
+    ) -> Result<(Vec<Arc<Stored>>, String), Refusal> {
+        let Some(kind) = ident::kind(kind) else {
+            return Err(invalid("kind", format!("{kind:?} is not a kind: {}", ident::KINDS.join(", "))));
+        };
+        let tenant = if ident::is_global(kind) { "" } else { tenant };
+        let limit = match usize::try_from(page_size) {
+            Ok(size @ 1..PAGE_MAX) => size,
+            _ => PAGE_MAX,
+        };
+        let start = if page_token.is_empty() {
+            Bound::Included(ResourceId { kind, tenant: Arc::from(tenant), name: Arc::from("") })
+        } else {
+            let last = read_token(kind, page_token);
+            Bound::Excluded(last.ok_or_else(|| invalid("page_token", "is not one that was handed out"))?)
+        };
+        let range = self.items.range((start, Bound::Unbounded));
+        let mut rest = range.take_while(|(id, _)| id.kind == kind && (tenant.is_empty() || *id.tenant == *tenant));
+        let mut page = Vec::new();
+        let mut last = None;
+        for (id, item) in rest.by_ref().take(limit) {
+            page.push(item.stored.clone());
+            last = Some(id);
+        }
+        let more = rest.next().is_some();
+        let token = last.filter(|_| more).map(|id| format!("{}/{}", id.tenant, id.name));
+        Ok((page, token.unwrap_or_default()))
+    }
+
+    /// Every resource, each after those that it may refer to.
+    pub fn all(&self) -> impl Iterator<Item = &Arc<Stored>> {
+        ident::KINDS.into_iter().flat_map(|kind| self.ids(kind)).filter_map(|id| self.by_id(id))
+    }
+
+    /// The id of every resource, in the order of [`Catalog::all`].
+    pub fn all_ids(&self) -> impl Iterator<Item = &ResourceId> {
+        ident::KINDS.into_iter().flat_map(|kind| self.ids(kind))
+    }
+
+    /// A resource as it is shown: with its revision, and with those fields of its status that follow from intent alone. Phase,
+    /// reason and what switches tell (a chassis' connection, a port's OpenFlow number) are left to who knows them.
+    pub fn shown(&self, id: &ResourceId) -> Option<v1::Resource> {
+        let item = self.item(id)?;
+        let record = &item.stored.record;
+        let mut shown = record.resource.clone()?;
+        let kind = shown.kind.as_mut()?;
+        resource::meta_mut(kind).revision = item.stored.mod_revision;
+        match (kind, &item.model) {
+            (Kind::Chassis(r), _) => r.status = Some(v1::ChassisStatus::default()),
+            (Kind::Fabric(r), _) => r.status = Some(v1::FabricStatus::default()),
+            (Kind::Network(r), model) => {
+                let mtu = match model {
+                    Some(Model::Network(network)) => self.effective_mtu(network),
+                    _ => 0,
+                };
+                let segmentation_id = record.segmentation_id;
+                r.status = Some(v1::NetworkStatus { segmentation_id, mtu, ..Default::default() });
+            }
+            (Kind::Subnet(r), model) => {
+                let gateway_ip = match model {
+                    Some(Model::Subnet(subnet)) => subnet.gateway.to_string(),
+                    _ => String::new(),
+                };
+                r.status = Some(v1::SubnetStatus { gateway_ip, ..Default::default() });
+            }
+            (Kind::Router(r), _) => {
+                let mac_address = record.mac_address.clone();
+                r.status = Some(v1::RouterStatus { mac_address, ..Default::default() });
+            }
+            (Kind::Port(r), Some(Model::Port(port))) => {
+                let local = port.mac.map(|mac| addr::link_local(mac).to_string());
+                let assigned = port.assigned.iter().map(|assigned| assigned.address.to_string());
+                let assigned: Vec<_> = assigned.filter(|a| Some(a) != local.as_ref()).collect();
+                r.status = Some(v1::PortStatus {
+                    mac_address: port.mac.map(|mac| mac.to_string()).unwrap_or_default(),
+                    addresses: assigned.into_iter().chain(local).collect(),
+                    chassis: port.binding.as_ref().map(|(chassis, _)| chassis.name.to_string()).unwrap_or_default(),
+                    ..Default::default()
+                });
+            }
+            (Kind::Port(r), _) => r.status = Some(v1::PortStatus::default()),
+        }
+        Some(shown)
+    }
+}
+
+fn read_token(kind: &'static str, token: &str) -> Option<ResourceId> {
+    let (tenant, name) = token.split_once('/')?;
+    let legal = ident::is_name(name) && if ident::is_global(kind) { tenant.is_empty() } else { ident::is_name(tenant) };
+    legal.then(|| ident::id(kind, tenant, name))
+}
+
+fn invalid(path: &str, message: impl Into<String>) -> Refusal {
+    let violations = vec![Violation { path: path.to_owned(), message: message.into() }];
+    Refusal { kind: RefusalKind::Invalid, violations }
+}

@@ -1,0 +1,49 @@
+//! What every resource has, whatever its kind: meta, and a status that the store doesn't keep.
+
+use proto::v1::{self, resource::Kind};
+
+use super::ident;
+
+macro_rules! each {
+    ($resource:expr, $body:ident => $result:expr) => {
+        match $resource {
+            Kind::Chassis($body) => $result,
+            Kind::Fabric($body) => $result,
+            Kind::Network($body) => $result,
+            Kind::Subnet($body) => $result,
+            Kind::Router($body) => $result,
+            Kind::Port($body) => $result,
+        }
+    };
+}
+
+/// The singular name of a resource's kind.
+pub(crate) fn kind_of(kind: &Kind) -> &'static str {
+    match kind {
+        Kind::Chassis(_) => ident::CHASSIS,
+        Kind::Fabric(_) => ident::FABRIC,
+        Kind::Network(_) => ident::NETWORK,
+        Kind::Subnet(_) => ident::SUBNET,
+        Kind::Router(_) => ident::ROUTER,
+        Kind::Port(_) => ident::PORT,
+    }
+}
+
+/// A resource's meta, if it has one.
+pub(crate) fn meta(kind: &Kind) -> Option<&v1::Meta> {
+    each!(kind, body => body.meta.as_ref())
+}
+
+/// A resource's meta, made if it has none.
+pub(crate) fn meta_mut(kind: &mut Kind) -> &mut v1::Meta {
+    each!(kind, body => body.meta.get_or_insert_default())
+}
+
+/// Takes away what the store doesn't keep, and makes a spec where there is none: absent means every default.
+pub(crate) fn strip(kind: &mut Kind) {
+    each!(kind, body => {
+        body.status = None;
+        body.spec.get_or_insert_default();
+    });
+    meta_mut(kind).revision = 0;
+}

@@ -1,0 +1,8 @@
+//! Tests of the catalog as a whole: requests in, records and facts out.
+
+mod addresses;
+mod lifecycle;
+mod property;
+mod refusals;
+mod rig;
+mod store;
