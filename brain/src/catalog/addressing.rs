@@ -105,7 +105,8 @@ impl Admission<'_> {
     fn forget(&mut self, id: &ResourceId, subnet: &ResourceId) {
         let (Some(stored), Some(port)) = (self.after.by_id(id).cloned(), self.after.port(id).cloned()) else { return };
         let mut record = stored.record.clone();
-        let Some(Kind::Port(v1::Port { spec: Some(spec), .. })) = record.resource.as_mut().and_then(|r| r.kind.as_mut())
+        let Some(Kind::Port(v1::Port { spec: Some(spec), .. })) =
+            record.resource.as_mut().and_then(|r| r.kind.as_mut())
         else {
             return;
         };
@@ -234,7 +235,9 @@ impl Admission<'_> {
         for i in 0..work.slots.len() {
             let Slot::Pool { from, found: None, .. } = &work.slots[i] else { continue };
             let kept = work.old.iter().find(|old| {
-                from.contains(&old.subnet) && !has(&work.slots, old.address) && self.free(work, &old.subnet, old.address)
+                from.contains(&old.subnet)
+                    && !has(&work.slots, old.address)
+                    && self.free(work, &old.subnet, old.address)
             });
             let kept = kept.cloned();
             if let Slot::Pool { found, .. } = &mut work.slots[i] {

@@ -101,7 +101,9 @@ pub(crate) fn read(catalog: &Catalog, caller: &Caller, request: &Request) -> Res
         Request::Create { resource, .. } => {
             let asked = read_one(caller, resource, |_, kind| Ok((kind, Vec::new())))?;
             match asked.asks.first().filter(|ask| catalog.by_id(&ask.id).is_some()) {
-                Some(ask) => Err(refusal(RefusalKind::AlreadyExists, "meta.name", format!("there is a {} already", ask.id))),
+                Some(ask) => {
+                    Err(refusal(RefusalKind::AlreadyExists, "meta.name", format!("there is a {} already", ask.id)))
+                }
                 None => Ok(asked),
             }
         }
@@ -200,12 +202,7 @@ fn read_one(
 }
 
 /// What an update makes of a resource.
-fn merged(
-    catalog: &Catalog,
-    id: &ResourceId,
-    from: Kind,
-    mask: &[String],
-) -> Result<(Kind, Vec<Violation>), Refusal> {
+fn merged(catalog: &Catalog, id: &ResourceId, from: Kind, mask: &[String]) -> Result<(Kind, Vec<Violation>), Refusal> {
     let existing = catalog.by_id(id).and_then(|stored| stored.record.resource.clone()?.kind);
     // The fabric is one: it can be set without having been made.
     let Some(mut kind) = existing.or_else(|| (id.kind == FABRIC).then(|| from.clone())) else {
@@ -219,12 +216,7 @@ fn merged(
     Ok((kind, unknown.into_iter().map(violation).collect()))
 }
 
-fn read_delete(
-    catalog: &Catalog,
-    caller: &Caller,
-    kind: &str,
-    delete: &v1::DeleteRequest,
-) -> Result<Asked, Refusal> {
+fn read_delete(catalog: &Catalog, caller: &Caller, kind: &str, delete: &v1::DeleteRequest) -> Result<Asked, Refusal> {
     let Some(kind) = ident::kind(kind) else {
         let message = format!("{kind:?} is not a kind: {}", ident::KINDS.join(", "));
         return Err(refusal(RefusalKind::Invalid, "kind", message));

@@ -155,7 +155,14 @@ mod tests {
             assert_eq!(read_key(&store_key(&id)), Some(StoreKey::Resource(id)));
         }
         assert_eq!(read_key(&counter_key(PORT)), Some(StoreKey::Counter(PORT)));
-        for bad in ["", "/sextant/v1/port/a", "/sextant/v1/pot/a/b", "/sextant/v1/chassis/a/b", "/sextant/v1/port/a/b/c", "/other"] {
+        for bad in [
+            "",
+            "/sextant/v1/port/a",
+            "/sextant/v1/pot/a/b",
+            "/sextant/v1/chassis/a/b",
+            "/sextant/v1/port/a/b/c",
+            "/other",
+        ] {
             assert_eq!(read_key(bad), None, "{bad}");
         }
     }

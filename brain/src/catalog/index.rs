@@ -51,13 +51,7 @@ impl fmt::Display for Claim {
 
 impl Catalog {
     /// Puts a record in the place of what was there.
-    pub(crate) fn put(
-        &mut self,
-        id: &ResourceId,
-        mut record: v1::Record,
-        mod_revision: u64,
-        findings: &mut Findings,
-    ) {
+    pub(crate) fn put(&mut self, id: &ResourceId, mut record: v1::Record, mod_revision: u64, findings: &mut Findings) {
         let model = kinds::parse(id, &mut record, findings);
         self.set(id, Arc::new(Stored { record, mod_revision }), model);
     }

@@ -26,7 +26,10 @@ pub(super) fn parse(spec: &mut v1::ChassisSpec, findings: &mut Findings) -> Chas
     }
     let tunnel_ip = text::opt(tunnel_ip, "tunnel_ip", findings);
     if let Some(address) = tunnel_ip.filter(|a| !is_endpoint(*a)) {
-        findings.spec("tunnel_ip", format!("{address} can't be a tunnel endpoint: a global or private unicast address is needed"));
+        findings.spec(
+            "tunnel_ip",
+            format!("{address} can't be a tunnel endpoint: a global or private unicast address is needed"),
+        );
     }
     Chassis { dpid, tunnel_ip }
 }
@@ -48,7 +51,8 @@ pub(super) fn claims(chassis: &Chassis, claims: &mut Vec<Claim>) {
 pub(super) fn check(catalog: &Catalog, chassis: &Chassis, findings: &mut Findings) {
     if chassis.tunnel_ip.is_none() {
         if let Some(encap) = catalog.fabric().map(|f| f.encap).filter(|e| *e != topology::Encap::Vlan) {
-            findings.spec("tunnel_ip", format!("is needed: the fabric's encapsulation is {}", fabric::encap_name(encap)));
+            findings
+                .spec("tunnel_ip", format!("is needed: the fabric's encapsulation is {}", fabric::encap_name(encap)));
         }
     }
 }
@@ -57,7 +61,8 @@ pub(super) fn facts(id: &ResourceId, key: u32, chassis: &Chassis, facts: &mut Ve
     // Keys of chassis are handed out up to 65,535; one beyond that was not ours and makes no fact.
     if let Ok(key) = u16::try_from(key) {
         let Chassis { dpid, tunnel_ip } = *chassis;
-        facts.push(Change::Chassis(ChassisKey(key), Some(topology::Chassis { name: id.name.clone(), dpid, tunnel_ip })));
+        facts
+            .push(Change::Chassis(ChassisKey(key), Some(topology::Chassis { name: id.name.clone(), dpid, tunnel_ip })));
     }
 }
 

@@ -84,7 +84,13 @@ fn foreign_users<'c>(catalog: &'c Catalog, id: &'c ResourceId) -> impl Iterator<
     catalog.users(id, PORT).chain(routers).filter(|user| user.tenant != id.tenant)
 }
 
-pub(super) fn facts(catalog: &Catalog, id: &ResourceId, record: &v1::Record, network: &Network, facts: &mut Vec<Change>) {
+pub(super) fn facts(
+    catalog: &Catalog,
+    id: &ResourceId,
+    record: &v1::Record,
+    network: &Network,
+    facts: &mut Vec<Change>,
+) {
     let fact = topology::Network {
         tenant: id.tenant.clone(),
         name: id.name.clone(),
@@ -124,10 +130,8 @@ impl Catalog {
 
     /// The subnets of a network, in the order of their keys.
     pub(crate) fn subnets_of(&self, network: &ResourceId) -> Vec<(&ResourceId, &subnet::Subnet)> {
-        let mut subnets: Vec<_> = self
-            .users(network, SUBNET)
-            .filter_map(|id| Some((self.key_of(id)?, id, self.subnet(id)?)))
-            .collect();
+        let mut subnets: Vec<_> =
+            self.users(network, SUBNET).filter_map(|id| Some((self.key_of(id)?, id, self.subnet(id)?))).collect();
         subnets.sort_by_key(|(key, id, _)| (*key, *id));
         subnets.into_iter().map(|(_, id, subnet)| (id, subnet)).collect()
     }

@@ -43,8 +43,7 @@ pub(crate) fn is_edge(cidr: IpNet, address: IpAddr) -> bool {
     match cidr {
         IpNet::V6(net) => net.prefix_len() < 128 && address == IpAddr::V6(net.network()),
         IpNet::V4(net) => {
-            net.prefix_len() < 31
-                && (address == IpAddr::V4(net.network()) || address == IpAddr::V4(net.broadcast()))
+            net.prefix_len() < 31 && (address == IpAddr::V4(net.network()) || address == IpAddr::V4(net.broadcast()))
         }
     }
 }

@@ -50,12 +50,7 @@ struct Resolved<'c> {
     mac: Option<MacAddr>,
 }
 
-pub(super) fn parse(
-    id: &ResourceId,
-    spec: &mut v1::RouterSpec,
-    mac: &str,
-    findings: &mut Findings,
-) -> Option<Router> {
+pub(super) fn parse(id: &ResourceId, spec: &mut v1::RouterSpec, mac: &str, findings: &mut Findings) -> Option<Router> {
     let mut interfaces: Vec<Interface> = Vec::new();
     for (i, interface) in spec.interfaces.iter_mut().enumerate() {
         let field = format!("interfaces[{i}]");
@@ -98,7 +93,8 @@ fn parse_route(id: &ResourceId, route: &mut v1::Route, i: usize, findings: &mut 
     } else if nexthop.is_ipv6() != matches!(destination, IpNet::V6(_)) {
         findings.spec(at_nexthop, format!("{nexthop} is not of {destination}'s family"));
     } else if !is_local(nexthop) && interface.is_some() {
-        findings.spec(format!("{field}.interface"), format!("is for link-local next hops only, and {nexthop} is not one"));
+        findings
+            .spec(format!("{field}.interface"), format!("is for link-local next hops only, and {nexthop} is not one"));
     }
     let interface = match interface {
         Some(interface) => Some(interface?),
@@ -195,13 +191,7 @@ fn check_interface(id: &ResourceId, router: &Router, interface: &Resolved<'_>, f
     findings.spec(field, format!("{address}{origin} {why} and can't be the router's address on {name}{hint}"));
 }
 
-fn check_route(
-    router: &Router,
-    interfaces: &[Resolved<'_>],
-    route: &Route,
-    i: usize,
-    findings: &mut Findings,
-) {
+fn check_route(router: &Router, interfaces: &[Resolved<'_>], route: &Route, i: usize, findings: &mut Findings) {
     let Route { destination, nexthop, interface } = route;
     // An interface whose subnet is missing says so itself; what is beyond it can't be judged.
     let complete = interfaces.len() == router.interfaces.len();

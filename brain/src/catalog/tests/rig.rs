@@ -289,8 +289,12 @@ pub(super) fn bound(mut port: v1::Port, chassis: &str, interface: &str) -> v1::P
 /// Fixed IPs as `subnet`, `address`, or `subnet=address`.
 pub(super) fn with_fixed(mut port: v1::Port, fixed: &[&str]) -> v1::Port {
     let item = |text: &&str| match text.split_once('=') {
-        Some((subnet, address)) => v1::FixedIp { subnet: Some(subnet.to_owned()), ip_address: Some(address.to_owned()) },
-        None if text.contains(':') || text.contains('.') => v1::FixedIp { subnet: None, ip_address: Some((*text).to_owned()) },
+        Some((subnet, address)) => {
+            v1::FixedIp { subnet: Some(subnet.to_owned()), ip_address: Some(address.to_owned()) }
+        }
+        None if text.contains(':') || text.contains('.') => {
+            v1::FixedIp { subnet: None, ip_address: Some((*text).to_owned()) }
+        }
         None => v1::FixedIp { subnet: Some((*text).to_owned()), ip_address: None },
     };
     port.spec.as_mut().unwrap().fixed_ips = Some(v1::FixedIpList { items: fixed.iter().map(item).collect() });

@@ -1,0 +1,187 @@
+//! Lives of a site: applied, confirmed, cut, restarted, unplugged, refused; and what statuses say of it.
+
+mod common;
+
+use common::*;
+use proto::v1::{self, Phase};
+
+fn up() -> Site {
+    let mut site = Site::new(bridges());
+    site.connect_all();
+    site.apply(site_documents()).unwrap();
+    site
+}
+
+#[test]
+fn an_applied_site_is_installed_and_active() {
+    let mut site = up();
+    assert_eq!(site.installed(), Ok(()));
+    for tenant in ["acme", "umbra"] {
+        for n in 1..=6 {
+            let status = site.port(tenant, &format!("vm{n}"));
+            assert_eq!((status.phase(), status.reason.as_str()), (Phase::Active, ""), "{tenant}/vm{n}");
+            assert_eq!(status.addresses.len(), 2, "{:?}", status.addresses);
+        }
+    }
+    for bridge in &site.bridges {
+        assert!(bridge.tables.flows.len() > 100);
+        assert!(!bridge.packets.is_empty(), "advertisements and warming packets");
+    }
+    assert!(site.happened.iter().any(|e| e.r#type == "port.active" && e.name == "vm1"));
+    assert!(!site.happened.iter().any(|e| e.r#type.starts_with("flow.")), "{:?}", site.happened);
+}
+
+#[test]
+fn in_whatever_order_it_comes_the_same_is_installed() {
+    let late = {
+        let mut site = Site::new(bridges());
+        site.apply(site_documents()).unwrap();
+        assert!(site.installed().is_err(), "nobody is connected");
+        site.connect_all();
+        site
+    };
+    let early = up();
+    for (a, b) in late.bridges.iter().zip(&early.bridges) {
+        assert_eq!(a.tables.flows, b.tables.flows);
+        assert_eq!(a.tables.groups, b.tables.groups);
+        assert_eq!(a.tables.meters, b.tables.meters);
+    }
+}
+
+#[test]
+fn a_restart_sends_nothing() {
+    let mut site = up().restarted();
+    site.connect_all();
+    assert_eq!(site.installed(), Ok(()));
+    assert_eq!(site.flow_mods(), 0);
+    assert_eq!(site.port("acme", "vm1").phase(), Phase::Active);
+}
+
+#[test]
+fn a_switch_that_lost_its_tables_gets_them_back() {
+    let mut site = up();
+    let before = site.bridges[0].tables.clone();
+    site.disconnect(0);
+    site.bridges[0].tables = Tables::default();
+    site.connect(0);
+    assert_eq!(site.installed(), Ok(()));
+    assert_eq!(site.bridges[0].tables.flows, before.flows);
+    assert_eq!(site.bridges[0].tables.meters, before.meters);
+}
+
+#[test]
+fn foreign_flows_are_counted_and_left_alone() {
+    let mut site = up();
+    site.disconnect(0);
+    let foreign = ofp::FlowStats { table: 0, priority: 7, cookie: 0xabc, ..Default::default() };
+    site.bridges[0].tables.flows.insert((0, 7, Default::default()), foreign.clone());
+    site.connect(0);
+    assert_eq!(site.bridges[0].tables.flows.get(&(0, 7, Default::default())), Some(&foreign));
+    let v1::resource::Kind::Chassis(chassis) = site.list("chassis")[0].kind.clone().unwrap() else { panic!() };
+    assert_eq!(chassis.status.unwrap().foreign_flows, 1);
+}
+
+#[test]
+fn a_vanished_interface_is_pending_and_comes_back_by_itself() {
+    let mut site = up();
+    let before = site.bridges[0].tables.flows.clone();
+    site.plug(0, 11, "acme-vm1", false);
+    let status = site.port("acme", "vm1");
+    assert_eq!(status.phase(), Phase::Pending);
+    assert_eq!(status.reason, "hv1 has no interface acme-vm1");
+    assert!(site.bridges[0].tables.flows.len() < before.len());
+    site.plug(0, 11, "acme-vm1", true);
+    assert_eq!(site.port("acme", "vm1").phase(), Phase::Active);
+    assert_eq!(site.bridges[0].tables.flows, before);
+    // Under another number.
+    site.plug(0, 11, "acme-vm1", false);
+    site.plug(0, 77, "acme-vm1", true);
+    assert_eq!(site.port("acme", "vm1").ofport, 77);
+    assert_eq!(site.port("acme", "vm1").phase(), Phase::Active);
+}
+
+#[test]
+fn status_never_says_active_before_the_switch_does() {
+    let mut site = up();
+    site.bridges[1].slow = true;
+    let document = v1::Document { tenant: "acme".to_owned(), ports: vec![port("acme", 7)], ..Default::default() };
+    site.plug(0, 17, "acme-vm7", true);
+    site.apply(vec![document]).unwrap();
+    assert_eq!(site.port("acme", "vm7").phase(), Phase::Installing, "hv2 has not confirmed");
+    assert_eq!(site.installed(), Err(vec!["hv2: 4 changes are not confirmed yet".to_owned()]));
+    site.disconnect(1);
+    let status = site.port("acme", "vm7");
+    assert_eq!((status.phase(), status.reason.as_str()), (Phase::Degraded, "not connected: hv2"));
+    assert_eq!(site.installed(), Err(vec!["hv2: not connected".to_owned()]));
+    site.bridges[1].slow = false;
+    site.connect(1);
+    assert_eq!(site.port("acme", "vm7").phase(), Phase::Active);
+    assert_eq!(site.installed(), Ok(()));
+}
+
+#[test]
+fn a_refused_flow_fails_its_port_and_no_other() {
+    let mut site = Site::new(bridges());
+    site.apply(site_documents()).unwrap();
+    site.connect_all();
+    let document = v1::Document { tenant: "acme".to_owned(), ports: vec![port("acme", 7)], ..Default::default() };
+    site.bridges[0].refuses = Some(flows::Table::Admit.id());
+    site.plug(0, 17, "acme-vm7", true);
+    site.apply(vec![document]).unwrap();
+    let status = site.port("acme", "vm7");
+    assert_eq!((status.phase(), status.reason.as_str()), (Phase::Failed, "hv1: OFPFMFC_TABLE_FULL"));
+    assert_eq!(site.port("acme", "vm1").phase(), Phase::Active);
+    let refused = site.happened.iter().find(|e| e.r#type == "flow.refused").expect("an event");
+    assert_eq!((refused.name.as_str(), refused.tenant.as_str()), ("vm7", "acme"));
+    assert!(refused.message.contains("table admit"), "{}", refused.message);
+}
+
+#[test]
+fn strangers_are_listed_and_left_alone() {
+    let mut site = Site::new(vec![Bridge::new(9, &[(1, "eth1")])]);
+    site.connect_all();
+    assert!(site.bridges[0].batches.is_empty());
+    let v1::resource::Kind::Chassis(chassis) = site.list("chassis")[0].kind.clone().unwrap() else { panic!() };
+    let status = chassis.status.unwrap();
+    assert!(status.discovered && status.connected);
+    assert_eq!(status.datapath_id, "0000000000000009");
+}
+
+#[test]
+fn a_second_bridge_with_a_known_datapath_id_is_refused() {
+    let mut site = Site::new(bridges());
+    site.connect_all();
+    site.apply(site_documents()).unwrap();
+    let mut second = Bridge::new(1, &[]);
+    second.name = "other".to_owned();
+    site.bridges.push(second);
+    site.connect(3);
+    assert_eq!(site.bridges[3].session, None, "closed");
+    assert!(site.bridges[0].session.is_some(), "the first one stays");
+    assert!(site.happened.iter().any(|e| e.r#type == "bridge.duplicate"));
+}
+
+#[test]
+fn a_deleted_site_leaves_nothing() {
+    let mut site = up();
+    let mut delete = |kind: &str, tenant: &str, name: &str| {
+        let delete = v1::DeleteRequest { tenant: tenant.to_owned(), name: name.to_owned(), ..Default::default() };
+        site.ask(brain::Request::Delete { kind: kind.to_owned(), delete }).unwrap().unwrap();
+    };
+    for tenant in ["acme", "umbra"] {
+        for n in 1..=6 {
+            delete("port", tenant, &format!("vm{n}"));
+        }
+        delete("router", tenant, "r1");
+        for color in ["red", "blue"] {
+            delete("subnet", tenant, &format!("{color}6"));
+            delete("network", tenant, color);
+        }
+    }
+    for n in 1..=3 {
+        delete("chassis", "", &format!("hv{n}"));
+    }
+    for bridge in &site.bridges {
+        assert!(bridge.tables.flows.is_empty() && bridge.tables.groups.is_empty(), "{:?}", bridge.tables.flows.keys());
+    }
+}
