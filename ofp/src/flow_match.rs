@@ -115,8 +115,7 @@ impl Match {
     pub(crate) fn write_fields(&self, w: &mut Writer<'_>) {
         for (field, value, mask) in self.iter() {
             let length = field.wire_bytes(value, mask);
-            // Tunnel flags have an explicit mask in Open vSwitch's own messages, too.
-            let masked = mask != implied_mask(field, length) || field == Field::TUN_FLAGS;
+            let masked = mask != implied_mask(field, length) || field.always_masked();
             field.write_in_match(w, masked, length);
             w.number(value, length);
             if masked {

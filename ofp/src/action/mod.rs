@@ -12,6 +12,7 @@ use bytes::Bytes;
 pub use ct::{Ct, Nat, ZoneSrc, ct_flags, nat_flags};
 pub use learn::{Learn, LearnDst, LearnLimit, LearnSpec, LearnSrc, learn_flags};
 pub(crate) use nicira::NICIRA;
+pub(crate) use text::{Actions, write_metadata};
 
 use crate::field::{Field, Subfield, Value};
 

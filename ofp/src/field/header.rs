@@ -127,6 +127,13 @@ fn write(w: &mut Writer<'_>, header: Header, masked: bool, value_bytes: usize) {
     }
 }
 
+impl Field {
+    /// Whether Open vSwitch writes its mask even if it covers all.
+    pub(crate) fn always_masked(self) -> bool {
+        self == Field::TUN_FLAGS || self == Field::CT_STATE
+    }
+}
+
 /// Which mask a value of this many bytes has if none is given.
 pub(crate) fn implied_mask(field: Field, value_bytes: usize) -> u128 {
     if field.variable_length() { ones(8 * value_bytes as u16) } else { field.full_mask() }

@@ -2,6 +2,7 @@
 
 mod header;
 mod table;
+mod text;
 mod value;
 
 use std::fmt;
@@ -9,6 +10,7 @@ use std::fmt;
 pub(crate) use header::{OxmHeader, implied_mask, read_entry, read_field};
 pub(crate) use table::Format;
 use table::ROWS;
+pub(crate) use text::{Ipv6Text, TUN_FLAGS, ValueText, write_flags};
 pub use value::Value;
 
 /// A field that OpenFlow can match, set or move: an index into one static table.
@@ -110,7 +112,13 @@ impl Field {
 
     /// All bits that a match on this field may cover.
     pub(crate) fn full_mask(self) -> u128 {
-        ones(if self == Field::VLAN_VID { 13 } else { self.bits() })
+        match self {
+            // The "present" bit is above the identifier.
+            Field::VLAN_VID => ones(13),
+            // Open vSwitch knows no more than these, whatever the field's width.
+            Field::CT_STATE => ones(8),
+            _ => ones(self.bits()),
+        }
     }
 
     /// Its length on the wire follows its use.

@@ -1,5 +1,5 @@
 //! What the tests against Open vSwitch share: a switch of their own, and things to send to it.
-#![allow(dead_code)]
+#![allow(dead_code, unreachable_pub, missing_docs)]
 
 pub mod corpus;
 pub mod switch;
