@@ -249,8 +249,8 @@ impl Brain {
             flows::Item::Flow(flow) => {
                 row.table = flow.table.spec().name.to_owned();
                 row.priority = flow.priority.into();
-                row.r#match = format!("{:?}", flow.match_);
-                row.actions = flow.instructions.iter().map(|x| format!("{x:?}")).collect::<Vec<_>>().join(",");
+                row.r#match = flow.match_.to_string();
+                row.actions = flow.instructions.iter().map(ToString::to_string).collect::<Vec<_>>().join(",");
                 if let Some(drop) = flow.drop {
                     row.actions = format!("drop ({})", drop.name());
                 }
@@ -260,7 +260,7 @@ impl Brain {
             flows::Item::Group(group) => {
                 row.table = "group".to_owned();
                 row.r#match = format!("group_id={}", group.id);
-                let bucket = |b: &ofp::Bucket| format!("[{}]", b.actions.iter().map(|x| format!("{x:?}")).collect::<Vec<_>>().join(","));
+                let bucket = |b: &ofp::Bucket| format!("[{}]", b.actions.iter().map(ToString::to_string).collect::<Vec<_>>().join(","));
                 row.actions = group.buckets.iter().map(bucket).collect::<Vec<_>>().join(" ");
                 row.why = group.why.to_owned();
             }

@@ -202,7 +202,7 @@ impl Brain {
 fn describe(item: &flows::Item) -> String {
     match item {
         flows::Item::Flow(flow) => {
-            format!("a flow of table {}, priority {}, {:?}", flow.table.spec().name, flow.priority, flow.match_)
+            format!("a flow of table {}, priority {}, {}", flow.table.spec().name, flow.priority, flow.match_)
         }
         flows::Item::Group(group) => format!("group {}", group.id),
         flows::Item::Meter(meter) => format!("meter {}", meter.id),

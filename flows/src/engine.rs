@@ -281,7 +281,7 @@ impl Engine {
 fn texts(item: &Item) -> (String, String) {
     match item {
         Item::Flow(flow) => (
-            format!("{} {} {:?}", flow.table.spec().name, flow.priority, flow.match_),
+            format!("{} {} {}", flow.table.spec().name, flow.priority, flow.match_),
             format!("{:?} {:?}", flow.instructions, flow.drop),
         ),
         Item::Group(group) => (format!("group {}", group.id), format!("{:?} {:?}", group.kind, group.buckets)),

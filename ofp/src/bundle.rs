@@ -36,7 +36,7 @@ pub struct BundleControl {
     pub bundle_id: u32,
     /// What is asked or answered.
     pub kind: BundleCtrlType,
-    /// See [`bundle_flags`].
+    /// See [`bundle_flags`]; zero in Open vSwitch's replies.
     pub flags: u16,
     /// Properties, as read; there are none in use.
     pub properties: Bytes,

@@ -45,13 +45,16 @@ impl Admission<'_> {
     pub(crate) fn address_ports(&mut self) {
         self.find_followers();
         let asks = self.sound().into_iter().filter(|(_, id)| is_port(id));
-        let asks: Vec<_> = asks.map(|(at, id)| (at, id, self.asked.asks[at].fresh)).collect();
+        let asks: Vec<_> = asks.map(|(at, id)| {
+            let rewritten = self.before.port(&id).map(|port| &port.fixed) != self.after.port(&id).map(|port| &port.fixed);
+            (at, id, rewritten || self.asked.asks[at].fresh)
+        }).collect();
         let followers: Vec<_> = self.followers.iter().map(|(id, at)| (*at, id.clone(), false)).collect();
         let mut works = Vec::new();
         for (at, id, fresh) in asks.into_iter().chain(followers) {
             let Some(port) = self.after.port(&id).cloned() else { continue };
             let mut findings = Findings::default();
-            let slots = self.slots(&id, &port, fresh, &mut findings);
+            let slots = self.slots(&id, &port, &mut findings);
             if self.index.contains_key(&id) {
                 self.say(at, findings);
             }
@@ -120,7 +123,7 @@ impl Admission<'_> {
     }
 
     /// What a port asks for.
-    fn slots(&self, id: &ResourceId, port: &Port, fresh: bool, findings: &mut Findings) -> Vec<Slot> {
+    fn slots(&self, id: &ResourceId, port: &Port, findings: &mut Findings) -> Vec<Slot> {
         let subnets = self.after.subnets_of(&port.network);
         let mut slots = Vec::new();
         match &port.fixed {
@@ -155,7 +158,6 @@ impl Admission<'_> {
                 slots.push(Slot::Fixed(formed));
             }
         }
-        let _ = fresh;
         slots
     }
 

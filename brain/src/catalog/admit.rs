@@ -7,7 +7,7 @@ use topology::ResourceId;
 
 use super::asks::Asked;
 use super::findings::{Findings, Place};
-use super::ident::{self, CHASSIS, FABRIC, NETWORK, PORT, ROUTER, SUBNET};
+use super::ident::{self, NETWORK, PORT, ROUTER, SUBNET};
 use super::kinds::{self, Model};
 use super::{Catalog, Proposal, allocate, resource};
 use crate::effect::{Refusal, RefusalKind, Violation};
@@ -46,6 +46,8 @@ pub(crate) struct Admission<'a> {
     /// The last number handed out, by counter.
     pub(crate) counters: BTreeMap<&'static str, u32>,
     wrong: Vec<(usize, RefusalKind, Violation)>,
+    /// What was said, so that nothing is said twice.
+    said: BTreeSet<Violation>,
 }
 
 impl<'a> Admission<'a> {
@@ -62,6 +64,7 @@ impl<'a> Admission<'a> {
             broken: BTreeSet::new(),
             counters: BTreeMap::new(),
             wrong,
+            said: BTreeSet::new(),
         }
     }
 
@@ -180,13 +183,18 @@ impl<'a> Admission<'a> {
         if !shrunk && self.after.segment_max() == self.before.segment_max() {
             return;
         }
-        let fabric = self.asked.asks.iter().position(|ask| ask.id.kind == FABRIC);
-        let chassis = || self.asked.asks.iter().position(|ask| ask.id.kind == CHASSIS);
-        let (at, field) = match (fabric, chassis()) {
-            (Some(at), _) => (at, if after < before { "underlay_mtu" } else { "encap" }),
-            (None, Some(at)) => (at, "tunnel_ip"),
-            (None, None) => return,
-        };
+        let encap = |catalog: &Catalog| catalog.fabric().map(|fabric| fabric.encap);
+        let underlay = if encap(self.before) == encap(&self.after) { "underlay_mtu" } else { "encap" };
+        let asks = self.asked.asks.iter().enumerate();
+        let causes = asks.filter_map(|(at, ask)| match (self.after.model(&ask.id), self.before.model(&ask.id)) {
+            (Some(Model::Fabric(_)), _) => Some((0, at, underlay)),
+            (Some(Model::Chassis(after)), before) => {
+                let other = !matches!(before, Some(Model::Chassis(before)) if before.tunnel_ip == after.tunnel_ip);
+                (other && after.tunnel_ip.is_some_and(|a| a.is_ipv6())).then_some((1, at, "tunnel_ip"))
+            }
+            _ => None,
+        });
+        let Some((_, at, field)) = causes.min() else { return };
         for network in self.after.ids(NETWORK).cloned().collect::<Vec<_>>() {
             if !self.index.contains_key(&network) {
                 self.check_follower(at, field, &network);
@@ -253,7 +261,7 @@ impl<'a> Admission<'a> {
             };
             let path = self.asked.asks.get(at).map_or(&Place::Nowhere, |ask| &ask.place).path(meta, &field);
             let violation = Violation { path, message: finding.message };
-            if !self.wrong.iter().any(|(_, _, other)| *other == violation) {
+            if self.said.insert(violation.clone()) {
                 self.wrong.push((at, RefusalKind::Invalid, violation));
             }
         }

@@ -18,7 +18,8 @@ pub(crate) struct Ask {
     pub(crate) id: ResourceId,
     /// With its tenant filled in, without status and revision.
     pub(crate) resource: Kind,
-    /// Whether what defaults is to be chosen anew where something is missing, rather than left as it is.
+    /// The resource is stated as a whole: a port that names no addresses gets those that its network's subnets call for now. One
+    /// that is only updated keeps what it has.
     pub(crate) fresh: bool,
 }
 
@@ -109,10 +110,9 @@ pub(crate) fn read(catalog: &Catalog, caller: &Caller, request: &Request) -> Res
         }
         Request::Update { resource, mask, options } => {
             let mut asked = read_one(caller, resource, |id, kind| merged(catalog, id, kind, mask))?;
-            let remasked = |field: &str| mask.iter().any(|path| path == field || path == "spec" || path == "*");
             for ask in &mut asked.asks {
                 expect(catalog, &[&ask.id], options.expected_revision, "options.expected_revision")?;
-                ask.fresh = remasked("spec.fixed_ips");
+                ask.fresh = false;
             }
             Ok(asked)
         }

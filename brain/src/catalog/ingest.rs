@@ -10,7 +10,7 @@ use topology::{Change, Key, ResourceId};
 use super::findings::Findings;
 use super::ident::{self, CHASSIS, FABRIC, FABRIC_NAME, NETWORK, PORT, ROUTER, SUBNET, StoreKey};
 use super::index::Claim;
-use super::kinds::{self, Model};
+use super::kinds::{self, port::Assigned};
 use super::{Applied, Catalog, Counted, resource};
 use crate::event::{Entry, EntryChange};
 
@@ -94,28 +94,24 @@ impl Catalog {
             self.remove(id);
             return Some(reason);
         }
-        self.hint(id, &record);
+        let known = self.port(id).map(|port| port.assigned.clone()).unwrap_or_default();
         let mut findings = Findings::default();
         self.put(id, record, mod_revision, &mut findings);
+        self.hint(id, &known);
         for finding in findings.0 {
             taken.faults.push(format!("{}: {}: {}", ident::store_key(id), finding.field, finding.message));
         }
         None
     }
 
-    /// Remembers which addresses were picked from pools last.
-    fn hint(&mut self, id: &ResourceId, record: &v1::Record) {
-        if id.kind != PORT {
-            return;
-        }
-        let known = self.port(id).map(|port| port.assigned.clone()).unwrap_or_default();
-        let mut record = record.clone();
-        let Some(Model::Port(port)) = kinds::parse(id, &mut record, &mut Findings::default()) else { return };
+    /// Remembers which addresses were picked from pools last: those that a port has, did not have, and was not given.
+    fn hint(&mut self, id: &ResourceId, known: &[Assigned]) {
+        let Some(port) = self.port(id) else { return };
         let given = |address| port.fixed.iter().flatten().any(|fixed| fixed.address == Some(address));
-        for assigned in port.assigned.iter().filter(|a| !known.contains(a) && !given(a.address)) {
-            if self.subnet(&assigned.subnet).is_some_and(|subnet| !subnet.auto) {
-                self.hints.insert_mut(assigned.subnet.clone(), assigned.address);
-            }
+        let new = port.assigned.iter().filter(|a| !known.contains(a) && !given(a.address));
+        let pooled = |a: &&Assigned| self.subnet(&a.subnet).is_some_and(|subnet| !subnet.auto);
+        for Assigned { address, subnet } in new.filter(pooled).cloned().collect::<Vec<_>>() {
+            self.hints.insert_mut(subnet, address);
         }
     }
 

@@ -55,7 +55,15 @@ impl Switch {
     }
 
     pub fn connect(&self) -> Connection {
-        Connection::open(&self.socket())
+        Connection::greet(UnixStream::connect(self.socket()).unwrap())
+    }
+
+    /// Lets the switch connect to us, as its one configured controller.
+    pub fn accept(&self) -> Connection {
+        let path = self.dir.path().join("br0.controller");
+        let listener = std::os::unix::net::UnixListener::bind(&path).unwrap();
+        self.vsctl(&["set-controller", "br0", &format!("unix:{}", path.display())]);
+        Connection::greet(listener.accept().unwrap().0)
     }
 
     fn vsctl(&self, args: &[&str]) {
@@ -112,8 +120,7 @@ pub struct Connection {
 }
 
 impl Connection {
-    fn open(path: &Path) -> Connection {
-        let stream = UnixStream::connect(path).unwrap();
+    fn greet(stream: UnixStream) -> Connection {
         stream.set_read_timeout(Some(WAIT)).unwrap();
         let mut connection = Connection { stream, received: BytesMut::new(), xid: 100 };
         connection.send(Hello::v13());
@@ -205,6 +212,11 @@ impl Connection {
                 other => panic!("no flows but {other:?}"),
             })
             .collect()
+    }
+
+    /// Deletes all flows without waiting.
+    pub fn delete_flows_quietly(&mut self) {
+        self.send(FlowMod { command: FlowModCommand::Delete, table: TABLE_ALL, ..FlowMod::default() });
     }
 
     pub fn delete_flows(&mut self) {
