@@ -50,7 +50,8 @@ fn line(event: &v1::Event) -> String {
         true => String::new(),
         false => format!(" {}", names::full(&event.kind, &event.tenant, &event.name)),
     };
-    format!("{} {}{about}: {}", time::moment(event.time_ms), event.r#type, event.message.replace('\n', " "))
+    let line = format!("{} {}{about}: {}", time::moment(event.time_ms), event.r#type, event.message);
+    output::harmless(&line).into_owned()
 }
 
 #[cfg(test)]
@@ -68,6 +69,6 @@ mod tests {
             name: "vm1".to_owned(),
             message: "confirmed\nby hv1".to_owned(),
         };
-        assert_eq!(line(&event), "2026-11-24T22:10:00.123Z port.active port acme/vm1: confirmed by hv1");
+        assert_eq!(line(&event), "2026-11-24T22:10:00.123Z port.active port acme/vm1: confirmed\u{fffd}by hv1");
     }
 }

@@ -3,6 +3,7 @@
 use comfy_table::{Cell, ColumnConstraint, ContentArrangement, Table, Width, presets};
 use serde_json::Value;
 
+use super::output;
 use crate::doc::shape::{KindShape, is_global};
 
 /// A column: its head, and where its content is in the shown resource.
@@ -136,7 +137,7 @@ fn text(value: Option<&Value>) -> String {
     match value {
         None | Some(Value::Null) => "-".to_owned(),
         Some(Value::String(text)) if text.is_empty() => "-".to_owned(),
-        Some(Value::String(text)) => text.replace('\n', " "),
+        Some(Value::String(text)) => output::harmless(text).into_owned(),
         Some(Value::Array(items)) if items.is_empty() => "-".to_owned(),
         Some(Value::Array(items)) => items.iter().map(|item| text(Some(item))).collect::<Vec<_>>().join(","),
         Some(Value::Object(fields)) => fields.values().map(|value| text(Some(value))).collect::<Vec<_>>().join(" "),

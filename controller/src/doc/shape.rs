@@ -44,8 +44,7 @@ impl KindShape {
     /// The methods of its service: `Get`, `List`, `Create`, `Update`, `Delete`.
     pub fn method(&self, verb: &str) -> Option<prost_reflect::MethodDescriptor> {
         let service = pool().get_service_by_name(&format!("{PACKAGE}.{}Service", self.message.name()))?;
-        let method = service.methods().find(|method| method.name().starts_with(verb));
-        method
+        service.methods().find(|method| method.name().starts_with(verb))
     }
 }
 
