@@ -3,15 +3,13 @@
 use brain::{Refusal, RefusalKind, Violation};
 use prost_reflect::{Kind, MessageDescriptor};
 
-/// What `*` stands for: everything that an owner writes.
-const ALL: [&str; 4] = ["meta.display_name", "meta.description", "meta.labels", "spec"];
 /// What names a resource, or is the controller's to say.
-const FIXED: [&str; 4] = ["meta.name", "meta.tenant", "meta.uid", "meta.revision"];
+const FIXED: [&str; 3] = ["meta.name", "meta.tenant", "meta.revision"];
 
-/// Checks a mask's paths against the resource's message; `*` becomes what it stands for.
+/// Checks a mask's paths against the resource's message. `*` alone names everything that an owner writes.
 pub(super) fn checked(of: &MessageDescriptor, paths: Vec<String>) -> Result<Vec<String>, Refusal> {
     if paths == ["*"] {
-        return Ok(ALL.map(str::to_owned).to_vec());
+        return Ok(paths);
     }
     let wrong = |(at, path): (usize, &String)| {
         let message = problem(of, path)?;
@@ -26,7 +24,7 @@ fn problem(of: &MessageDescriptor, path: &str) -> Option<String> {
     if path == "*" {
         return Some("`*` stands alone".to_owned());
     }
-    if FIXED.contains(&path) || path == "meta" || path == "status" || path.starts_with("status.") {
+    if FIXED.contains(&path) || path == "status" || path.starts_with("status.") {
         return Some(format!(
             "{path} can't be updated; update spec, meta.display_name, meta.description or meta.labels"
         ));
@@ -64,9 +62,18 @@ mod tests {
         let check = |paths: &[&str]| checked(port, paths.iter().map(|path| (*path).to_owned()).collect());
         assert_eq!(check(&["spec.binding", "spec.binding.chassis", "meta.labels", "spec"]).unwrap().len(), 4);
         assert_eq!(check(&[]).unwrap(), Vec::<String>::new());
-        assert_eq!(check(&["*"]).unwrap(), ALL);
-        let bad =
-            ["spec.mtu", "status.phase", "meta.name", "meta", "", "spec.network.x", "spec.fixed_ips.items.subnet", "*"];
+        assert_eq!(check(&["*"]).unwrap(), ["*"]);
+        assert_eq!(check(&["meta"]).unwrap(), ["meta"]);
+        let bad = [
+            "spec.mtu",
+            "status.phase",
+            "meta.name",
+            "meta.revision",
+            "",
+            "spec.network.x",
+            "spec.fixed_ips.items.subnet",
+            "*",
+        ];
         let refusal = check(&bad).unwrap_err();
         assert_eq!(refusal.violations.len(), bad.len(), "{refusal:#?}");
         assert_eq!(refusal.violations[3].path, "update_mask.paths[3]");
