@@ -107,7 +107,7 @@ impl Field {
     pub(crate) fn wire_bytes(self, value: u128, mask: u128) -> usize {
         if self.variable_length() {
             let bits = 128 - (value | mask).leading_zeros() as usize;
-            bits.div_ceil(8).max(1)
+            bits.div_ceil(8)
         } else {
             self.bytes()
         }
