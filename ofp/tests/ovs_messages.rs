@@ -10,8 +10,8 @@ use ofp::{
     Action, AsyncConfig, Body, BundleControl, BundleCtrlType, Controller, ControllerRole, CtFlush, CtTuple, Field,
     FlowMod, FlowModCommand, FlowMonitorRequest, FlowStatsRequest, FlowUpdate, Instruction, Match, Message,
     MultipartReply, MultipartRequest, PacketIn2, PacketOut, PortMod, PortReason, Role, StatsReply, StatsRequest,
-    SwitchConfig, TlvMap, TlvTableMod, TlvTableModCommand, bundle_flags, monitor_flags, packet_in_format,
-    port_config, port_state,
+    SwitchConfig, TlvMap, TlvTableMod, TlvTableModCommand, bundle_flags, monitor_flags, packet_in_format, port_config,
+    port_state,
 };
 
 fn flow(priority: u16, actions: Vec<Action>) -> FlowMod {
@@ -79,14 +79,20 @@ fn roles(connection: &mut Connection) {
 }
 
 fn statistics(connection: &mut Connection) {
-    assert!(matches!(&connection.ask(StatsRequest::Desc)[..], [StatsReply::Desc(desc)] if desc.hardware == *"Open vSwitch"));
+    assert!(
+        matches!(&connection.ask(StatsRequest::Desc)[..], [StatsReply::Desc(desc)] if desc.hardware == *"Open vSwitch")
+    );
     let [StatsReply::Table(tables)] = &connection.ask(StatsRequest::Table)[..] else { panic!() };
     assert_eq!(tables.len(), 254);
     let tables = connection.ask(StatsRequest::TableFeatures(Vec::new()));
     let features = |part: &StatsReply| matches!(part, StatsReply::TableFeatures(some) if !some.is_empty());
     assert!(!tables.is_empty() && tables.iter().all(features));
-    assert!(matches!(&connection.ask(StatsRequest::GroupFeatures)[..], [StatsReply::GroupFeatures(groups)] if groups.types == 15));
-    assert!(matches!(&connection.ask(StatsRequest::MeterFeatures)[..], [StatsReply::MeterFeatures(meters)] if meters.max_bands > 0));
+    assert!(
+        matches!(&connection.ask(StatsRequest::GroupFeatures)[..], [StatsReply::GroupFeatures(groups)] if groups.types == 15)
+    );
+    assert!(
+        matches!(&connection.ask(StatsRequest::MeterFeatures)[..], [StatsReply::MeterFeatures(meters)] if meters.max_bands > 0)
+    );
     assert_eq!(connection.ask(StatsRequest::MeterStats(ofp::meter_id::ALL)), [StatsReply::MeterStats(vec![])]);
     assert_eq!(connection.ask(StatsRequest::GroupStats(ofp::GROUP_ALL)), [StatsReply::GroupStats(vec![])]);
     let queues = StatsRequest::Queue { port: OfPort::ANY, queue_id: u32::MAX };
@@ -101,8 +107,12 @@ fn statistics(connection: &mut Connection) {
     for meter in common::corpus::meters() {
         connection.send(meter);
     }
-    assert!(matches!(&connection.ask(StatsRequest::GroupStats(2))[..], [StatsReply::GroupStats(g)] if g[0].buckets.len() == 2));
-    assert!(matches!(&connection.ask(StatsRequest::MeterStats(3))[..], [StatsReply::MeterStats(m)] if m[0].bands.len() == 2));
+    assert!(
+        matches!(&connection.ask(StatsRequest::GroupStats(2))[..], [StatsReply::GroupStats(g)] if g[0].buckets.len() == 2)
+    );
+    assert!(
+        matches!(&connection.ask(StatsRequest::MeterStats(3))[..], [StatsReply::MeterStats(m)] if m[0].bands.len() == 2)
+    );
 }
 
 fn ports(connection: &mut Connection, other: &mut Connection) {
@@ -226,7 +236,12 @@ fn monitors(connection: &mut Connection) {
 fn nicira(connection: &mut Connection) {
     connection.send(Body::CtFlushZone(9));
     let original = CtTuple { src: Some(ip6("fd00::1").into()), dst_port: Some(5556), ..CtTuple::default() };
-    connection.send(Body::CtFlush(CtFlush { ip_proto: 17, zone: Some(9), original: Some(original), ..CtFlush::default() }));
+    connection.send(Body::CtFlush(CtFlush {
+        ip_proto: 17,
+        zone: Some(9),
+        original: Some(original),
+        ..CtFlush::default()
+    }));
     connection.send(Body::SetControllerId(3));
     let maps = vec![
         TlvMap { option_class: 0xffff, option_type: 1, option_length: 8, index: 0 },

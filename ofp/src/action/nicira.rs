@@ -58,9 +58,9 @@ pub(super) fn read(r: &mut Reader<'_>) -> Result<Action, Bad> {
     let subtype = r.u16()?;
     Ok(match subtype {
         RESUBMIT => {
-            let port = port_from_16(r.u16()?);
+            let port = port_unless_in_port(r.u16()?);
             r.zeros(4)?;
-            Action::Resubmit { port: Some(port), table: None, ct: false }
+            Action::Resubmit { port, table: None, ct: false }
         }
         RESUBMIT_TABLE | RESUBMIT_TABLE_CT => read_resubmit(r, subtype == RESUBMIT_TABLE_CT)?,
         REG_MOVE => read_move(r)?,
@@ -323,6 +323,10 @@ fn port_from_16(port: u16) -> OfPort {
     OfPort(if port >= 0xff00 { 0xffff_0000 | u32::from(port) } else { u32::from(port) })
 }
 
+fn port_unless_in_port(port: u16) -> Option<OfPort> {
+    (port != IN_PORT_16).then(|| port_from_16(port))
+}
+
 fn port_to_16(port: OfPort) -> u16 {
     port.0 as u16
 }
@@ -331,8 +335,7 @@ fn read_resubmit(r: &mut Reader<'_>, ct: bool) -> Result<Action, Bad> {
     let port = r.u16()?;
     let table = r.u8()?;
     r.zeros(3)?;
-    let port = (port != IN_PORT_16).then(|| port_from_16(port));
-    Ok(Action::Resubmit { port, table: (table != 0xff).then_some(table), ct })
+    Ok(Action::Resubmit { port: port_unless_in_port(port), table: (table != 0xff).then_some(table), ct })
 }
 
 fn read_move(r: &mut Reader<'_>) -> Result<Action, Bad> {

@@ -2,6 +2,7 @@
 #![allow(dead_code, unreachable_pub, missing_docs)]
 
 pub mod corpus;
+pub mod strategies;
 pub mod switch;
 
 /// Whether Open vSwitch is to be used. Without it these tests fail, unless `SEXTANT_NO_OVS` says that it is meant so.
