@@ -18,6 +18,7 @@ pub use time::Millis;
 
 /// Every feature. To add one: a folder, and its name here.
 pub const ALL: &[&dyn Feature] = &[
+    &flows::Misses,
     &overlay::Overlay,
     &l2::L2,
     &nd::Nd,

@@ -7,7 +7,7 @@ use ofp::{Action, Bucket, Controller, Field, GroupType, Instruction, Match, Mete
 use topology::ChassisKey;
 
 use crate::item::{Drop, Flow, Group, Item, Meter, PuntClass, PuntOp};
-use crate::pipeline::{Table, TableSpec};
+use crate::pipeline::{Miss, Table, TableSpec};
 use crate::registers::Reg;
 
 /// What the rows of one unit are gathered in.
@@ -58,10 +58,15 @@ impl On<'_> {
     /// Starts a row; it is emitted by the method that says where it leads.
     pub fn row(&mut self, table: Table, priority: u16, why: &'static str) -> Row<'_> {
         let fault = (!table.spec().writers.contains(&self.emit.feature)).then(|| "this feature may not write it".to_owned());
+        let fault = fault.or_else(|| (priority == 0).then(|| "priority 0 is the declared miss'".to_owned()));
+        self.start(table.spec(), priority, why, fault)
+    }
+
+    fn start(&mut self, spec: &'static TableSpec, priority: u16, why: &'static str, fault: Option<String>) -> Row<'_> {
         Row {
             emit: self.emit,
             chassis: self.chassis,
-            spec: table.spec(),
+            spec,
             priority,
             why,
             match_: Match::new(),
@@ -69,6 +74,18 @@ impl On<'_> {
             actions: Vec::new(),
             meter: None,
             fault,
+        }
+    }
+
+    /// What happens to a packet that no row of a table matches, as the table's declaration has it: a row of its own, so
+    /// that drops are counted under their names.
+    pub(crate) fn miss(&mut self, table: Table) {
+        let spec = table.spec();
+        let why = "no other row matched";
+        match spec.miss {
+            Miss::Drop(drop) => self.start(spec, 0, why, None).drop(drop),
+            Miss::Goto(next) => self.start(spec, 0, why, None).emit(Some(next), None),
+            Miss::Covered => {}
         }
     }
 

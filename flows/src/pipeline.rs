@@ -18,6 +18,7 @@ pub enum Table {
     Admit = 20,
     Nd = 30,
     NdReply = 34,
+    NdBare = 35,
     NdSend = 36,
     Gateway = 50,
     RouterIn = 60,
@@ -73,7 +74,7 @@ pub struct TableSpec {
 const NONE: &[Field] = &[];
 
 /// The pipeline, in the order of table numbers.
-pub const PIPELINE: [TableSpec; 16] = [
+pub const PIPELINE: [TableSpec; 17] = [
     TableSpec {
         table: Table::Classify,
         name: "classify",
@@ -148,7 +149,7 @@ pub const PIPELINE: [TableSpec; 16] = [
         sets: &[
             Field::ETH_SRC, Field::ETH_DST, Field::ARP_OP, Field::ARP_SPA, Field::ARP_TPA, Field::ARP_SHA, Field::ARP_THA,
         ],
-        loads: &[Reg::NdMac, Reg::NdRouter, Reg::Larger, Reg::PuntOp, Reg::PuntClass],
+        loads: &[Reg::NdMac, Reg::NdRouter, Reg::PuntOp, Reg::PuntClass],
         next: &[Table::NdReply, Table::Gateway, Table::Punt],
         reenters: &[],
         outputs: true,
@@ -157,7 +158,27 @@ pub const PIPELINE: [TableSpec; 16] = [
     TableSpec {
         table: Table::NdReply,
         name: "nd_reply",
-        about: "Turns a solicitation with a known target into an advertisement, all but the link-layer option.",
+        about: "Turns a solicitation with a known target into an advertisement, all but the link-layer option. Those that \
+                don't begin with the sender's MAC are measured first.",
+        writers: &["nd"],
+        matches: &[
+            Field::ETH_TYPE, Field::IP_PROTO, Field::ICMPV6_TYPE, Field::ICMPV6_CODE, Field::ND_OPTIONS_TYPE,
+        ],
+        reads: &[Reg::NdRouter],
+        sets: &[
+            Field::ICMPV6_TYPE, Field::ND_RESERVED, Field::ND_OPTIONS_TYPE, Field::ETH_DST, Field::IPV6_DST,
+        ],
+        loads: &[Reg::Larger],
+        next: &[Table::NdBare, Table::NdSend],
+        reenters: &[],
+        outputs: false,
+        miss: Miss::Covered,
+    },
+    TableSpec {
+        table: Table::NdBare,
+        name: "nd_bare",
+        about: "The same for solicitations with another option than the sender's MAC: probes with a nonce. One without any \
+                option is punted.",
         writers: &["nd"],
         matches: &[Field::ETH_TYPE, Field::IP_PROTO, Field::ICMPV6_TYPE, Field::ICMPV6_CODE, Field::IPV6_SRC],
         reads: &[Reg::Larger, Reg::NdRouter],

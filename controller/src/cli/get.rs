@@ -169,5 +169,5 @@ async fn follow(
 
 /// What is shown for a resource that is gone.
 fn deleted(gone: &v1::ResourceChange) -> Value {
-    json!({"kind": gone.kind, "name": gone.name, "tenant": gone.tenant, "deleted": true, "status": {"phase": "deleted"}})
+    json!({"kind": gone.kind, "name": gone.name, "tenant": gone.tenant, "deleted": true, "status": {"phase": "Deleted"}})
 }

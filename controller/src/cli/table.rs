@@ -33,8 +33,8 @@ const COLUMNS: [(&str, &[Column], &[Column]); 6] = [
     ),
     (
         "network",
-        &[("TYPE", "/spec/type"), ("SEGMENT", "/status/segmentation_id"), ("MTU", "/status/mtu")],
-        &[("SHARED", "/spec/shared")],
+        &[("SEGMENT", "/status/segmentation_id"), ("MTU", "/status/mtu")],
+        &[("TYPE", "/spec/type"), ("SHARED", "/spec/shared")],
     ),
     (
         "subnet",
@@ -132,7 +132,7 @@ fn trimmed(mut table: Table) -> String {
     table.lines().map(|line| format!("{}\n", line.trim_end())).collect()
 }
 
-/// A value in a cell: a list's items by commas, a mapping's by their first word.
+/// A value in a cell: a list's items by commas, a mapping's values by blanks, but for the uids that only tools need.
 fn text(value: Option<&Value>) -> String {
     match value {
         None | Some(Value::Null) => "-".to_owned(),
@@ -140,7 +140,10 @@ fn text(value: Option<&Value>) -> String {
         Some(Value::String(text)) => output::harmless(text).into_owned(),
         Some(Value::Array(items)) if items.is_empty() => "-".to_owned(),
         Some(Value::Array(items)) => items.iter().map(|item| text(Some(item))).collect::<Vec<_>>().join(","),
-        Some(Value::Object(fields)) => fields.values().map(|value| text(Some(value))).collect::<Vec<_>>().join(" "),
+        Some(Value::Object(fields)) => {
+            let shown = fields.iter().filter(|(key, _)| *key != "uid").map(|(_, value)| text(Some(value)));
+            shown.collect::<Vec<_>>().join(" ")
+        }
         Some(other) => other.to_string(),
     }
 }
@@ -155,7 +158,7 @@ mod tests {
     #[test]
     fn a_table_and_more_lines() {
         let vm1 = json!({"name": "vm1", "tenant": "acme", "spec": {"network": "red"},
-            "status": {"phase": "active", "reason": "", "mac_address": "02:00:00:00:01:01", "addresses": ["2001:db8::1", "fe80::1"],
+            "status": {"phase": "Active", "reason": "", "mac_address": "02:00:00:00:01:01", "addresses": ["2001:db8::1", "fe80::1"],
                 "chassis": "hv1"}});
         let mut layout = Layout::new(shape::kind("port").unwrap(), false);
         let table = layout.table(std::slice::from_ref(&vm1));
@@ -167,6 +170,22 @@ mod tests {
         let row = lines.next().unwrap();
         assert!(row.contains("2001:db8::1,fe80::1") && row.ends_with('-'), "{row}");
         assert_eq!(layout.line(&vm1), format!("{row}\n"), "a later line stands below the others");
+    }
+
+    #[test]
+    fn cells() {
+        for (value, cell) in [
+            (
+                json!([{"subnet": "red6", "uid": "u"}, {"subnet": "red4", "ip_address": "10.0.0.9"}]),
+                "red6,red4 10.0.0.9",
+            ),
+            (json!([]), "-"),
+            (json!(""), "-"),
+            (json!(false), "false"),
+            (json!("a\nb"), "a\u{fffd}b"),
+        ] {
+            assert_eq!(text(Some(&value)), cell);
+        }
     }
 
     #[test]

@@ -97,13 +97,19 @@ pub(super) fn plain_list(message: &MessageDescriptor) -> Option<FieldDescriptor>
 }
 
 /// The word for an enum's value: lower case, without the enum's prefix, `-` for `_`; `None` for the unspecified one.
+///
+/// Phases are read, never written: the contract has them with a capital.
 pub(super) fn word(value: &EnumValueDescriptor) -> Option<String> {
     if value.number() == 0 {
         return None;
     }
     let prefix = screaming(value.parent_enum().name());
     let name = value.name().strip_prefix(&prefix).unwrap_or(value.name());
-    Some(name.trim_start_matches('_').to_lowercase().replace('_', "-"))
+    let word = name.trim_start_matches('_').to_lowercase().replace('_', "-");
+    match (value.parent_enum().name(), word.chars().next()) {
+        ("Phase", Some(first)) => Some(first.to_uppercase().chain(word.chars().skip(1)).collect()),
+        _ => Some(word),
+    }
 }
 
 /// The words of an enum, in the contract's order.
@@ -187,6 +193,7 @@ mod tests {
         assert_eq!(of("Encap")[..3], ["geneve", "vxlan", "gre"]);
         assert_eq!(of("Ipv6Mode")[0], "slaac");
         assert_eq!(of("NetworkType")[0], "overlay");
+        assert_eq!(of("Phase")[..3], ["Pending", "Installing", "Active"]);
     }
 
     #[test]

@@ -211,7 +211,7 @@ fn the_json_of_each_kind_is_pinned() {
         shown(v1::resource::Kind::Chassis(chassis)),
         json!({"kind": "chassis", "name": "hv1", "tenant": "", "uid": "u", "revision": 7,
             "spec": {"datapath_id": "0000000000000001", "tunnel_ip": "fd00:a::1"},
-            "status": {"phase": "active", "reason": "", "datapath_id": "", "bridge": "", "connected": true, "discovered": false,
+            "status": {"phase": "Active", "reason": "", "datapath_id": "", "bridge": "", "connected": true, "discovered": false,
                 "desired": u64::MAX, "installed": 0, "foreign_flows": 0}})
     );
     let status = v1::FabricStatus { phase: v1::Phase::Pending.into(), reason: "none".to_owned() };
@@ -220,7 +220,7 @@ fn the_json_of_each_kind_is_pinned() {
     assert_eq!(
         shown(v1::resource::Kind::Fabric(fabric)),
         json!({"kind": "fabric", "name": "default", "tenant": "", "uid": "u", "revision": 7,
-            "spec": {"encap": "geneve", "interface": "sx-tun"}, "status": {"phase": "pending", "reason": "none"}})
+            "spec": {"encap": "geneve", "interface": "sx-tun"}, "status": {"phase": "Pending", "reason": "none"}})
     );
     let mut network = v1::Network { meta: meta("red", "acme"), ..site.networks[0].clone() };
     network.meta.as_mut().unwrap().labels = site.networks[0].meta.clone().unwrap().labels;
@@ -255,7 +255,7 @@ fn the_json_of_each_kind_is_pinned() {
         json!({"kind": "port", "name": "vm1", "tenant": "acme", "uid": "u", "revision": 7,
             "spec": {"network": "red", "mac_address": "02:00:00:00:01:01",
                 "fixed_ips": [{"subnet": "red6"}, {"ip_address": "10.1.0.5"}], "binding": {"chassis": "hv1", "interface": "vm1"}},
-            "status": {"phase": "installing", "reason": "", "mac_address": "", "addresses": [], "chassis": "", "ofport": 3}})
+            "status": {"phase": "Installing", "reason": "", "mac_address": "", "addresses": [], "chassis": "", "ofport": 3}})
     );
     let empty = v1::Port { meta: meta("vm2", "acme"), ..site.ports[1].clone() };
     assert_eq!(shown(v1::resource::Kind::Port(empty))["spec"], json!({"network": "red", "fixed_ips": []}));

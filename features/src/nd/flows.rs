@@ -3,7 +3,7 @@
 
 use std::net::{IpAddr, Ipv6Addr};
 
-use ::flows::{Drop, Emit, Feature, FeatureId, PuntOp, Reg, Table};
+use ::flows::{Drop, Emit, Feature, FeatureId, PuntOp, Reg, Row, Table};
 use addr::{ALL_NODES, MacAddr, multicast_mac};
 use ofp::Field;
 use topology::{ChassisKey, Key, KeyKind, PortKey, RouterKey, SubnetKey, View};
@@ -15,6 +15,9 @@ pub struct Nd;
 
 const NEIGHBOR_SOLICIT: u8 = 135;
 const NEIGHBOR_ADVERT: u8 = 136;
+/// Option types (RFC 4861, 4.6).
+const SOURCE_LINK_LAYER: u8 = 1;
+const TARGET_LINK_LAYER: u8 = 2;
 /// Ethernet, IPv6 and a neighbour solicitation without options are 78 bytes; one option makes 86.
 const LONGEST_WITHOUT_OPTION: u16 = 85;
 /// `33:33`: IPv6 multicast (RFC 2464, 7).
@@ -64,31 +67,30 @@ fn responder(view: &View<'_>, emit: &mut Emit, chassis: ChassisKey) {
         .when_masked(Field::ETH_DST, MULTICAST, MULTICAST_MASK)
         .when_reg(Reg::Secured, 1u64)
         .drop(Drop::UnsolicitedAdvert);
-    on.row(Table::NdReply, 30, "no option to fill in: a flow can't add one")
+    on.row(Table::NdReply, 10, "begins with another option than the sender's MAC, or with none: by its length")
+        .icmpv6(NEIGHBOR_SOLICIT)
+        .measure(LONGEST_WITHOUT_OPTION)
+        .goto(Table::NdBare);
+    on.row(Table::NdBare, 30, "no option to fill in: a flow can't add one")
         .icmpv6(NEIGHBOR_SOLICIT)
         .when_reg(Reg::Larger, 0u64)
         .punt(PuntOp::NeighborSolicit);
     for (router, bit) in [(true, 1u64), (false, 0)] {
         // RFC 4861, 7.2.4: to an unspecified source, multicast and not solicited.
-        on.row(Table::NdReply, 20, "duplicate address detection: the address is taken")
+        on.row(Table::NdBare, 20, "duplicate address detection: the address is taken")
             .icmpv6(NEIGHBOR_SOLICIT)
             .when_reg(Reg::NdRouter, bit)
             .when(Field::IPV6_SRC, Ipv6Addr::UNSPECIFIED)
             .set(Field::ICMPV6_TYPE, NEIGHBOR_ADVERT)
             .set(Field::ND_RESERVED, flags(router, false))
-            .set(Field::ND_OPTIONS_TYPE, 2u8)
+            .set(Field::ND_OPTIONS_TYPE, TARGET_LINK_LAYER)
             .set(Field::ETH_DST, multicast_mac(ALL_NODES))
             .set(Field::IPV6_DST, ALL_NODES)
             .goto(Table::NdSend);
-        on.row(Table::NdReply, 10, "the address is at this MAC")
-            .icmpv6(NEIGHBOR_SOLICIT)
-            .when_reg(Reg::NdRouter, bit)
-            .set(Field::ICMPV6_TYPE, NEIGHBOR_ADVERT)
-            .set(Field::ND_RESERVED, flags(router, true))
-            .set(Field::ND_OPTIONS_TYPE, 2u8)
-            .copy(Field::ETH_SRC, Field::ETH_DST)
-            .copy(Field::IPV6_SRC, Field::IPV6_DST)
-            .goto(Table::NdSend);
+        let bare = on.row(Table::NdBare, 10, "the address is at this MAC").icmpv6(NEIGHBOR_SOLICIT);
+        turn_round(bare.when_reg(Reg::NdRouter, bit), router);
+        let usual = on.row(Table::NdReply, 30, "the address is at this MAC").icmpv6(NEIGHBOR_SOLICIT);
+        turn_round(usual.when(Field::ND_OPTIONS_TYPE, SOURCE_LINK_LAYER).when_reg(Reg::NdRouter, bit), router);
     }
     on.row(Table::NdSend, 10, "fills in the target's MAC and sends the answer back")
         .icmpv6(NEIGHBOR_ADVERT)
@@ -96,6 +98,15 @@ fn responder(view: &View<'_>, emit: &mut Emit, chassis: ChassisKey) {
         .copy_bits(Reg::NdMac.field().sub(0, 48), Field::ETH_SRC.sub(0, 48))
         .copy(Field::ND_TARGET, Field::IPV6_SRC)
         .back();
+}
+
+fn turn_round(row: Row<'_>, router: bool) {
+    row.set(Field::ICMPV6_TYPE, NEIGHBOR_ADVERT)
+        .set(Field::ND_RESERVED, flags(router, true))
+        .set(Field::ND_OPTIONS_TYPE, TARGET_LINK_LAYER)
+        .copy(Field::ETH_SRC, Field::ETH_DST)
+        .copy(Field::IPV6_SRC, Field::IPV6_DST)
+        .goto(Table::NdSend);
 }
 
 /// A port's addresses, on a chassis where somebody may ask for them.
@@ -116,7 +127,6 @@ fn host(view: &View<'_>, emit: &mut Emit, key: PortKey, chassis: ChassisKey) {
             .when_masked(Field::ETH_DST, MULTICAST, MULTICAST_MASK)
             .load_mac(Reg::NdMac, port.mac)
             .load(Reg::NdRouter, 0u64)
-            .measure(LONGEST_WITHOUT_OPTION)
             .goto(Table::NdReply);
         if let Some(place) = here {
             on.row(Table::Nd, 300, "its own probe is not answered to it (RFC 4862, 5.4)")
@@ -145,7 +155,6 @@ fn router_interface(view: &View<'_>, emit: &mut Emit, key: RouterKey, subnet: Su
             .when(Field::ND_TARGET, address)
             .load_mac(Reg::NdMac, interface.mac)
             .load(Reg::NdRouter, 1u64)
-            .measure(LONGEST_WITHOUT_OPTION)
             .goto(Table::NdReply);
     }
 }
