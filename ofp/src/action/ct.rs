@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use super::Action;
-use super::nicira::{read_range, subfield, write_range};
+use super::registers::{read_range, subfield, write_range};
 use crate::Bad;
 use crate::field::{Subfield, read_field};
 use crate::wire::{Reader, Writer};

@@ -1,7 +1,7 @@
 //! The `learn` action: a flow made from the packet at hand.
 
 use super::Action;
-use super::nicira::subfield;
+use super::registers::subfield;
 use crate::Bad;
 use crate::field::{Subfield, read_field};
 use crate::wire::{Reader, Writer};

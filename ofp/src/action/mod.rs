@@ -1,15 +1,20 @@
 //! Actions: what a flow, a bucket or a packet-out does to a packet.
 
+mod controller;
 mod ct;
+mod hashing;
 mod learn;
 mod nicira;
+mod registers;
 mod standard;
 mod text;
 
 use addr::OfPort;
 use bytes::Bytes;
 
+pub use controller::Controller;
 pub use ct::{Ct, Nat, ZoneSrc, ct_flags, nat_flags};
+pub use hashing::{Bundle, Multipath, Sample};
 pub use learn::{Learn, LearnDst, LearnLimit, LearnSpec, LearnSrc, learn_flags};
 pub(crate) use nicira::NICIRA;
 pub(crate) use text::{Actions, write_metadata};
@@ -194,92 +199,6 @@ impl Action {
     pub const fn resubmit(table: u8) -> Action {
         Action::Resubmit { port: None, table: Some(table), ct: false }
     }
-}
-
-/// To the controller, with particulars. Travels as `NXAST_CONTROLLER` when that suffices, else as
-/// `NXAST_CONTROLLER2`, as Open vSwitch itself picks.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Controller {
-    /// Bytes of the packet to send.
-    pub max_len: u16,
-    /// Which controller connections; 0 is those that didn't choose a number.
-    pub controller_id: u16,
-    /// The reason to state, see [`crate::packet_in_reason`].
-    pub reason: u8,
-    /// Bytes that come back in the packet-in.
-    pub userdata: Bytes,
-    /// Stop the packet here until [`crate::Body::Resume`].
-    pub pause: bool,
-    /// The meter for these packet-ins.
-    pub meter_id: Option<u32>,
-    /// Properties of `NXAST_CONTROLLER2` that are not known here, each as read.
-    pub unknown: Vec<Bytes>,
-}
-
-impl Default for Controller {
-    fn default() -> Controller {
-        Controller {
-            max_len: crate::NO_TRUNCATION,
-            controller_id: 0,
-            reason: crate::packet_in_reason::ACTION,
-            userdata: Bytes::new(),
-            pause: false,
-            meter_id: None,
-            unknown: Vec::new(),
-        }
-    }
-}
-
-/// Hash a packet and store a number from 0 to `max_link` (`NXAST_MULTIPATH`).
-#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Multipath {
-    /// Which fields are hashed: `NX_HASH_FIELDS_*`, e.g. 0 `eth_src`, 1 `symmetric_l4`, 2 `symmetric_l3l4`,
-    /// 3 `symmetric_l3l4+udp`, 4 `nw_src`, 5 `nw_dst`, 6 `symmetric_l3`.
-    pub fields: u16,
-    /// The hash's seed.
-    pub basis: u16,
-    /// How a hash becomes a link: 0 `modulo_n`, 1 `hash_threshold`, 2 `hrw`, 3 `iter_hash`.
-    pub algorithm: u16,
-    /// The highest link number.
-    pub max_link: u16,
-    /// The algorithm's argument.
-    pub arg: u32,
-    /// Where the number goes.
-    pub dst: Subfield,
-}
-
-/// Hash a packet to one of some ports (`NXAST_BUNDLE`, `NXAST_BUNDLE_LOAD`). Not a bundle of messages.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Bundle {
-    /// 0 `active_backup`, 1 `hrw`.
-    pub algorithm: u16,
-    /// Which fields are hashed, as in [`Multipath::fields`].
-    pub fields: u16,
-    /// The hash's seed.
-    pub basis: u16,
-    /// The ports, as 16-bit numbers.
-    pub members: Vec<u16>,
-    /// Store the port here instead of sending to it.
-    pub dst: Option<Subfield>,
-}
-
-/// Sample a packet into IPFIX (`NXAST_SAMPLE` to `NXAST_SAMPLE3`).
-#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Sample {
-    /// Which of the three forms it has on the wire: 1, 2 or 3.
-    pub version: u8,
-    /// Of 65,535 packets, how many.
-    pub probability: u16,
-    /// The collector set.
-    pub collector_set_id: u32,
-    /// IPFIX observation domain.
-    pub obs_domain_id: u32,
-    /// IPFIX observation point.
-    pub obs_point_id: u32,
-    /// The egress port to state, as a 16-bit number (versions 2 and 3).
-    pub sampling_port: u16,
-    /// 0 default, 1 ingress, 2 egress (version 3).
-    pub direction: u8,
 }
 
 impl Action {
