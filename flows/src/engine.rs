@@ -265,26 +265,25 @@ impl Engine {
         (engine, delta)
     }
 
-    /// Everything wanted everywhere, in an order of its own: for comparing two engines.
-    pub fn everything(&self) -> BTreeMap<(ChassisKey, String), (String, Unit)> {
-        let mut all = BTreeMap::new();
-        for chassis in self.desired.keys() {
+    /// Where two engines want different things, in words; empty: nowhere.
+    pub fn differences(&self, other: &Engine) -> Vec<String> {
+        let mut found = Vec::new();
+        let all: BTreeSet<&ChassisKey> = self.desired.keys().chain(other.desired.keys()).collect();
+        for chassis in all {
             for (item, unit) in self.desired(*chassis) {
-                let (name, body) = texts(item);
-                all.insert((*chassis, name), (body, unit));
+                match other.wanted(*chassis, &Keyed(item.clone())) {
+                    Some((theirs, their_unit)) if same(item, theirs) && their_unit == unit => {}
+                    theirs => found.push(format!("chassis {chassis}: {item:?} of {unit:?}, not {theirs:?}")),
+                }
             }
+            let spare = other.desired(*chassis).filter(|(item, _)| self.wanted(*chassis, &Keyed((*item).clone())).is_none());
+            found.extend(spare.map(|(item, unit)| format!("chassis {chassis}: nothing, not {item:?} of {unit:?}")));
         }
-        all
+        found
     }
-}
 
-fn texts(item: &Item) -> (String, String) {
-    match item {
-        Item::Flow(flow) => (
-            format!("{} {} {}", flow.table.spec().name, flow.priority, flow.match_),
-            format!("{:?} {:?}", flow.instructions, flow.drop),
-        ),
-        Item::Group(group) => (format!("group {}", group.id), format!("{:?} {:?}", group.kind, group.buckets)),
-        Item::Meter(meter) => (format!("meter {}", meter.id), format!("{:?} {:?}", meter.flags, meter.bands)),
+    /// Whether nothing is wanted anywhere.
+    pub fn is_empty(&self) -> bool {
+        self.desired.is_empty()
     }
 }
