@@ -50,7 +50,8 @@ fn line(event: &v1::Event) -> String {
         true => String::new(),
         false => format!(" {}", names::full(&event.kind, &event.tenant, &event.name)),
     };
-    let line = format!("{} {}{about}: {}", time::moment(event.time_ms), event.r#type, event.message);
+    let words = if event.message.is_empty() { String::new() } else { format!(": {}", event.message) };
+    let line = format!("{} {}{about}{words}", time::moment(event.time_ms), event.r#type);
     output::harmless(&line).into_owned()
 }
 

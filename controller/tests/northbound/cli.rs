@@ -207,7 +207,7 @@ async fn flows_and_events_are_lines_or_objects() {
     let json: serde_json::Value = serde_json::from_str(&bench.run("flows -o json").await.out).unwrap();
     assert_eq!(json["cookie"], u64::MAX);
     assert_eq!(bench.run("flows --chassis hv9").await.err, "there is no chassis hv9\n");
-    assert_eq!(bench.run("events").await.out, "1970-01-01T00:00:00.000Z chassis.connected: \n");
+    assert_eq!(bench.run("events").await.out, "1970-01-01T00:00:00.000Z chassis.connected\n");
     let json: serde_json::Value = serde_json::from_str(&bench.run("events -o json").await.out).unwrap();
     assert_eq!(json["type"], "chassis.connected");
 }
