@@ -240,3 +240,18 @@ static NAMES: &[(u32, u16, u16, &str)] = &[
     (ONF, 0xffff, 4447, "OFPBPC_BAD_EXP_VALUE"),
     (ONF, 0xffff, 4448, "OFPBPC_EPERM"),
 ];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn errors_have_names() {
+        let error = |kind, code, experimenter| ErrorMsg { kind, code, experimenter, data: Bytes::new() };
+        assert_eq!(error(5, 1, None).name(), Some("OFPFMFC_TABLE_FULL"));
+        assert_eq!(error(2, 10, None).name(), Some("OFPBAC_MATCH_INCONSISTENT"));
+        assert_eq!(error(EXPERIMENTER, 2314, Some(ONF)).name(), Some("OFPBFC_TIMEOUT"));
+        assert_eq!(error(EXPERIMENTER, 15, Some(NICIRA)).name(), Some("NXBAC_BAD_CONJUNCTION"));
+        assert_eq!(error(77, 1, None).to_string(), "error 77/1");
+    }
+}

@@ -196,3 +196,83 @@ fn registers(field: Field) -> Option<impl Iterator<Item = Field>> {
     };
     Some((first..first + count).map(Field::reg))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use bytes::BytesMut;
+    use std::net::Ipv6Addr;
+
+    fn written(match_: &Match) -> BytesMut {
+        let mut out = BytesMut::new();
+        match_.write(&mut Writer::new(&mut out));
+        out
+    }
+
+    #[test]
+    fn what_means_the_same_is_the_same() {
+        let any = Match::new;
+        let address: Ipv6Addr = "fd00:1::1".parse().unwrap();
+        let same = [
+            (
+                any().with(Field::reg(2), 5u8).with(Field::IN_PORT, 1u8),
+                any().with(Field::IN_PORT, 1u8).with(Field::reg(2), 5u8),
+            ),
+            (any().masked(Field::reg(1), 0xffu8, 0xf0u8), any().masked(Field::reg(1), 0xf0u8, 0xf0u8)),
+            (any().masked(Field::reg(1), 1u8, u32::MAX), any().with(Field::reg(1), 1u8)),
+            (any().masked(Field::reg(1), 1u8, 0u8), any()),
+            (any().with(Field::xreg(1), 0x1_0000_0002u64), any().with(Field::reg(2), 1u8).with(Field::reg(3), 2u8)),
+            (
+                any().with(Field::xxreg(1), address),
+                any().with(Field::xreg(2), 0xfd00_0001_0000_0000u64).with(Field::xreg(3), 1u8),
+            ),
+            (any().masked(Field::VLAN_TCI, 0x1000u16, 0x1000u16), any().masked(Field::VLAN_VID, 0x1000u16, 0x1000u16)),
+            (any().with(Field::NW_TOS, 0xb8u8), any().with(Field::IP_DSCP, 46u8)),
+            (any().with(Field::IN_PORT_NXM, 0xfffeu16), any().with(Field::IN_PORT, 0xffff_fffeu32)),
+        ];
+        for (one, other) in same {
+            assert_eq!(one, other);
+            assert_eq!(written(&one), written(&other));
+        }
+    }
+
+    #[test]
+    fn wide_registers_are_found_in_narrow_ones() {
+        let wide = Match::new().masked(Field::xxreg(0), 7u128 << 96 | 9, 0xffu128 << 96 | 0xff);
+        assert_eq!(wide.get(Field::xxreg(0)), Some((7 << 96 | 9, 0xff << 96 | 0xff)));
+        assert_eq!(wide.get(Field::reg(0)), Some((7, 0xff)));
+        assert_eq!(wide.get(Field::xreg(1)), Some((9, 0xff)));
+        assert_eq!(wide.get(Field::xreg(2)), None);
+        assert_eq!(wide.iter().count(), 2);
+    }
+
+    #[test]
+    fn prerequisites_are_looked_for() {
+        let neighbour = Match::new().with(Field::ETH_TYPE, 0x86ddu16).with(Field::IP_PROTO, 58u8);
+        assert!(neighbour.permits(Field::ICMPV6_TYPE) && !neighbour.permits(Field::ND_TARGET));
+        let solicitation = neighbour.clone().with(Field::ICMPV6_TYPE, 135u8);
+        assert!(solicitation.permits(Field::ND_TARGET) && solicitation.permits(Field::ND_SLL));
+        assert!(!solicitation.permits(Field::ND_TLL) && !solicitation.permits(Field::TCP_SRC));
+        assert!(Match::new().permits(Field::ETH_SRC) && !Match::new().permits(Field::VLAN_PCP));
+        assert!(Match::new().with(Field::VLAN_VID, 0x1001u16).permits(Field::VLAN_PCP));
+        assert!(Match::new().masked(Field::VLAN_VID, 0x1000u16, 0x1000u16).permits(Field::VLAN_PCP));
+    }
+
+    #[test]
+    fn what_is_not_understood_is_kept() {
+        // A type without match; a field of another's; a field twice; a value too long for its field.
+        let fields = [
+            &[0x12, 0x34, 0x02, 0x03, 1, 2, 3][..],
+            &[0xff, 0xff, 0x02, 0x06, 0, 0, 0, 9, 1, 2],
+            &[0x80, 0x00, 0x0a, 0x02, 0x86, 0xdd],
+            &[0x80, 0x00, 0x0a, 0x02, 0x08, 0x00],
+            &[0x80, 0x00, 0x14, 0x02, 0, 58],
+        ]
+        .concat();
+        let read = Match::read_fields(&mut Reader::new(&fields, "test")).unwrap();
+        assert_eq!(read.get(Field::ETH_TYPE), Some((0x86dd, 0xffff)));
+        assert_eq!((read.iter().count(), read.unknown().len()), (1, 4));
+        let out = written(&read);
+        assert_eq!(Match::read(&mut Reader::new(&out, "test")), Ok(read));
+    }
+}

@@ -3,6 +3,23 @@
 //! Pure: no I/O, no clock. [`frame`] splits one message off a stream, [`Message::decode`] and [`Message::encode`] are
 //! inverse, and what is not understood (fields, actions, instructions, properties, whole messages) is kept as read.
 //!
+//! ```
+//! use ofp::{Action, Field, FlowMod, Instruction, Match, Message};
+//! let flow = FlowMod {
+//!     table: 3,
+//!     priority: 100,
+//!     match_: Match::new().with(Field::ETH_TYPE, 0x86ddu16).masked(Field::reg(0), 1u8, 1u8),
+//!     instructions: vec![
+//!         Instruction::ApplyActions(vec![Action::DecNwTtl, Action::output(addr::OfPort(2))]),
+//!         Instruction::GotoTable(4),
+//!     ],
+//!     ..FlowMod::default()
+//! };
+//! assert_eq!(flow.to_string(), "ADD table:3 priority=100,ipv6,reg0=0x1/0x1 actions=dec_ttl,output:2,goto_table:4");
+//! let message = Message::new(1, flow);
+//! assert_eq!(Message::decode(&message.encode()), Ok(message));
+//! ```
+//!
 //! Values are canonical: a flow that is sent and read back from Open vSwitch compares equal, see [`Match`] and
 //! [`canonical`](FlowMod::canonical).
 

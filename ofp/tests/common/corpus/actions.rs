@@ -1,139 +1,40 @@
-//! Matches, actions, flows, groups and meters that Open vSwitch 3.1 accepts.
+//! Actions that Open vSwitch 3.1 accepts.
 
 use std::net::IpAddr;
 
 use addr::{MacAddr, OfPort};
 use bytes::Bytes;
 use ofp::{
-    Action, Bucket, Bundle, Controller, Ct, Field, FlowMod, GroupMod, GroupModCommand, GroupType, Instruction, Learn,
-    LearnDst, LearnLimit, LearnSpec, LearnSrc, Match, MeterBand, MeterMod, MeterModCommand, Multipath, Nat, Sample,
-    Subfield, ZoneSrc, ct_flags, flow_flags, learn_flags, meter_flags, nat_flags,
+    Action, Bundle, Controller, Ct, Field, Learn, LearnDst, LearnLimit, LearnSpec, LearnSrc, Match, Multipath, Nat,
+    Sample, Subfield, ZoneSrc, ct_flags, learn_flags, nat_flags,
 };
 
-pub fn mac(text: &str) -> MacAddr {
-    text.parse().unwrap()
-}
+use super::matches::{icmp6, ip4, ip6, ipv4, ipv6, mac, tcp6};
 
-pub fn ip6(text: &str) -> std::net::Ipv6Addr {
-    text.parse().unwrap()
-}
-
-pub fn ip4(text: &str) -> std::net::Ipv4Addr {
-    text.parse().unwrap()
-}
-
-pub fn ipv6() -> Match {
-    Match::new().with(Field::ETH_TYPE, 0x86ddu16)
-}
-
-pub fn ipv4() -> Match {
-    Match::new().with(Field::ETH_TYPE, 0x0800u16)
-}
-
-pub fn icmp6(kind: u8) -> Match {
-    ipv6().with(Field::IP_PROTO, 58u8).with(Field::ICMPV6_TYPE, kind)
-}
-
-pub fn tcp6() -> Match {
-    ipv6().with(Field::IP_PROTO, 6u8)
-}
-
-pub fn matches() -> Vec<Match> {
-    let any = Match::new;
-    let arp = || any().with(Field::ETH_TYPE, 0x0806u16);
-    let udp6 = || ipv6().with(Field::IP_PROTO, 17u8);
-    let sctp6 = || ipv6().with(Field::IP_PROTO, 132u8);
-    let tracked = || ipv6().masked(Field::CT_STATE, 0x22u8, 0x22u8);
-    let mut all = vec![
-        any(),
-        any().with(Field::IN_PORT, OfPort(3)),
-        any().with(Field::IN_PORT, OfPort::LOCAL).with(Field::ETH_SRC, mac("02:00:00:00:00:01")),
-        any().with(Field::IN_PORT, OfPort::CONTROLLER),
-        any().masked(Field::ETH_DST, mac("01:00:00:00:00:00"), mac("01:00:00:00:00:00")),
-        any().with(Field::ETH_DST, MacAddr::BROADCAST).with(Field::ETH_TYPE, 0x88ccu16),
-        any().with(Field::VLAN_VID, 0x1000u16 | 100),
-        any().with(Field::VLAN_VID, 0x1000u16 | 100).with(Field::VLAN_PCP, 5u8),
-        any().with(Field::VLAN_VID, 0u16),
-        any().masked(Field::VLAN_VID, 0x1000u16, 0x1000u16),
-        any().masked(Field::VLAN_VID, 0x1010u16, 0x10f0u16),
-        any().masked(Field::VLAN_TCI, 0x1000u16, 0x1000u16).with(Field::ETH_TYPE, 0x86ddu16),
-        any().masked(Field::VLAN_TCI, 0xb064u16, 0xffffu16),
-        any().with(Field::METADATA, 0x1234_5678_9abcu64),
-        any().masked(Field::METADATA, 0x1200u64, 0xff00u64),
-        any().with(Field::TUN_ID, 7u64),
-        any().masked(Field::TUN_ID, 0x700u64, 0xf00u64).with(Field::TUN_IPV6_SRC, ip6("fd00:99::1")),
-        any().with(Field::TUN_IPV6_DST, ip6("fd00:99::2")).masked(Field::TUN_FLAGS, 1u8, 1u8),
-        any().with(Field::TUN_IPV4_SRC, ip4("10.0.0.1")).masked(Field::TUN_IPV4_DST, ip4("10.0.0.0"), 0xffff_ff00u32),
-        any().with(Field::PKT_MARK, 0x77u32),
-        any().with(Field::CONJ_ID, 9u32).with(Field::ETH_TYPE, 0x86ddu16),
-        ipv6(),
-        ipv6().with(Field::IPV6_SRC, ip6("fd00:1::1")).with(Field::IPV6_DST, ip6("ff02::1")),
-        ipv6().masked(Field::IPV6_DST, ip6("2001:db8:1::"), ip6("ffff:ffff:ffff::")),
-        ipv6().masked(Field::IPV6_DST, ip6("::1"), ip6("::ffff")),
-        ipv6().with(Field::IPV6_LABEL, 0x12345u32),
-        ipv6().masked(Field::IPV6_LABEL, 0x12000u32, 0xff000u32),
-        ipv6().with(Field::IP_DSCP, 46u8).with(Field::IP_ECN, 1u8).with(Field::NW_TTL, 255u8),
-        ipv6().with(Field::NW_TOS, 0xb8u8),
-        ipv6().with(Field::IP_PROTO, 0u8),
-        ipv6().with(Field::IP_PROTO, 50u8),
-        ipv6().with(Field::IP_FRAG, 1u8),
-        ipv6().with(Field::IP_FRAG, 3u8),
-        ipv6().masked(Field::IP_FRAG, 1u8, 1u8).with(Field::NW_TTL, 255u8),
-        ipv6().masked(Field::IP_FRAG, 0u8, 2u8),
-        ipv6().with(Field::IP_FRAG, 0u8),
-        tcp6().with(Field::TCP_SRC, 22u16).masked(Field::TCP_DST, 0x1388u16, 0xfff8u16),
-        tcp6().masked(Field::TCP_FLAGS, 2u16, 0x12u16),
-        tcp6().with(Field::TCP_FLAGS, 0x12u16),
-        udp6().with(Field::UDP_SRC, 547u16).with(Field::UDP_DST, 546u16),
-        sctp6().with(Field::SCTP_SRC, 1u16).with(Field::SCTP_DST, 2u16),
-        icmp6(134),
-        icmp6(128).with(Field::ICMPV6_CODE, 0u8).with(Field::NW_TTL, 1u8),
-        icmp6(135).with(Field::ND_TARGET, ip6("fd00:1::1")).with(Field::ND_SLL, mac("02:00:00:00:01:01")),
-        icmp6(136).with(Field::ND_TARGET, ip6("fe80::1")).with(Field::ND_TLL, MacAddr::ZERO),
-        icmp6(136).with(Field::ND_RESERVED, 0xe000_0000u32).with(Field::ND_OPTIONS_TYPE, 2u8),
-        icmp6(135).masked(Field::ND_TARGET, ip6("fd00::"), ip6("ffff::")).with(Field::ND_OPTIONS_TYPE, 1u8),
-        ipv4().with(Field::IPV4_SRC, ip4("10.1.0.1")).masked(Field::IPV4_DST, ip4("10.0.0.0"), ip4("255.0.0.0")),
-        ipv4().with(Field::IP_PROTO, 6u8).with(Field::TCP_DST, 80u16),
-        ipv4().with(Field::IP_PROTO, 1u8).with(Field::ICMPV4_TYPE, 8u8).with(Field::ICMPV4_CODE, 0u8),
-        arp().with(Field::ARP_OP, 1u16).with(Field::ARP_TPA, ip4("10.1.0.1")),
-        arp().with(Field::ARP_SPA, ip4("10.1.0.2")).with(Field::ARP_SHA, mac("02:00:00:00:00:02")),
-        arp().with(Field::ARP_THA, mac("02:00:00:00:00:03")).masked(Field::ARP_TPA, ip4("10.0.0.0"), 0xff00_0000u32),
-        any().with(Field::ETH_TYPE, 0x8847u16).with(Field::MPLS_LABEL, 70007u32).with(Field::MPLS_BOS, 1u8),
-        any().with(Field::ETH_TYPE, 0x8847u16).with(Field::MPLS_TC, 3u8).with(Field::MPLS_TTL, 64u8),
-        tracked(),
-        tracked().with(Field::CT_MARK, 0x77u32).with(Field::CT_ZONE, 5u16),
-        tracked().masked(Field::CT_LABEL, 0xabcdu128 << 64, 0xffffu128 << 64),
-        tracked().with(Field::CT_LABEL, 0x1234_5678_90ab_cdefu64),
-        tracked().with(Field::CT_NW_PROTO, 6u8).with(Field::CT_IPV6_SRC, ip6("fd00::1")),
-        tracked().with(Field::CT_NW_PROTO, 17u8).with(Field::CT_TP_SRC, 5u16).with(Field::CT_TP_DST, 6u16),
-        tracked().masked(Field::CT_IPV6_DST, ip6("fd00::"), ip6("ffff::")),
-        any().with(Field::reg(0), 5u32),
-        any().masked(Field::reg(15), 0x50u32, 0xf0u32),
-        any().with(Field::xreg(0), 0x0000_0001_0000_0002u64),
-        any().masked(Field::xreg(7), 0xf0u64, 0xff_0000_00ffu64),
-        any().with(Field::xxreg(0), ip6("fd00:1::1")),
-        any().masked(Field::xxreg(1), ip6("fd00:1::"), ip6("ffff:ffff::")),
-        any().masked(Field::reg(3), 0u32, 1u32).with(Field::reg(4), 0u32),
-        any().with(Field::TUN_GBP_ID, 3u16),
-    ];
-    for n in 1..16 {
-        all.push(any().with(Field::reg(n), 1u32 << n).masked(Field::reg(0), 1u32, 3u32));
-    }
-    all
-}
+type Cases = Vec<(Match, Vec<Action>)>;
 
 /// Actions, with a match under which they are allowed.
-pub fn actions() -> Vec<(Match, Vec<Action>)> {
+pub fn actions() -> Cases {
+    let groups = [
+        outputs_and_headers(),
+        whole_fields(),
+        answers(),
+        parts_of_fields(),
+        resubmits_and_punts(),
+        conntrack(),
+        others(),
+        hashing(),
+        learning(),
+    ];
+    groups.into_iter().flatten().collect()
+}
+
+/// Where to, and what is pushed, popped and counted down.
+fn outputs_and_headers() -> Cases {
     let any = Match::new;
     let sub = |field: Field, offset, bits| field.sub(offset, bits);
-    let solicitation = || icmp6(135).with(Field::ICMPV6_CODE, 0u8);
-    let advertisement = || icmp6(136);
     let tagged = || any().with(Field::VLAN_VID, 0x1000u16 | 7);
     let labelled = || any().with(Field::ETH_TYPE, 0x8847u16);
-    let v6 = |text| IpAddr::V6(ip6(text));
-    let note = |bytes: &'static [u8]| Action::Note(Bytes::from_static(bytes));
-    let nat = |nat: Nat| Action::Nat(nat);
-    let ct = |ct: Ct| Action::Ct(ct);
     vec![
         (any(), vec![Action::output(OfPort(2))]),
         (any(), vec![Action::output(OfPort::CONTROLLER)]),
@@ -157,6 +58,13 @@ pub fn actions() -> Vec<(Match, Vec<Action>)> {
         (labelled(), vec![Action::DecMplsTtl, Action::set(Field::MPLS_TC, 1u8), Action::PopMpls(0x86dd)]),
         (ipv6(), vec![Action::DecNwTtl, Action::SetNwTtl(64), Action::set(Field::NW_TTL, 65u8)]),
         (ipv6(), vec![Action::DecTtlCntIds(vec![1, 2]), Action::DecTtlCntIds(vec![7])]),
+    ]
+}
+
+/// Set-field of all kinds of fields, whole and masked.
+fn whole_fields() -> Cases {
+    let any = Match::new;
+    vec![
         (
             any(),
             vec![
@@ -206,6 +114,15 @@ pub fn actions() -> Vec<(Match, Vec<Action>)> {
         (any(), vec![Action::set(Field::IN_PORT_NXM, 0u8), Action::load(Field::IN_PORT_NXM, 0)]),
         (any(), vec![Action::load(Field::IN_PORT, 0xffff_ffff)]),
         (any(), vec![Action::set(Field::TUN_FLAGS, 1u8)]),
+    ]
+}
+
+/// What an answer to a neighbour solicitation or an ARP request takes.
+fn answers() -> Cases {
+    let any = Match::new;
+    let solicitation = || icmp6(135).with(Field::ICMPV6_CODE, 0u8);
+    let advertisement = || icmp6(136);
+    vec![
         (
             solicitation(),
             vec![
@@ -235,6 +152,15 @@ pub fn actions() -> Vec<(Match, Vec<Action>)> {
                 Action::set(Field::ARP_SPA, ip4("10.1.0.1")),
             ],
         ),
+    ]
+}
+
+/// Load, move, push and pop.
+fn parts_of_fields() -> Cases {
+    let any = Match::new;
+    let sub = |field: Field, offset, bits| field.sub(offset, bits);
+    let tagged = || any().with(Field::VLAN_VID, 0x1000u16 | 7);
+    vec![
         (
             any(),
             vec![
@@ -267,6 +193,14 @@ pub fn actions() -> Vec<(Match, Vec<Action>)> {
             ],
         ),
         (any(), vec![Action::StackPush(Subfield::all(Field::REG0)), Action::StackPop(sub(Field::REG1, 0, 32))]),
+    ]
+}
+
+/// Look up again, and to the controller.
+fn resubmits_and_punts() -> Cases {
+    let any = Match::new;
+    let sub = |field: Field, offset, bits| field.sub(offset, bits);
+    vec![
         (any(), vec![Action::resubmit(5), Action::Resubmit { port: Some(OfPort(4)), table: Some(6), ct: false }]),
         (any(), vec![Action::Resubmit { port: Some(OfPort(4)), table: None, ct: false }]),
         (
@@ -297,6 +231,16 @@ pub fn actions() -> Vec<(Match, Vec<Action>)> {
         ),
         (any(), vec![Action::CheckPktLarger { len: 1294, dst: sub(Field::REG0, 0, 1) }]),
         (any(), vec![Action::CheckPktLarger { len: 85, dst: sub(Field::REG9, 31, 1) }]),
+    ]
+}
+
+/// Through conntrack, with and without translation.
+fn conntrack() -> Cases {
+    let sub = |field: Field, offset, bits| field.sub(offset, bits);
+    let v6 = |text| IpAddr::V6(ip6(text));
+    let nat = |nat: Nat| Action::Nat(nat);
+    let ct = |ct: Ct| Action::Ct(ct);
+    vec![
         (ipv6(), vec![ct(Ct::default())]),
         (ipv6(), vec![ct(Ct { table: Some(1), zone: ZoneSrc::Field(sub(Field::REG6, 0, 16)), ..Ct::default() })]),
         (ipv6(), vec![ct(Ct { table: Some(2), zone: ZoneSrc::Imm(5), ..Ct::default() }), Action::CtClear]),
@@ -343,6 +287,14 @@ pub fn actions() -> Vec<(Match, Vec<Action>)> {
             })],
         ),
         (ipv4().with(Field::IP_PROTO, 6u8), vec![ct(Ct { flags: ct_flags::COMMIT, alg: 21, ..Ct::default() })]),
+    ]
+}
+
+/// What else Nicira has.
+fn others() -> Cases {
+    let any = Match::new;
+    let note = |bytes: &'static [u8]| Action::Note(Bytes::from_static(bytes));
+    vec![
         (
             any(),
             vec![Action::Clone(vec![
@@ -359,6 +311,14 @@ pub fn actions() -> Vec<(Match, Vec<Action>)> {
                 Action::Conjunction { id: 11, clause: 2, n_clauses: 3 },
             ],
         ),
+    ]
+}
+
+/// Hashing, sampling, timeouts.
+fn hashing() -> Cases {
+    let any = Match::new;
+    let sub = |field: Field, offset, bits| field.sub(offset, bits);
+    vec![
         (
             any(),
             vec![Action::Multipath(Multipath {
@@ -407,6 +367,14 @@ pub fn actions() -> Vec<(Match, Vec<Action>)> {
             })],
         ),
         (any(), vec![Action::Exit]),
+    ]
+}
+
+/// Flows from packets.
+fn learning() -> Cases {
+    let any = Match::new;
+    let sub = |field: Field, offset, bits| field.sub(offset, bits);
+    vec![
         (
             ipv6(),
             vec![Action::Learn(Learn {
@@ -466,102 +434,4 @@ pub fn actions() -> Vec<(Match, Vec<Action>)> {
 /// Whether OVS keeps this action as it was sent (it rewrites deprecated ones).
 pub fn is_kept(action: &Action) -> bool {
     !matches!(action, Action::Unknown(_))
-}
-
-fn flow(table: u8, priority: u16, match_: Match, instructions: Vec<Instruction>) -> FlowMod {
-    FlowMod { table, priority, match_, instructions, cookie: 0x5e_0000 + u64::from(priority), ..FlowMod::default() }
-}
-
-/// Flows of all kinds: every match, every action, every instruction. They name group 1 and meter 1.
-pub fn flows() -> Vec<FlowMod> {
-    let mut all = Vec::new();
-    for (priority, match_) in (1..).zip(matches()) {
-        all.push(flow(0, priority, match_, vec![Instruction::GotoTable(2)]));
-    }
-    for (priority, (match_, actions)) in (1..).zip(actions()) {
-        if actions.iter().all(is_kept) {
-            all.push(flow(10, priority, match_, vec![Instruction::ApplyActions(actions)]));
-        }
-    }
-    let metadata = Instruction::WriteMetadata { metadata: 0x1200, mask: 0xff00 };
-    all.push(flow(20, 1, Match::new(), vec![]));
-    all.push(flow(20, 2, Match::new(), vec![Instruction::ApplyActions(vec![Action::Group(1)])]));
-    all.push(flow(
-        20,
-        3,
-        ipv6(),
-        vec![
-            Instruction::Meter(1),
-            Instruction::ApplyActions(vec![Action::set(Field::reg(0), 1u32)]),
-            Instruction::ClearActions,
-            Instruction::WriteActions(vec![Action::DecNwTtl, Action::output(OfPort(1))]),
-            metadata.clone(),
-            Instruction::GotoTable(21),
-        ],
-    ));
-    all.push(flow(20, 4, Match::new(), vec![Instruction::GotoTable(21), metadata, Instruction::Meter(1)]));
-    all.push(flow(20, 5, Match::new(), vec![Instruction::ApplyActions(vec![])]));
-    all.push(flow(
-        20,
-        6,
-        Match::new(),
-        vec![Instruction::ApplyActions(vec![Action::Note(Bytes::from_static(b"abc"))])],
-    ));
-    all.push(FlowMod {
-        idle_timeout_s: 100,
-        hard_timeout_s: 200,
-        flags: flow_flags::SEND_FLOW_REM | flow_flags::NO_BYT_COUNTS | flow_flags::NO_PKT_COUNTS,
-        cookie: u64::MAX - 1,
-        ..flow(20, 7, Match::new(), vec![])
-    });
-    all
-}
-
-/// Groups of all types; group 1 is among them.
-pub fn groups() -> Vec<GroupMod> {
-    let group = |group_id, kind, buckets| GroupMod { command: GroupModCommand::Add, kind, group_id, buckets };
-    let out = |port| vec![Action::output(OfPort(port))];
-    let watching = |port| Bucket { watch_port: OfPort(port), ..Bucket::new(GroupType::FastFailover, out(port)) };
-    vec![
-        group(1, GroupType::All, vec![Bucket::new(GroupType::All, out(1)), Bucket::new(GroupType::All, out(2))]),
-        group(
-            2,
-            GroupType::Select,
-            vec![
-                Bucket::new(GroupType::Select, out(1)),
-                Bucket { weight: 3, ..Bucket::new(GroupType::Select, out(2)) },
-            ],
-        ),
-        group(
-            3,
-            GroupType::Indirect,
-            vec![Bucket::new(GroupType::Indirect, vec![Action::set(Field::TUN_ID, 5u8), Action::output(OfPort(3))])],
-        ),
-        group(
-            4,
-            GroupType::FastFailover,
-            vec![
-                watching(1),
-                watching(2),
-                Bucket { watch_group: 1, ..Bucket::new(GroupType::FastFailover, vec![Action::Group(1)]) },
-            ],
-        ),
-        group(5, GroupType::All, vec![]),
-        group(6, GroupType::All, vec![Bucket::new(GroupType::All, vec![])]),
-    ]
-}
-
-/// Meters; meter 1 is among them.
-pub fn meters() -> Vec<MeterMod> {
-    let meter = |meter_id, flags, bands| MeterMod { command: MeterModCommand::Add, flags, meter_id, bands };
-    let pktps = meter_flags::PKTPS | meter_flags::BURST | meter_flags::STATS;
-    vec![
-        meter(1, pktps, vec![MeterBand::Drop { rate: 100, burst: 10 }]),
-        meter(2, meter_flags::KBPS, vec![MeterBand::Drop { rate: 1000, burst: 0 }]),
-        meter(
-            3,
-            meter_flags::KBPS | meter_flags::BURST,
-            vec![MeterBand::Drop { rate: 1, burst: 1 }, MeterBand::Drop { rate: 2, burst: 2 }],
-        ),
-    ]
 }
