@@ -11,10 +11,11 @@ use proto::v1::{self, resource::Kind};
 use topology::ResourceId;
 
 use super::Catalog;
-use super::admit::{Admission, is_port};
+use super::admit::{Admission, Partial};
 use super::findings::Findings;
 use super::ident::{PORT, SUBNET};
 use super::index::Claim;
+use super::kinds::Model;
 use super::kinds::port::{Assigned, Fixed, Port};
 use super::kinds::range::{self, Range};
 use super::kinds::subnet::Subnet;
@@ -44,11 +45,14 @@ impl Admission<'_> {
     /// Works out the addresses of every port that was asked for, or whose network's subnets changed.
     pub(crate) fn address_ports(&mut self) {
         self.find_followers();
-        let asks = self.sound().into_iter().filter(|(_, id)| is_port(id));
-        let asks: Vec<_> = asks.map(|(at, id)| {
-            let rewritten = self.before.port(&id).map(|port| &port.fixed) != self.after.port(&id).map(|port| &port.fixed);
-            (at, id, rewritten || self.asked.asks[at].fresh)
-        }).collect();
+        let asks = self.sound().into_iter().filter(|(_, id)| id.kind == PORT);
+        let asks: Vec<_> = asks
+            .map(|(at, id)| {
+                let rewritten =
+                    self.before.port(&id).map(|port| &port.fixed) != self.after.port(&id).map(|port| &port.fixed);
+                (at, id, rewritten || self.asked.asks[at].fresh)
+            })
+            .collect();
         let followers: Vec<_> = self.followers.iter().map(|(id, at)| (*at, id.clone(), false)).collect();
         let mut works = Vec::new();
         for (at, id, fresh) in asks.into_iter().chain(followers) {
@@ -60,6 +64,14 @@ impl Admission<'_> {
             }
             works.push(Work { id, at, network: port.network, slots, old: port.assigned, fresh });
         }
+        let partial = std::mem::take(&mut self.partial);
+        for Partial { at, id, model, .. } in &partial {
+            let Model::Port(port) = model else { continue };
+            let mut findings = Findings::default();
+            self.slots(id, port, &mut findings);
+            self.say(*at, findings);
+        }
+        self.partial = partial;
         works.iter().for_each(|work| self.write(work));
         works.retain(|work| work.slots.iter().any(|slot| matches!(slot, Slot::Pool { .. })));
         for work in &mut works {
@@ -206,10 +218,10 @@ impl Admission<'_> {
         Some(Slot::Fixed(Assigned { address, subnet: (*subnet).clone() }))
     }
 
-    /// Whether the request names a subnet of this network, or the network, in a way that makes no sense.
+    /// Whether the subnets of a network can't all be known: it is not there, or one may be among what makes no sense.
     fn doubtful(&self, network: &ResourceId) -> bool {
-        let broken = self.broken.iter().filter(|id| id.kind == SUBNET);
-        self.broken.contains(network) || broken.into_iter().any(|id| id.tenant == network.tenant)
+        let there = self.after.item(network).is_some() || self.broken.contains(network);
+        !there || self.broken.iter().any(|id| id.kind == SUBNET && id.tenant == network.tenant)
     }
 
     /// Writes what a port has by now into its record.
@@ -318,27 +330,26 @@ fn hosts(
     model: &Subnet,
     address: IpAddr,
 ) -> Result<(), String> {
-    let Subnet { cidr, gateway, .. } = model;
+    let Subnet { cidr, .. } = model;
     if !cidr.contains(&address) {
         return Err(format!("is outside of {subnet} ({cidr})"));
     }
-    if address == *gateway {
+    // A gateway may lie in another subnet of the network.
+    if let Some((subnet, _)) = catalog.subnets_of(&port.network).into_iter().find(|(_, s)| s.gateway == address) {
         return Err(format!("is the gateway of {subnet}"));
     }
     if range::is_edge(*cidr, address) {
         let what = if address.is_ipv6() { "subnet-router anycast" } else { "network or broadcast" };
         return Err(format!("is the {what} address of {subnet} ({cidr})"));
     }
-    if let IpAddr::V6(address) = address {
-        if is_link_local(address) {
-            if address == features::router::FE80_1 {
-                return Err("is every router's".to_owned());
-            }
-            // Everybody has the link-local address of its MAC, assigned or not.
-            let holders = catalog.holders(&port.network, IpAddr::V6(address));
-            if let Some(holder) = holders.iter().find(|holder| *holder != id) {
-                return Err(format!("is {holder}'s already"));
-            }
+    if address == IpAddr::V6(features::router::FE80_1) {
+        return Err("is every router's".to_owned());
+    }
+    if matches!(address, IpAddr::V6(address) if is_link_local(address)) {
+        // Everybody has the link-local address of its MAC, assigned or not.
+        let holders = catalog.holders(&port.network, address);
+        if let Some(holder) = holders.iter().find(|holder| *holder != id) {
+            return Err(format!("is {holder}'s already"));
         }
     }
     Ok(())

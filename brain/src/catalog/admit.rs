@@ -7,7 +7,8 @@ use topology::ResourceId;
 
 use super::asks::Asked;
 use super::findings::{Findings, Place};
-use super::ident::{self, NETWORK, PORT, ROUTER, SUBNET};
+use super::ident::{self, NETWORK, ROUTER, SUBNET};
+use super::index::Claim;
 use super::kinds::{self, Model};
 use super::{Catalog, Proposal, allocate, resource};
 use crate::effect::{Refusal, RefusalKind, Violation};
@@ -43,11 +44,23 @@ pub(crate) struct Admission<'a> {
     pub(crate) followers: BTreeMap<ResourceId, usize>,
     /// Resources asked for that make no sense in themselves: they are not in the candidate, and not missed either.
     pub(crate) broken: BTreeSet<ResourceId>,
+    /// What those mean as far as they make sense.
+    pub(crate) partial: Vec<Partial>,
     /// The last number handed out, by counter.
     pub(crate) counters: BTreeMap<&'static str, u32>,
     wrong: Vec<(usize, RefusalKind, Violation)>,
     /// What was said, so that nothing is said twice.
     said: BTreeSet<Violation>,
+    /// The paths of fields that make no sense.
+    senseless: BTreeSet<String>,
+}
+
+/// A resource that makes no sense, as far as it does: for finding what else is wrong with it.
+pub(crate) struct Partial {
+    pub(crate) at: usize,
+    pub(crate) id: ResourceId,
+    pub(crate) record: v1::Record,
+    pub(crate) model: Model,
 }
 
 impl<'a> Admission<'a> {
@@ -62,9 +75,11 @@ impl<'a> Admission<'a> {
             index,
             followers: BTreeMap::new(),
             broken: BTreeSet::new(),
+            partial: Vec::new(),
             counters: BTreeMap::new(),
             wrong,
             said: BTreeSet::new(),
+            senseless: BTreeSet::new(),
         }
     }
 
@@ -95,8 +110,12 @@ impl<'a> Admission<'a> {
                 self.after.put(&id, record, existing.map_or(0, |stored| stored.mod_revision), &mut findings);
             } else {
                 self.broken.insert(id.clone());
+                self.partial.extend(model.map(|model| Partial { at, id, record, model }));
             }
+            let place = self.asked.asks[at].place.clone();
+            let senseless: Vec<_> = findings.0.iter().map(|found| place.path(found.meta, &found.field)).collect();
             self.say(at, findings);
+            self.senseless.extend(senseless);
         }
     }
 
@@ -111,10 +130,11 @@ impl<'a> Admission<'a> {
 
     /// Everything that is referred to is there, and may be used.
     fn check_references(&mut self) {
-        for (at, id) in self.sound() {
+        for at in 0..self.asked.asks.len() {
+            let ask = &self.asked.asks[at];
             let mut findings = Findings::default();
-            for (field, target) in self.after.model(&id).map(Model::references).unwrap_or_default() {
-                if let Some(message) = self.unusable(&id, &target) {
+            for (field, target) in kinds::references(&ask.id, &ask.resource) {
+                if let Some(message) = self.unusable(&ask.id, &target) {
                     findings.spec(field, message);
                 }
             }
@@ -146,6 +166,13 @@ impl<'a> Admission<'a> {
 
     /// Each kind's own rules; also for routers whose addresses follow their subnets'.
     fn check_kinds(&mut self) {
+        let partial = std::mem::take(&mut self.partial);
+        for Partial { at, id, model, .. } in &partial {
+            let mut findings = Findings::default();
+            model.check(&self.after, id, &mut findings);
+            self.say(*at, findings);
+        }
+        self.partial = partial;
         for (at, id) in self.sound() {
             let mut findings = Findings::default();
             if let Some(model) = self.after.model(&id) {
@@ -208,25 +235,41 @@ impl<'a> Admission<'a> {
         let followers = self.followers.iter().map(|(id, at)| (*at, id.clone(), false));
         for (at, id, asked) in asks.chain(followers).collect::<Vec<_>>() {
             let Some(item) = self.after.item(&id).cloned() else { continue };
-            let mut findings = Findings::default();
-            for claim in &item.claims {
-                for other in self.after.owners(claim) {
-                    // Of two that were asked for, the later one is to blame; of others, the one asked for.
-                    let later = self.index.get(other).is_some_and(|other| !asked || *other > at);
-                    if *other == id || later {
-                        continue;
-                    }
-                    let field = item.model.as_ref().map(|model| model.field_of(&self.after, claim));
-                    let message = format!("{claim} is {other}'s already");
-                    match (claim, asked) {
-                        (super::index::Claim::Uid(_), true) => findings.meta("uid", message),
-                        (_, true) => findings.spec(field.unwrap_or_default(), message),
-                        (_, false) => findings.spec("", format!("{id}: {message}")),
-                    }
-                }
-            }
+            let findings = self.clashes(at, &id, asked, &item.claims, item.model.as_ref());
             self.say(at, findings);
         }
+        for Partial { at, id, record, model } in std::mem::take(&mut self.partial) {
+            let findings = self.clashes(at, &id, true, &model.claims(&self.after, &record), Some(&model));
+            self.say(at, findings);
+        }
+    }
+
+    fn clashes(&self, at: usize, id: &ResourceId, asked: bool, claims: &[Claim], model: Option<&Model>) -> Findings {
+        let mut findings = Findings::default();
+        let mut same_mac: Vec<&ResourceId> = Vec::new();
+        for claim in claims {
+            for other in self.after.owners(claim) {
+                // Of two that were asked for, the later one is to blame; of others, the one asked for.
+                let later = self.index.get(other).is_some_and(|other| !asked || *other > at);
+                if other == id || later {
+                    continue;
+                }
+                let field = model.map(|model| model.field_of(&self.after, claim)).unwrap_or_default();
+                let message = format!("{claim} is {other}'s already");
+                match claim {
+                    Claim::Mac(..) => same_mac.push(other),
+                    // Formed from the MAC, which says so already.
+                    Claim::Address(..) if field == "fixed_ips" && same_mac.contains(&other) => continue,
+                    _ => {}
+                }
+                match claim {
+                    Claim::Uid(_) if asked => findings.meta("uid", message),
+                    _ if asked => findings.spec(field, message),
+                    _ => findings.spec("", format!("{id}: {message}")),
+                }
+            }
+        }
+        findings
     }
 
     /// What goes is not used by anything that stays.
@@ -261,7 +304,8 @@ impl<'a> Admission<'a> {
             };
             let path = self.asked.asks.get(at).map_or(&Place::Nowhere, |ask| &ask.place).path(meta, &field);
             let violation = Violation { path, message: finding.message };
-            if self.said.insert(violation.clone()) {
+            // A field that makes no sense is not judged any further.
+            if !self.senseless.contains(&violation.path) && self.said.insert(violation.clone()) {
                 self.wrong.push((at, RefusalKind::Invalid, violation));
             }
         }
@@ -293,11 +337,6 @@ fn check_constant(before: Option<&Model>, after: Option<&Model>, findings: &mut 
         }
         _ => {}
     }
-}
-
-/// Whether a resource is a port, whose addresses are to be worked out.
-pub(crate) fn is_port(id: &ResourceId) -> bool {
-    id.kind == PORT
 }
 
 /// The meta of a record's resource.

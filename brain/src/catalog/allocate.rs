@@ -143,10 +143,10 @@ fn allocate_mac(catalog: &Catalog, id: &ResourceId, record: &mut v1::Record) {
         return;
     }
     let [a, b, c, d] = record.key.to_be_bytes();
-    let candidates = (0x02u8..=0xfe).step_by(4).map(|first| MacAddr([first, 0x54, a, b, c, d]));
-    // With all 64 taken the last stands, and is found to be somebody's.
-    let mac = candidates.clone().find(free).or_else(|| candidates.last());
-    record.mac_address = mac.map(|mac| mac.to_string()).unwrap_or_default();
+    let mut candidates = (0x02u8..=0xfe).step_by(4).map(|first| MacAddr([first, 0x54, a, b, c, d]));
+    // With all 64 taken the first stands, and is found to be somebody's.
+    let mac = candidates.find(free).unwrap_or(MacAddr([0x02, 0x54, a, b, c, d]));
+    record.mac_address = mac.to_string();
 }
 
 fn allocate_uids(catalog: &Catalog, revision: u64, id: &ResourceId, record: &mut v1::Record) {

@@ -52,7 +52,8 @@ impl fmt::Display for Claim {
 impl Catalog {
     /// Puts a record in the place of what was there.
     pub(crate) fn put(&mut self, id: &ResourceId, mut record: v1::Record, mod_revision: u64, findings: &mut Findings) {
-        let model = kinds::parse(id, &mut record, findings);
+        let before = findings.len();
+        let model = kinds::parse(id, &mut record, findings).filter(|_| findings.len() == before);
         self.set(id, Arc::new(Stored { record, mod_revision }), model);
     }
 
@@ -71,7 +72,7 @@ impl Catalog {
         let mut references = Vec::new();
         if let Some(model) = &model {
             claims.extend(model.claims(self, &stored.record));
-            references = model.needs();
+            references = kinds::needs(id, &stored.record, model);
         }
         claims.sort_unstable();
         claims.dedup();
@@ -161,16 +162,6 @@ impl Catalog {
     /// The resources of a kind, in the order of tenant and name.
     pub(crate) fn ids(&self, kind: &'static str) -> impl Iterator<Item = &ResourceId> {
         self.items.range(ident::least(kind)..).map(|(id, _)| id).take_while(move |id| id.kind == kind)
-    }
-
-    /// The number of a resource.
-    pub(crate) fn number(&self, kind: &'static str, tenant: &str, name: &str) -> Option<u32> {
-        self.key_of(&ident::id(kind, tenant, name)).filter(|key| *key != 0)
-    }
-
-    /// The resource with this number.
-    pub(crate) fn numbered(&self, kind: &'static str, number: u32) -> Option<ResourceId> {
-        self.owners(&Claim::Number(kind, number)).first().cloned()
     }
 
     /// Whether any chassis has an IPv6 tunnel endpoint: the encapsulation then takes 20 bytes more.

@@ -9,14 +9,13 @@ use topology::{Change, Key, ResourceId};
 
 use super::findings::Findings;
 use super::ident::{self, CHASSIS, FABRIC, FABRIC_NAME, NETWORK, PORT, ROUTER, SUBNET, StoreKey};
-use super::index::Claim;
 use super::kinds::{self, port::Assigned};
 use super::{Applied, Catalog, Counted, resource};
 use crate::event::{Entry, EntryChange};
 
 impl Catalog {
     /// Takes the store's whole content in the place of what was known.
-    pub fn load(&mut self, revision: u64, entries: &[Entry]) -> Applied {
+    pub(crate) fn load(&mut self, revision: u64, entries: &[Entry]) -> Applied {
         let before = std::mem::take(self);
         self.memory = before.memory.clone();
         self.revision = revision;
@@ -32,7 +31,7 @@ impl Catalog {
     }
 
     /// Takes changes that the store made durable at this revision.
-    pub fn apply(&mut self, revision: u64, changes: &[EntryChange]) -> Applied {
+    pub(crate) fn apply(&mut self, revision: u64, changes: &[EntryChange]) -> Applied {
         let before = self.clone();
         self.revision = revision;
         let mut taken = Taken::default();
@@ -193,11 +192,6 @@ impl Catalog {
     /// Why nothing can be written over an entry: it is there, and can't be read.
     pub(crate) fn unreadable(&self, id: &ResourceId) -> Option<&str> {
         self.unread.get(&ident::store_key(id)).map(String::as_str)
-    }
-
-    /// Whoever has the number of a resource.
-    pub fn resource_of_chassis(&self, key: topology::ChassisKey) -> Option<ResourceId> {
-        self.owners(&Claim::Number(CHASSIS, u32::from(key.0))).first().cloned()
     }
 }
 

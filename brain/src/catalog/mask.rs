@@ -23,9 +23,8 @@ pub(crate) fn merge(target: &mut Kind, from: &Kind, mask: &[String]) -> Vec<Stri
         let (part, field) = path.split_once('.').map_or((path.as_str(), ""), |(part, field)| (part, field));
         let known = match (part, field) {
             ("*", "") => {
-                META.iter().for_each(|field| drop(set_meta(target, from, field, false)));
-                fields(target).iter().for_each(|field| drop(set_spec(target, from, field, false)));
-                true
+                META.iter().all(|field| set_meta(target, from, field, false))
+                    && fields(target).iter().all(|field| set_spec(target, from, field, false))
             }
             ("meta", "") => META.iter().all(|field| set_meta(target, from, field, false)),
             ("spec", "") => fields(target).iter().all(|field| set_spec(target, from, field, false)),

@@ -40,7 +40,7 @@ impl Catalog {
     }
 
     /// Remembers the answer that a request was given: to be called once it is carried out. Only the last 1,000 are kept.
-    pub fn remember(&mut self, caller: &Caller, request: &Request, answer: &Answer) {
+    pub(crate) fn remember(&mut self, caller: &Caller, request: &Request, answer: &Answer) {
         let Some((key, _)) = idempotency_key(request) else { return };
         let who = (caller.tenant.clone(), key.to_owned());
         let Memory { answers, order } = &mut self.memory;

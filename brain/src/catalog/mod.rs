@@ -39,16 +39,16 @@ use memory::Memory;
 
 /// A resource with the revision that last wrote it.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Stored {
+pub(crate) struct Stored {
     /// As in the store: the resource without status and `meta.revision`, and what was allocated for it.
-    pub record: v1::Record,
+    pub(crate) record: v1::Record,
     /// The store's revision when it was last written.
-    pub mod_revision: u64,
+    pub(crate) mod_revision: u64,
 }
 
 /// Every resource. A clone is cheap and independent: a candidate is one.
 #[derive(Clone, Default)]
-pub struct Catalog {
+pub(crate) struct Catalog {
     revision: u64,
     items: RedBlackTreeMapSync<ResourceId, Arc<Item>>,
     /// Who has what nobody else may have.
@@ -75,31 +75,31 @@ struct Counted {
 
 /// What came of taking entries in.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Applied {
+pub(crate) struct Applied {
     /// The facts that change; to be committed in this order.
-    pub facts: Vec<Change>,
+    pub(crate) facts: Vec<Change>,
     /// Resources that were created or updated, in the order of dependency.
-    pub changed: Vec<ResourceId>,
+    pub(crate) changed: Vec<ResourceId>,
     /// Resources that are gone, users before what they used.
-    pub deleted: Vec<ResourceId>,
+    pub(crate) deleted: Vec<ResourceId>,
     /// Entries that can't be read or make no sense, each with the reason, for operators.
-    pub faults: Vec<String>,
+    pub(crate) faults: Vec<String>,
 }
 
 /// What to write, and what to answer once it is written.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Proposal {
+pub(crate) struct Proposal {
     /// The revision at which each key must have been written last; 0: it must not exist. In the order of keys.
-    pub compare: Vec<(String, u64)>,
+    pub(crate) compare: Vec<(String, u64)>,
     /// In the order of keys. Empty: there is nothing to change, or the request was a dry run or a repetition; answer at once.
-    pub changes: Vec<EntryChange>,
+    pub(crate) changes: Vec<EntryChange>,
     /// The answer.
-    pub answer: Answer,
+    pub(crate) answer: Answer,
 }
 
 /// The answer to a write.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Answer {
+pub(crate) enum Answer {
     /// To `Apply`. Its revision is 0 where there are changes to write: it is the revision of that write.
     Applied(v1::ApplyResponse),
     /// To `Create` and `Update`: this resource, as it then is.
@@ -110,7 +110,7 @@ pub enum Answer {
 
 impl Catalog {
     /// The store's revision that the catalog is as of.
-    pub fn revision(&self) -> u64 {
+    pub(crate) fn revision(&self) -> u64 {
         self.revision
     }
 
@@ -118,7 +118,7 @@ impl Catalog {
     ///
     /// # Errors
     /// Every reason why not, each with its path in the request.
-    pub fn propose(&self, caller: &Caller, request: &Request) -> Result<Proposal, Refusal> {
+    pub(crate) fn propose(&self, caller: &Caller, request: &Request) -> Result<Proposal, Refusal> {
         if let Some(answer) = self.recall(caller, request)? {
             return Ok(Proposal { compare: Vec::new(), changes: Vec::new(), answer });
         }

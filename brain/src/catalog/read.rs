@@ -15,12 +15,12 @@ const PAGE_MAX: usize = 1_000;
 
 impl Catalog {
     /// One resource. Global kinds take any tenant, others `default` where it is empty.
-    pub fn get(&self, kind: &str, tenant: &str, name: &str) -> Option<&Arc<Stored>> {
+    pub(crate) fn get(&self, kind: &str, tenant: &str, name: &str) -> Option<&Arc<Stored>> {
         self.by_id(&ident::id(ident::kind(kind)?, tenant, name))
     }
 
     /// One resource by its id.
-    pub fn by_id(&self, id: &ResourceId) -> Option<&Arc<Stored>> {
+    pub(crate) fn by_id(&self, id: &ResourceId) -> Option<&Arc<Stored>> {
         self.item(id).map(|item| &item.stored)
     }
 
@@ -29,7 +29,7 @@ impl Catalog {
     ///
     /// # Errors
     /// If there is no such kind, or the token is not one of ours.
-    pub fn list(
+    pub(crate) fn list(
         &self,
         kind: &str,
         tenant: &str,
@@ -63,19 +63,14 @@ impl Catalog {
         Ok((page, token.unwrap_or_default()))
     }
 
-    /// Every resource, each after those that it may refer to.
-    pub fn all(&self) -> impl Iterator<Item = &Arc<Stored>> {
-        ident::KINDS.into_iter().flat_map(|kind| self.ids(kind)).filter_map(|id| self.by_id(id))
-    }
-
-    /// The id of every resource, in the order of [`Catalog::all`].
-    pub fn all_ids(&self) -> impl Iterator<Item = &ResourceId> {
+    /// The id of every resource, each after those that it may refer to.
+    pub(crate) fn all_ids(&self) -> impl Iterator<Item = &ResourceId> {
         ident::KINDS.into_iter().flat_map(|kind| self.ids(kind))
     }
 
     /// A resource as it is shown: with its revision, and with those fields of its status that follow from intent alone. Phase,
     /// reason and what switches tell (a chassis' connection, a port's OpenFlow number) are left to who knows them.
-    pub fn shown(&self, id: &ResourceId) -> Option<v1::Resource> {
+    pub(crate) fn shown(&self, id: &ResourceId) -> Option<v1::Resource> {
         let item = self.item(id)?;
         let record = &item.stored.record;
         let mut shown = record.resource.clone()?;

@@ -6,10 +6,11 @@ use addr::{Dpid, is_link_local};
 use proto::v1;
 use topology::{Change, ChassisKey, ResourceId};
 
-use super::{Model, text};
+use super::{Model, fabric, text};
+use crate::catalog::Catalog;
 use crate::catalog::findings::Findings;
+use crate::catalog::ident::{self, CHASSIS};
 use crate::catalog::index::Claim;
-use crate::catalog::{Catalog, kinds::fabric};
 
 /// A chassis' spec, read.
 #[derive(Clone, Debug, PartialEq)]
@@ -49,11 +50,9 @@ pub(super) fn claims(chassis: &Chassis, claims: &mut Vec<Claim>) {
 }
 
 pub(super) fn check(catalog: &Catalog, chassis: &Chassis, findings: &mut Findings) {
-    if chassis.tunnel_ip.is_none() {
-        if let Some(encap) = catalog.fabric().map(|f| f.encap).filter(|e| *e != topology::Encap::Vlan) {
-            findings
-                .spec("tunnel_ip", format!("is needed: the fabric's encapsulation is {}", fabric::encap_name(encap)));
-        }
+    let tunnelled = catalog.fabric().map(|f| f.encap).filter(|e| *e != topology::Encap::Vlan);
+    if let (None, Some(encap)) = (chassis.tunnel_ip, tunnelled) {
+        findings.spec("tunnel_ip", format!("is needed: the fabric's encapsulation is {}", fabric::encap_name(encap)));
     }
 }
 
@@ -67,20 +66,14 @@ pub(super) fn facts(id: &ResourceId, key: u32, chassis: &Chassis, facts: &mut Ve
 }
 
 impl Catalog {
-    /// The key of a chassis.
-    pub fn chassis_key(&self, name: &str) -> Option<ChassisKey> {
-        self.number(crate::catalog::ident::CHASSIS, "", name).and_then(|n| u16::try_from(n).ok()).map(ChassisKey)
-    }
-
     /// The chassis that a connected bridge is: the one with its datapath id, or the one of its name that gives no datapath id.
-    pub fn chassis_for(&self, dpid: Dpid, bridge: &str) -> Option<(ChassisKey, ResourceId)> {
-        use crate::catalog::ident::{self, CHASSIS};
+    pub(crate) fn chassis_for(&self, dpid: Dpid, bridge: &str) -> Option<(ChassisKey, ResourceId)> {
         let by_dpid = self.owners(&Claim::Datapath(dpid)).first().cloned();
         let id = by_dpid.or_else(|| {
             let id = ident::id(CHASSIS, "", bridge);
             let unnumbered = matches!(self.model(&id), Some(Model::Chassis(Chassis { dpid: None, .. })));
             unnumbered.then_some(id)
         })?;
-        Some((self.chassis_key(&id.name)?, id))
+        Some((ChassisKey(u16::try_from(self.key_of(&id)?).ok()?), id))
     }
 }

@@ -7,7 +7,7 @@ use topology::{Change, ResourceId};
 
 use super::findings::Findings;
 use super::index::Claim;
-use super::{Catalog, Stored};
+use super::{Catalog, Stored, ident};
 
 pub(crate) mod chassis;
 pub(crate) mod fabric;
@@ -42,9 +42,8 @@ pub(crate) enum Model {
     Port(port::Port),
 }
 
-/// Reads a record, and spells its spec canonically. Without findings there is a model.
+/// Reads a record, and spells its spec canonically. With findings the model, if there is one, is as far as the spec makes sense.
 pub(crate) fn parse(id: &ResourceId, record: &mut v1::Record, findings: &mut Findings) -> Option<Model> {
-    let before = findings.len();
     let mac = std::mem::take(&mut record.mac_address);
     let model = match record.resource.as_mut()?.kind.as_mut()? {
         Kind::Chassis(r) => Some(Model::Chassis(chassis::parse(r.spec.get_or_insert_default(), findings))),
@@ -55,32 +54,10 @@ pub(crate) fn parse(id: &ResourceId, record: &mut v1::Record, findings: &mut Fin
         Kind::Port(_) => None,
     };
     record.mac_address = mac;
-    let model = if id.kind == super::ident::PORT { port::parse(id, record, findings).map(Model::Port) } else { model };
-    model.filter(|_| findings.len() == before)
+    if id.kind == ident::PORT { port::parse(id, record, findings).map(Model::Port) } else { model }
 }
 
 impl Model {
-    /// The resources that it names, each with the field that does.
-    pub(crate) fn references(&self) -> Vec<(String, ResourceId)> {
-        match self {
-            Model::Chassis(_) | Model::Fabric(_) | Model::Network(_) => Vec::new(),
-            Model::Subnet(subnet) => vec![("network".to_owned(), subnet.network.clone())],
-            Model::Router(router) => router::references(router).collect(),
-            Model::Port(port) => port::references(port).collect(),
-        }
-    }
-
-    /// The resources that can't go while this one is there.
-    pub(crate) fn needs(&self) -> Vec<ResourceId> {
-        let mut needs: Vec<_> = self.references().into_iter().map(|(_, id)| id).collect();
-        if let Model::Port(port) = self {
-            needs.extend(port.assigned.iter().map(|assigned| assigned.subnet.clone()));
-        }
-        needs.sort_unstable();
-        needs.dedup();
-        needs
-    }
-
     /// What nobody else may have.
     pub(crate) fn claims(&self, catalog: &Catalog, record: &v1::Record) -> Vec<Claim> {
         let mut claims = Vec::new();
@@ -117,6 +94,49 @@ impl Model {
             Model::Port(port) => port::check(catalog, port, findings),
         }
     }
+}
+
+/// The resources that a spec names, each with the field that does; what is no legal reference is left out.
+pub(crate) fn references(id: &ResourceId, kind: &Kind) -> Vec<(String, ResourceId)> {
+    let mut found = Vec::new();
+    let mut add = |kind, text: &str, field: String| {
+        found.extend(ident::target(kind, &id.tenant, text).map(|target| (field, target)));
+    };
+    match kind {
+        Kind::Chassis(_) | Kind::Fabric(_) | Kind::Network(_) => {}
+        Kind::Subnet(subnet) => subnet.spec.iter().for_each(|s| add(ident::NETWORK, &s.network, "network".to_owned())),
+        Kind::Router(router) => {
+            for (i, interface) in router.spec.iter().flat_map(|spec| &spec.interfaces).enumerate() {
+                add(ident::SUBNET, &interface.subnet, format!("interfaces[{i}].subnet"));
+            }
+        }
+        Kind::Port(port) => {
+            let Some(spec) = &port.spec else { return found };
+            add(ident::NETWORK, &spec.network, "network".to_owned());
+            for (i, fixed) in spec.fixed_ips.iter().flat_map(|list| &list.items).enumerate() {
+                if let Some(subnet) = &fixed.subnet {
+                    add(ident::SUBNET, subnet, format!("fixed_ips[{i}].subnet"));
+                }
+            }
+            if let Some(binding) = &spec.binding {
+                add(ident::CHASSIS, &binding.chassis, "binding.chassis".to_owned());
+            }
+        }
+    }
+    found
+}
+
+/// The resources that can't go while this one is there: those that it names, and the subnets that it has addresses of.
+pub(crate) fn needs(id: &ResourceId, record: &v1::Record, model: &Model) -> Vec<ResourceId> {
+    let kind = record.resource.as_ref().and_then(|resource| resource.kind.as_ref());
+    let named = kind.map(|kind| references(id, kind)).unwrap_or_default();
+    let mut needs: Vec<ResourceId> = named.into_iter().map(|(_, target)| target).collect();
+    if let Model::Port(port) = model {
+        needs.extend(port.assigned.iter().map(|assigned| assigned.subnet.clone()));
+    }
+    needs.sort_unstable();
+    needs.dedup();
+    needs
 }
 
 /// The facts that a resource states, each once.

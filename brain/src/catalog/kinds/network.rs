@@ -10,7 +10,7 @@ use super::fabric::{DEFAULT_MTU, IPV6_MTU};
 use super::{Model, subnet};
 use crate::catalog::Catalog;
 use crate::catalog::findings::Findings;
-use crate::catalog::ident::{self, NETWORK, PORT, ROUTER, SUBNET};
+use crate::catalog::ident::{PORT, ROUTER, SUBNET};
 use crate::catalog::index::Claim;
 
 /// The largest VNI.
@@ -101,11 +101,6 @@ pub(super) fn facts(
 }
 
 impl Catalog {
-    /// The key of a network.
-    pub fn network_key(&self, tenant: &str, name: &str) -> Option<NetworkKey> {
-        self.number(NETWORK, tenant, name).map(NetworkKey)
-    }
-
     /// The largest segmentation id that the fabric carries.
     pub(crate) fn segment_max(&self) -> u32 {
         let vlan = self.fabric().is_some_and(|fabric| fabric.encap == Encap::Vlan);
@@ -139,16 +134,11 @@ impl Catalog {
     /// Who has an address on a network: by assignment, or because its link-local address is formed from its MAC.
     pub(crate) fn holders(&self, network: &ResourceId, address: IpAddr) -> Vec<ResourceId> {
         let mut holders = self.owners(&Claim::Address(network.clone(), address)).to_vec();
-        if let IpAddr::V6(address) = address {
-            if let Some(mac) = subnet::mac_of_link_local(address) {
-                holders.extend(self.owners(&Claim::Mac(network.clone(), mac)).iter().cloned());
-            }
+        if let IpAddr::V6(address) = address
+            && let Some(mac) = subnet::mac_of_link_local(address)
+        {
+            holders.extend(self.owners(&Claim::Mac(network.clone(), mac)).iter().cloned());
         }
         holders
-    }
-
-    /// A network by its number.
-    pub fn resource_of_network(&self, key: NetworkKey) -> Option<ResourceId> {
-        self.numbered(ident::NETWORK, key.0)
     }
 }

@@ -10,7 +10,7 @@ use topology::{Change, ChassisKey, NetworkKey, PortKey, ResourceId};
 use super::{Model, text};
 use crate::catalog::Catalog;
 use crate::catalog::findings::Findings;
-use crate::catalog::ident::{self, CHASSIS, NETWORK, PORT, SUBNET};
+use crate::catalog::ident::{self, CHASSIS, NETWORK, SUBNET};
 use crate::catalog::index::Claim;
 
 const FIXED_IPS_MAX: usize = 64;
@@ -106,16 +106,6 @@ fn parse_fixed(id: &ResourceId, items: &mut [v1::FixedIp], findings: &mut Findin
     all
 }
 
-pub(super) fn references(port: &Port) -> impl Iterator<Item = (String, ResourceId)> + '_ {
-    let network = ("network".to_owned(), port.network.clone());
-    let chassis = port.binding.iter().map(|(chassis, _)| ("binding.chassis".to_owned(), chassis.clone()));
-    let fixed = port.fixed.iter().flatten().enumerate().filter_map(|(i, fixed)| {
-        let subnet = fixed.subnet.clone()?;
-        Some((format!("fixed_ips[{i}].subnet"), subnet))
-    });
-    std::iter::once(network).chain(chassis).chain(fixed)
-}
-
 pub(super) fn claims(port: &Port, claims: &mut Vec<Claim>) {
     claims.extend(port.mac.map(|mac| Claim::Mac(port.network.clone(), mac)));
     claims.extend(port.assigned.iter().map(|a| Claim::Address(port.network.clone(), a.address)));
@@ -136,10 +126,10 @@ pub(super) fn field_of(port: &Port, claim: &Claim) -> String {
 }
 
 pub(super) fn check(catalog: &Catalog, port: &Port, findings: &mut Findings) {
-    if let (Some((_, interface)), Some(fabric)) = (&port.binding, catalog.fabric()) {
-        if *interface == fabric.interface {
-            findings.spec("binding.interface", format!("{interface} is the fabric's interface"));
-        }
+    if let (Some((_, interface)), Some(fabric)) = (&port.binding, catalog.fabric())
+        && *interface == fabric.interface
+    {
+        findings.spec("binding.interface", format!("{interface} is the fabric's interface"));
     }
 }
 
@@ -154,11 +144,11 @@ pub(super) fn facts(catalog: &Catalog, id: &ResourceId, key: u32, port: &Port, f
         addresses: port.assigned.iter().map(|assigned| assigned.address).collect(),
     };
     facts.push(Change::Port(key, Some(fact)));
-    if let Some((chassis, interface)) = &port.binding {
-        if let Some(Ok(chassis)) = catalog.key_of(chassis).map(u16::try_from) {
-            let fact = topology::Binding { chassis: ChassisKey(chassis), interface: interface.clone() };
-            facts.push(Change::Binding(key, Some(fact)));
-        }
+    if let Some((chassis, interface)) = &port.binding
+        && let Some(Ok(chassis)) = catalog.key_of(chassis).map(u16::try_from)
+    {
+        let fact = topology::Binding { chassis: ChassisKey(chassis), interface: interface.clone() };
+        facts.push(Change::Binding(key, Some(fact)));
     }
     facts.push(Change::Policy(key, Some(topology::Policy { secured: port.secured })));
 }
@@ -169,15 +159,5 @@ impl Catalog {
             Some(Model::Port(port)) => Some(port),
             _ => None,
         }
-    }
-
-    /// The key of a port.
-    pub fn port_key(&self, tenant: &str, name: &str) -> Option<PortKey> {
-        self.number(PORT, tenant, name).map(PortKey)
-    }
-
-    /// A port by its number.
-    pub fn resource_of_port(&self, key: PortKey) -> Option<ResourceId> {
-        self.numbered(PORT, key.0)
     }
 }

@@ -6,10 +6,10 @@ use addr::{IpNet, MacAddr, is_link_local, link_local};
 use proto::v1;
 use topology::{Change, NetworkKey, ResourceId, RouterKey, SubnetKey};
 
-use super::{Model, range, text};
+use super::{range, text};
 use crate::catalog::Catalog;
 use crate::catalog::findings::Findings;
-use crate::catalog::ident::{ROUTER, SUBNET, short};
+use crate::catalog::ident::{SUBNET, short};
 use crate::catalog::index::Claim;
 
 /// A router's spec, read.
@@ -42,9 +42,7 @@ struct Resolved<'c> {
     /// Its place in the spec.
     at: usize,
     subnet: &'c ResourceId,
-    subnet_key: SubnetKey,
     network: &'c ResourceId,
-    network_key: NetworkKey,
     cidr: IpNet,
     address: IpAddr,
     mac: Option<MacAddr>,
@@ -107,20 +105,13 @@ fn is_local(address: IpAddr) -> bool {
     matches!(address, IpAddr::V6(address) if is_link_local(address))
 }
 
-pub(super) fn references(router: &Router) -> impl Iterator<Item = (String, ResourceId)> + '_ {
-    let interfaces = router.interfaces.iter().enumerate();
-    interfaces.map(|(i, interface)| (format!("interfaces[{i}].subnet"), interface.subnet.clone()))
-}
-
 fn resolve<'c>(catalog: &'c Catalog, router: &'c Router) -> Vec<Resolved<'c>> {
     let interfaces = router.interfaces.iter().enumerate().filter_map(|(at, interface)| {
         let subnet = catalog.subnet(&interface.subnet)?;
         Some(Resolved {
             at,
             subnet: &interface.subnet,
-            subnet_key: SubnetKey(catalog.key_of(&interface.subnet)?),
             network: &subnet.network,
-            network_key: NetworkKey(catalog.key_of(&subnet.network)?),
             cidr: subnet.cidr,
             address: interface.address.unwrap_or(subnet.gateway),
             mac: interface.mac.or(router.mac),
@@ -260,34 +251,16 @@ pub(super) fn facts(catalog: &Catalog, id: &ResourceId, key: u32, router: &Route
     let fact = topology::Router { tenant: id.tenant.clone(), name: id.name.clone(), mac };
     facts.push(Change::Router(key, Some(fact)));
     let interfaces = resolve(catalog, router);
-    for interface in &interfaces {
-        let Resolved { subnet_key, network_key, address, mac: own, .. } = *interface;
-        let fact = topology::Interface { network: network_key, mac: own.unwrap_or(mac), address };
-        facts.push(Change::Interface(key, subnet_key, Some(fact)));
+    for Resolved { subnet, network, address, mac: own, .. } in &interfaces {
+        let keys = (catalog.key_of(subnet).map(SubnetKey), catalog.key_of(network).map(NetworkKey));
+        let (Some(subnet), Some(network)) = keys else { continue };
+        let fact = topology::Interface { network, mac: own.unwrap_or(mac), address: *address };
+        facts.push(Change::Interface(key, subnet, Some(fact)));
     }
     for route in &router.routes {
         let Exit::On(network) = exit(&interfaces, route) else { continue };
         let Some(network) = catalog.key_of(network).map(NetworkKey) else { continue };
         let fact = topology::Route { network, nexthop: route.nexthop };
         facts.push(Change::Route(key, route.destination, Some(fact)));
-    }
-}
-
-impl Catalog {
-    pub(crate) fn router(&self, id: &ResourceId) -> Option<&Router> {
-        match self.model(id) {
-            Some(Model::Router(router)) => Some(router),
-            _ => None,
-        }
-    }
-
-    /// The key of a router.
-    pub fn router_key(&self, tenant: &str, name: &str) -> Option<RouterKey> {
-        self.number(ROUTER, tenant, name).map(RouterKey)
-    }
-
-    /// A router by its number.
-    pub fn resource_of_router(&self, key: RouterKey) -> Option<ResourceId> {
-        self.numbered(ROUTER, key.0)
     }
 }

@@ -11,7 +11,7 @@ use super::range::{self, Range};
 use super::{Model, network, text};
 use crate::catalog::Catalog;
 use crate::catalog::findings::Findings;
-use crate::catalog::ident::{NETWORK, PORT, SUBNET};
+use crate::catalog::ident::{NETWORK, PORT};
 
 /// Neutron's limit.
 const DNS_MAX: usize = 5;
@@ -140,11 +140,10 @@ fn nameservers(texts: &mut [String], cidr: Option<IpNet>, findings: &mut Finding
 }
 
 fn check_lifetimes(spec: &v1::SubnetSpec, ra: bool, findings: &mut Findings) {
-    if let Some(v1::PrefixLifetimes { preferred_s, valid_s }) = spec.prefix_lifetimes {
-        if preferred_s > valid_s {
-            let message = format!("preferred_s {preferred_s} is more than valid_s {valid_s}");
-            findings.spec("prefix_lifetimes", message);
-        }
+    if let Some(v1::PrefixLifetimes { preferred_s, valid_s }) = spec.prefix_lifetimes
+        && preferred_s > valid_s
+    {
+        findings.spec("prefix_lifetimes", format!("preferred_s {preferred_s} is more than valid_s {valid_s}"));
     }
     let given = [
         (spec.prefix_lifetimes.is_some(), "prefix_lifetimes"),
@@ -246,15 +245,5 @@ impl Catalog {
             Some(Model::Subnet(subnet)) => Some(subnet),
             _ => None,
         }
-    }
-
-    /// The key of a subnet.
-    pub fn subnet_key(&self, tenant: &str, name: &str) -> Option<SubnetKey> {
-        self.number(SUBNET, tenant, name).map(SubnetKey)
-    }
-
-    /// A subnet by its number.
-    pub fn resource_of_subnet(&self, key: SubnetKey) -> Option<ResourceId> {
-        self.numbered(SUBNET, key.0)
     }
 }

@@ -37,10 +37,7 @@ fn a_site_becomes_facts() {
     assert_eq!(rig.addresses("vm1"), "2001:db8:a::ff:fe00:101");
     assert_eq!(rig.addresses("vm2"), "10.1.0.2 2001:db8:b::1");
     assert_eq!(rig.mac("vm2"), "02:54:00:00:00:02");
-    assert_eq!(rig.catalog.port_key("acme", "vm2"), Some(PortKey(2)));
-    assert_eq!(rig.catalog.resource_of_port(PortKey(2)), Some(id("port", "vm2")));
-    assert_eq!(rig.catalog.resource_of_chassis(ChassisKey(2)).unwrap().to_string(), "chassis hv2");
-    assert_eq!(rig.catalog.resource_of_router(RouterKey(1)), Some(id("router", "r1")));
+    assert_eq!((rig.key("port", "acme", "vm2"), rig.key("fabric", "", "default")), (2, 1));
 }
 
 #[test]
@@ -155,7 +152,7 @@ fn create_and_delete() {
     assert!(rig.world.all_keys().is_empty());
     // Numbers go on.
     rig.send(create(Kind::Network(network("n")))).unwrap();
-    assert_eq!(rig.catalog.network_key("", "n"), Some(NetworkKey(2)));
+    assert_eq!(rig.key("network", "", "n"), 2);
 }
 
 #[test]

@@ -1,1 +1,250 @@
-//! x
+//! Random requests, right and wrong: the rig holds every step against a fresh load, and answers against each other.
+
+use proto::v1::{self, Document, Encap, resource::Kind};
+
+use super::rig::*;
+use crate::catalog::Answer;
+use crate::event::{Caller, Request};
+
+/// Enough for every run; 2,000 have been held to, and take two minutes.
+const SEEDS: u64 = 60;
+
+/// Marsaglia's xorshift: seeds that fail can be written down.
+struct Random(u64);
+
+impl Random {
+    fn below(&mut self, n: usize) -> usize {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        (self.0 >> 33) as usize % n
+    }
+
+    fn one<T: Clone>(&mut self, of: &[T]) -> T {
+        of[self.below(of.len())].clone()
+    }
+
+    fn chance(&mut self, percent: usize) -> bool {
+        self.below(100) < percent
+    }
+
+    fn some<T>(&mut self, percent: usize, value: impl FnOnce(&mut Random) -> T) -> Option<T> {
+        self.chance(percent).then(|| value(self))
+    }
+}
+
+const CHASSIS: [&str; 3] = ["hv1", "hv2", "hv3"];
+const NETWORKS: [&str; 3] = ["red", "blue", "acme/red"];
+const SUBNETS: [(&str, &str); 6] = [
+    ("s1", "2001:db8:1::/64"),
+    ("s2", "2001:db8:2::/64"),
+    ("s3", "2001:db8:2::/63"),
+    ("s4", "10.0.0.0/29"),
+    ("s5", "10.0.1.0/29"),
+    ("s6", "2001:db8:6::/125"),
+];
+const ADDRESSES: [&str; 9] = [
+    "2001:db8:1::5",
+    "2001:db8:2::5",
+    "10.0.0.2",
+    "10.0.0.3",
+    "10.0.1.2",
+    "2001:db8:6::1",
+    "2001:db8:6::2",
+    "fe80::1",
+    "2001:db8:1::",
+];
+
+fn random_chassis(r: &mut Random) -> v1::Chassis {
+    let name = r.one(&CHASSIS);
+    let dpid = r.one(&["", "", "1", "2"]);
+    let tunnel_ip = r.one(&["fd00::1", "fd00::2", "fd00::3", "fd00::4", "192.0.2.1", "192.0.2.2"]);
+    chassis(name, dpid, tunnel_ip)
+}
+
+fn random_fabric(r: &mut Random) -> v1::Fabric {
+    let mut fabric = fabric(r.one(&[Encap::Geneve, Encap::Vxlan, Encap::Gre, Encap::Vlan]));
+    fabric.spec.as_mut().unwrap().underlay_mtu = r.some(30, |r| r.one(&[1500, 9000, 1340]));
+    fabric
+}
+
+fn random_network(r: &mut Random) -> v1::Network {
+    let mut network = network(r.one(&["red", "blue"]));
+    let spec = network.spec.as_mut().unwrap();
+    spec.shared = r.chance(50);
+    spec.mtu = r.some(20, |r| r.one(&[1280, 1400, 1500, 600]));
+    spec.segmentation_id = r.some(20, |r| r.one(&[1, 2, 5000]));
+    network
+}
+
+fn random_subnet(r: &mut Random) -> v1::Subnet {
+    let (name, cidr) = r.one(&SUBNETS);
+    let mut subnet = subnet(name, r.one(&["red", "blue"]), cidr);
+    let spec = subnet.spec.as_mut().unwrap();
+    spec.ipv6_ra_mode = i32::from(r.chance(40) && cidr.ends_with("/64"));
+    spec.ipv6_address_mode = i32::from(r.chance(40) && cidr.ends_with("/64"));
+    spec.gateway_ip = r.some(30, |r| r.one(&ADDRESSES).to_owned());
+    subnet
+}
+
+fn random_router(r: &mut Random) -> v1::Router {
+    let subnets: Vec<&str> = (0..r.below(3)).map(|_| r.one(&["s1", "s1", "s2", "s3", "s4", "s4", "acme/s1"])).collect();
+    let mut router = router(r.one(&["r1", "r2"]), &subnets);
+    let spec = router.spec.as_mut().unwrap();
+    for interface in &mut spec.interfaces {
+        interface.ip_address = r.some(15, |r| r.one(&ADDRESSES).to_owned());
+    }
+    if r.chance(25) {
+        let destination = r.one(&["::/0", "0.0.0.0/0", "2001:db8:f::/48"]).to_owned();
+        let nexthop = r.one(&["2001:db8:1::9", "fe80::9", "10.0.0.4", "2001:db8:2::9"]).to_owned();
+        spec.routes.push(v1::Route { destination, nexthop, interface: r.some(30, |_| "s1".to_owned()) });
+    }
+    router
+}
+
+fn random_port(r: &mut Random) -> v1::Port {
+    let mut new = port(r.one(&["p1", "p2", "p3", "p4"]), r.one(&NETWORKS));
+    if r.chance(50) {
+        let choices: Vec<&str> = ADDRESSES.iter().copied().chain(["s1", "s2", "s4", "s6"]).collect();
+        let fixed: Vec<&str> = (0..r.below(3)).map(|_| r.one(&choices)).collect();
+        new = with_fixed(new, &fixed);
+    }
+    if r.chance(30) {
+        new = with_mac(new, r.one(&["02:00:00:00:00:01", "02:00:00:00:00:02", "02:54:00:00:00:01"]));
+    }
+    if r.chance(60) {
+        new = bound(new, r.one(&CHASSIS), r.one(&["if1", "if2", "if3", "if4"]));
+    }
+    new.spec.as_mut().unwrap().port_security_enabled = r.some(30, |r| r.chance(50));
+    new
+}
+
+/// A few of something, each name once.
+fn few<T>(r: &mut Random, max: usize, make: fn(&mut Random) -> T, name: fn(&T) -> &Option<v1::Meta>) -> Vec<T> {
+    let mut all: Vec<T> = Vec::new();
+    for _ in 0..r.below(max + 1) {
+        let new = make(r);
+        if all.iter().all(|old| name(old) != name(&new)) {
+            all.push(new);
+        }
+    }
+    all
+}
+
+fn random_document(r: &mut Random) -> Document {
+    Document {
+        tenant: r.one(&["acme", "acme", "umbra"]).to_owned(),
+        chassis: few(r, 1, random_chassis, |x| &x.meta),
+        fabric: r.some(5, random_fabric),
+        networks: few(r, 1, random_network, |x| &x.meta),
+        subnets: few(r, 1, random_subnet, |x| &x.meta),
+        routers: few(r, 1, random_router, |x| &x.meta),
+        ports: few(r, 2, random_port, |x| &x.meta),
+    }
+}
+
+fn random_one(r: &mut Random) -> Kind {
+    let mut kind = match r.below(6) {
+        0 => return Kind::Chassis(random_chassis(r)),
+        1 => return Kind::Fabric(random_fabric(r)),
+        2 => Kind::Network(random_network(r)),
+        3 => Kind::Subnet(random_subnet(r)),
+        4 => Kind::Router(random_router(r)),
+        _ => Kind::Port(random_port(r)),
+    };
+    crate::catalog::resource::meta_mut(&mut kind).tenant = r.one(&["acme", "acme", "umbra"]).to_owned();
+    kind
+}
+
+fn random_request(r: &mut Random, rig: &Rig) -> Request {
+    match r.below(12) {
+        0 => create(random_one(r)),
+        1..=3 => update(random_one(r), r.one(&[&[][..], &["spec"], &["*"], &["meta.labels"]])),
+        4..=6 => {
+            let all: Vec<_> = rig.catalog.all_ids().cloned().collect();
+            let Some(id) = r.some(95, |r| all.get(r.below(all.len().max(1))).cloned()).flatten() else {
+                return delete("port", "acme", "nobody");
+            };
+            delete(id.kind, &id.tenant, &id.name)
+        }
+        7 => prune(&[random_document(r)]),
+        _ => {
+            let documents: Vec<_> = (0..=r.below(2)).map(|_| random_document(r)).collect();
+            apply(&documents)
+        }
+    }
+}
+
+/// Something to refer to.
+fn base() -> Vec<Document> {
+    let globals = Document {
+        chassis: vec![chassis("hv1", "1", "fd00::1"), chassis("hv2", "2", "fd00::2")],
+        fabric: Some(fabric(Encap::Geneve)),
+        ..Default::default()
+    };
+    let mut red = network("red");
+    red.spec.as_mut().unwrap().shared = true;
+    let acme = Document {
+        networks: vec![red, network("blue")],
+        subnets: vec![slaac(subnet("s1", "red", "2001:db8:1::/64")), subnet("s4", "blue", "10.0.0.0/29")],
+        routers: vec![router("r1", &["s1"])],
+        ports: vec![port("p1", "red"), bound(port("p2", "blue"), "hv1", "if1")],
+        ..doc()
+    };
+    let umbra = Document { networks: vec![network("red"), network("blue")], ..Default::default() };
+    vec![globals, acme, Document { tenant: "umbra".to_owned(), ..umbra }]
+}
+
+/// Nothing two resources must not share is shared, and nobody refers to what is not there.
+fn check_sound(rig: &Rig) {
+    for id in rig.catalog.all_ids() {
+        let item = rig.catalog.item(id).unwrap();
+        for claim in &item.claims {
+            assert_eq!(rig.catalog.owners(claim), std::slice::from_ref(id), "{claim}");
+        }
+        for target in &item.references {
+            assert!(rig.catalog.item(target).is_some(), "{id} refers to {target}");
+        }
+        let mut findings = crate::catalog::findings::Findings::default();
+        item.model.as_ref().unwrap().check(&rig.catalog, id, &mut findings);
+        assert_eq!(findings.0, [], "{id} breaks a rule that it was admitted under");
+    }
+}
+
+fn run(seed: u64, steps: usize) -> (usize, usize) {
+    let mut r = Random(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1);
+    let mut rig = Rig::default();
+    rig.apply(&base());
+    let (mut written, mut refused) = (0, 0);
+    for _ in 0..steps {
+        let request = random_request(&mut r, &rig);
+        let before = rig.revision;
+        match rig.send(request.clone()) {
+            Err(refusal) => {
+                assert!(!refusal.violations.is_empty());
+                refused += 1;
+                continue;
+            }
+            Ok(Answer::Applied(_)) => {
+                let again = rig.catalog.propose(&Caller::administrator(), &request).unwrap();
+                assert_eq!(again.changes, [], "{request:#?}");
+            }
+            Ok(_) => {}
+        }
+        written += usize::from(rig.revision > before);
+        check_sound(&rig);
+    }
+    (written, refused)
+}
+
+#[test]
+fn what_grew_bit_by_bit_is_what_a_fresh_load_says() {
+    let (mut written, mut refused) = (0, 0);
+    for seed in 0..SEEDS {
+        let (w, f) = std::panic::catch_unwind(|| run(seed, 60)).unwrap_or_else(|_| panic!("seed {seed}"));
+        written += w;
+        refused += f;
+    }
+
+    assert!(written > 500 && refused > 500, "{written} written, {refused} refused: the requests test nothing");
+}

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use proto::v1::{self, resource::Kind};
 use topology::{Change, Key, ResourceId, View, World};
 
-use crate::catalog::{Answer, Applied, Catalog, Proposal};
+use crate::catalog::{Answer, Applied, Catalog, Proposal, Stored};
 use crate::effect::{Refusal, RefusalKind};
 use crate::event::{Caller, Entry, Request};
 
@@ -69,8 +69,8 @@ impl Rig {
         let mut world = World::default();
         world.commit(loaded.facts.clone());
         assert_same(&self.world, &world, &loaded.facts);
-        let ours: Vec<_> = self.catalog.all().map(|stored| (**stored).clone()).collect();
-        let theirs: Vec<_> = fresh.all().map(|stored| (**stored).clone()).collect();
+        let ours = all(&self.catalog);
+        let theirs = all(&fresh);
         assert_eq!(ours, theirs);
         assert_eq!(self.catalog.counters, fresh.counters);
         assert_eq!(self.catalog.claims.size(), fresh.claims.size());
@@ -112,12 +112,22 @@ impl Rig {
         addresses.into_iter().filter(|a| !a.starts_with("fe80")).collect::<Vec<_>>().join(" ")
     }
 
+    /// The number of a resource.
+    pub(super) fn key(&self, kind: &str, tenant: &str, name: &str) -> u32 {
+        self.catalog.get(kind, tenant, name).map_or(0, |stored| stored.record.key)
+    }
+
     pub(super) fn mac(&self, name: &str) -> String {
         match self.shown("port", "acme", name) {
             Kind::Port(port) => port.status.unwrap().mac_address,
             _ => unreachable!(),
         }
     }
+}
+
+/// Every resource as stored.
+pub(super) fn all(catalog: &Catalog) -> Vec<Stored> {
+    catalog.all_ids().filter_map(|id| catalog.by_id(id)).map(|stored| (**stored).clone()).collect()
 }
 
 /// Two worlds say the same: keys, and what a view answers at them.

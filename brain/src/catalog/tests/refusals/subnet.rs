@@ -1,0 +1,127 @@
+//! Subnets.
+
+use super::*;
+
+#[test]
+fn subnet_prefixes() {
+    refuses(|_, a| sub(a, 0).network = "green".into(), &[("subnets[0].network", "there is no network acme/green")]);
+    refuses(|_, a| sub(a, 2).network = String::new(), &[("subnets[2].network", "is needed: a network's NAME")]);
+    refuses(|_, a| sub(a, 0).cidr = String::new(), &[("subnets[0].cidr", "is needed: a prefix")]);
+    refuses(|_, a| sub(a, 0).cidr = "2001:db8:a::".into(), &[("subnets[0].cidr", "is not a prefix")]);
+    refuses(|_, a| sub(a, 2).cidr = "10.1.0.0/33".into(), &[("subnets[2].cidr", "is not a prefix")]);
+    for (cidr, edit) in [
+        ("::/64", (|_, a| sub(a, 0).cidr = "::/64".into()) as Edit),
+        ("::/0", |_, a| sub(a, 0).cidr = "2001:db8::/0".into()),
+        ("0.0.0.0/0", |_, a| sub(a, 0).cidr = "1.2.3.4/0".into()),
+        ("ff02::/64", |_, a| sub(a, 0).cidr = "ff02::/64".into()),
+        ("224.0.0.0/24", |_, a| sub(a, 0).cidr = "224.0.0.1/24".into()),
+        ("127.0.0.0/8", |_, a| sub(a, 0).cidr = "127.0.0.0/8".into()),
+    ] {
+        refuses(edit, &[("subnets[0].cidr", &format!("{cidr} can't be a subnet"))]);
+    }
+    refuses(
+        |_, a| sub(a, 2).cidr = "2001:db8:b::/48".into(),
+        &[
+            ("subnets[1].cidr", "overlaps subnet acme/blue4 (2001:db8:b::/48) on network acme/blue"),
+            ("subnets[2].cidr", "overlaps subnet acme/blue6"),
+        ],
+    );
+    accepts(|_, a| sub(a, 1).cidr = "2001:db8:b::5/120".into());
+    accepts(|_, a| sub(a, 2).cidr = "10.1.0.0/30".into());
+}
+
+#[test]
+fn subnet_modes() {
+    refuses(|_, a| sub(a, 2).ipv6_ra_mode = 1, &[("subnets[2].ipv6_ra_mode", "is for IPv6 subnets only")]);
+    refuses(|_, a| sub(a, 2).ipv6_address_mode = 1, &[("subnets[2].ipv6_address_mode", "is for IPv6 subnets only")]);
+    refuses(|_, a| sub(a, 1).ipv6_ra_mode = 2, &[("subnets[1].ipv6_ra_mode", "is unknown: slaac")]);
+    refuses(
+        |_, a| sub(a, 0).cidr = "2001:db8:a::/80".into(),
+        &[("subnets[0].cidr", "is not a /64, which slaac needs")],
+    );
+    refuses(
+        |_, a| {
+            sub(a, 0).ipv6_ra_mode = 0;
+            sub(a, 0).cidr = "2001:db8:a::/60".into();
+        },
+        &[("subnets[0].cidr", "is not a /64")],
+    );
+    refuses(
+        |_, a| sub(a, 0).prefix_lifetimes = Some(v1::PrefixLifetimes { preferred_s: 2, valid_s: 1 }),
+        &[("subnets[0].prefix_lifetimes", "preferred_s 2 is more than valid_s 1")],
+    );
+    refuses(
+        |_, a| sub(a, 1).prefix_lifetimes = Some(v1::PrefixLifetimes { preferred_s: 1, valid_s: 1 }),
+        &[("subnets[1].prefix_lifetimes", "has no meaning without ipv6_ra_mode")],
+    );
+    refuses(|_, a| sub(a, 1).advertise_router = Some(false), &[("subnets[1].advertise_router", "has no meaning")]);
+    refuses(|_, a| sub(a, 1).advertise_prefix = Some(true), &[("subnets[1].advertise_prefix", "has no meaning")]);
+    accepts(|_, a| sub(a, 0).prefix_lifetimes = Some(v1::PrefixLifetimes { preferred_s: 0, valid_s: u32::MAX }));
+    accepts(|_, a| sub(a, 0).ipv6_address_mode = 0);
+    let rig = accepts(|_, a| sub(a, 0).ipv6_ra_mode = 0);
+    assert_eq!(rig.addresses("vm1"), "2001:db8:a::ff:fe00:101", "an outside router's advertisements");
+    assert_eq!(topology::View::new(&rig.world).advert(topology::SubnetKey(1)), None);
+}
+
+#[test]
+fn subnet_gateways_and_pools() {
+    refuses(
+        |_, a| sub(a, 0).gateway_ip = text("10.0.0.1"),
+        &[("subnets[0].gateway_ip", "is not of 2001:db8:a::/64's family")],
+    );
+    refuses(|_, a| sub(a, 0).gateway_ip = text("ff02::2"), &[("subnets[0].gateway_ip", "is not a unicast address")]);
+    refuses(|_, a| sub(a, 0).gateway_ip = text(""), &[("subnets[0].gateway_ip", "is needed: an IPv6 or IPv4 address")]);
+    refuses(
+        |_, a| sub(a, 2).gateway_ip = text("10.1.0.255"),
+        &[("subnets[2].gateway_ip", "network or broadcast address")],
+    );
+    refuses(
+        |_, a| sub(a, 2).allocation_pools = vec![pool("10.1.0.9", "10.1.0.5")],
+        &[("subnets[2].allocation_pools[0]", "10.1.0.9 is not before 10.1.0.5")],
+    );
+    refuses(
+        |_, a| sub(a, 2).allocation_pools = vec![pool("10.1.0.9", "x")],
+        &[("subnets[2].allocation_pools[0].end", "\"x\" is not an IPv6 or IPv4 address")],
+    );
+    refuses(
+        |_, a| sub(a, 2).allocation_pools = vec![pool("10.1.0.9", "10.1.1.5")],
+        &[("subnets[2].allocation_pools[0]", "is not within")],
+    );
+    refuses(
+        |_, a| sub(a, 2).allocation_pools = vec![pool("10.1.0.9", "10.1.0.255")],
+        &[("subnets[2].allocation_pools[0]", "is not within")],
+    );
+    refuses(
+        |_, a| sub(a, 1).allocation_pools = vec![pool("2001:db8:b::", "2001:db8:b::5")],
+        &[("subnets[1].allocation_pools[0]", "is not within")],
+    );
+    refuses(
+        |_, a| sub(a, 2).allocation_pools = vec![pool("10.1.0.1", "10.1.0.5")],
+        &[("subnets[2].allocation_pools[0]", "contains the gateway 10.1.0.1")],
+    );
+    refuses(
+        |_, a| sub(a, 2).allocation_pools = vec![pool("10.1.0.5", "10.1.0.9"), pool("10.1.0.9", "10.1.0.20")],
+        &[("subnets[2].allocation_pools[1]", "10.1.0.9-10.1.0.20 overlaps 10.1.0.5-10.1.0.9")],
+    );
+    refuses(
+        |_, a| sub(a, 1).dns_nameservers = vec!["8.8.8.8".into(), "::1:2".into(), "0::1:2".into()],
+        &[
+            ("subnets[1].dns_nameservers[0]", "is not of 2001:db8:b::/64's family"),
+            ("subnets[1].dns_nameservers[2]", "::1:2 is listed twice"),
+        ],
+    );
+    refuses(
+        |_, a| sub(a, 1).dns_nameservers = (1..7).map(|i| format!("2001:db8::{i}")).collect(),
+        &[("subnets[1].dns_nameservers", "has 6 entries; 5 are the most")],
+    );
+    let rig = accepts(|_, a| sub(a, 2).allocation_pools = vec![pool("10.1.0.7", "10.1.0.9")]);
+    assert_eq!(rig.addresses("vm2"), "10.1.0.7 2001:db8:b::1");
+    accepts(|_, a| {
+        sub(a, 0).gateway_ip = text("fe80::1");
+        rt(a).interfaces[0].ip_address = text("2001:db8:a::1");
+    });
+    accepts(|_, a| {
+        sub(a, 0).gateway_ip = text("2001:db8:ffff::1");
+        rt(a).interfaces.remove(0);
+    });
+}
