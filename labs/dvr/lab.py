@@ -57,7 +57,8 @@ def steps(isolation, progress):
             progress.say("same: on one network; routed: by the router of their chassis; across: routed to another chassis;")
             progress.say(".: not reached, as it must be; !: not as expected")
             if not matrix.ok:
-                raise LabFailed("the matrix is not as expected:\n  " + "\n  ".join(matrix.reasons))
+                progress.say(matrix.words())
+                raise LabFailed(f"{len(matrix.reasons)} answers of the matrix are not as expected")
         if keep():
             lab.stay()
     except Exception as error:
@@ -73,7 +74,7 @@ def steps(isolation, progress):
 def inactive(controller):
     """The ports that are not Active yet."""
     ports = [port for tenant in ("acme", "umbra") for port in controller.get("ports", "--tenant", tenant)]
-    return [port["name"] for port in ports if port["status"]["phase"] != "Active"]
+    return [port["name"] for port in ports if port["status"]["phase"].lower() != "active"]
 
 
 def keep():

@@ -1,6 +1,7 @@
 """A hypervisor: its own Open vSwitch in its own namespace, with the bridge that Sextant programs."""
 
 import os
+import re
 from dataclasses import dataclass
 
 from mininet.node import Switch
@@ -80,6 +81,15 @@ class Chassis(Switch):
         """The bridge's flows, as ovs-ofctl prints them, without the heading."""
         lines = self.ovs.ofctl("dump-flows", BRIDGE, *([match] if match else [])).splitlines()
         return [line.strip() for line in lines if "cookie=" in line]
+
+    def log_messages(self):
+        """From now on the switch notes each OpenFlow message in its log."""
+        self.ovs.appctl("vlog/set", "vconn:file:dbg")
+
+    def messages(self, direction):
+        """The names of the OpenFlow messages noted so far that the switch `sent` or `received`."""
+        with open(self.ovs.path("vsw.log"), encoding="utf-8", errors="replace") as log:
+            return re.findall(rf"\|vconn\|DBG\|.*?: {direction}(?: \(Success\))?: (\w+)", log.read())
 
     def capture(self, interface=None, expression=""):
         """A capture on one of this chassis' interfaces, by default the one towards the other chassis."""

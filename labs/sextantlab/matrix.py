@@ -31,6 +31,11 @@ class Matrix:
         """All as expected."""
         return not self.reasons
 
+    def words(self, most=12):
+        """Why it is not as expected: the first few reasons, a line each."""
+        more = [f"and {len(self.reasons) - most} more"] if len(self.reasons) > most else []
+        return "\n".join(self.reasons[:most] + more)
+
     def table(self):
         """A line a source: what it was seen to reach, with `!` where that is not what was expected."""
         names = [host.name for host in self.hosts]

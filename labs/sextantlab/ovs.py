@@ -62,7 +62,7 @@ class OvsPair:
 
     def vsctl(self, *args):
         """ovs-vsctl; its output."""
-        return self._run(["ovs-vsctl", "--timeout=20", "--db=unix:" + self.path("db.sock"), *args])
+        return self._run(["ovs-vsctl", "--retry", "--timeout=20", "--db=unix:" + self.path("db.sock"), *args])
 
     def appctl(self, *args):
         """ovs-appctl towards the switch; its output."""

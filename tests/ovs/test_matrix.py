@@ -12,7 +12,7 @@ def judge(lab, address_of=wiring.address):
     """All pairs, by ping, TCP and UDP."""
     matrix = Matrix(list(lab.hosts.values()), address_of, wiring.expected, KINDS)
     print(matrix.table())
-    assert matrix.ok, "\n".join(matrix.reasons)
+    assert matrix.ok, matrix.words()
 
 
 def run(isolation, encap, underlay):
