@@ -34,11 +34,11 @@ impl Brain {
         let (name, answer) = match punted.op {
             PuntOp::RouterSolicit => ("router_solicit", ra::service::solicited(&view, &punted)),
             PuntOp::NeighborSolicit => ("neighbor_solicit", nd::service::solicited(&view, &punted)),
-            PuntOp::HopLimit => ("hop_limit", icmp::service::error(&view, &punted)),
-            PuntOp::NoRoute => ("no_route", icmp::service::error(&view, &punted)),
-            PuntOp::Unreachable => ("unreachable", icmp::service::error(&view, &punted)),
-            PuntOp::PortUnreachable => ("port_unreachable", icmp::service::error(&view, &punted)),
-            PuntOp::TooBig => ("too_big", icmp::service::error(&view, &punted)),
+            PuntOp::HopLimit => ("hop_limit", icmp::service::error(&self.world, &punted)),
+            PuntOp::NoRoute => ("no_route", icmp::service::error(&self.world, &punted)),
+            PuntOp::Unreachable => ("unreachable", icmp::service::error(&self.world, &punted)),
+            PuntOp::PortUnreachable => ("port_unreachable", icmp::service::error(&self.world, &punted)),
+            PuntOp::TooBig => ("too_big", icmp::service::error(&self.world, &punted)),
         };
         answer.map(|packets| (name, packets)).map_err(|reason| (name, reason))
     }

@@ -2,11 +2,20 @@
 
 use std::net::{IpAddr, Ipv6Addr};
 
-use addr::{IpNet, MacAddr, is_link_local, link_local, subnet_router_anycast};
-use topology::{Interface, NetworkKey, RouterKey, SubnetKey, View};
+use addr::{IpNet, Ipv6Net, MacAddr, is_link_local, link_local, subnet_router_anycast};
+use topology::{Holder, Interface, NetworkKey, RouterKey, SubnetKey, View};
 
 /// `fe80::1`: answered by one router of each network.
 pub const FE80_1: Ipv6Addr = Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 0, 1);
+
+/// The first byte of the MACs from which chassis send routed frames on a VLAN underlay: each its own, so that no physical
+/// switch sees one MAC on two ports. Then come the chassis (16 bits) and the router (24 bits).
+pub const CHASSIS_MAC_PREFIX: u8 = 0xd6;
+
+/// Whether a MAC is one that the controller gives away itself, to routers, networks or chassis: no port may have it.
+pub fn is_reserved(mac: MacAddr) -> bool {
+    mac.0[0] == CHASSIS_MAC_PREFIX || mac.0[..2] == [0x02, 0x53]
+}
 
 /// The MAC of a router that was given none: `02:53:00` and the router's key.
 pub fn generated_mac(router: RouterKey) -> MacAddr {
@@ -18,7 +27,9 @@ pub fn generated_mac(router: RouterKey) -> MacAddr {
 pub fn addresses(view: &View<'_>, router: RouterKey, subnet: SubnetKey) -> Vec<IpAddr> {
     let (Some(interface), Some(fact)) = (view.interface(router, subnet), view.subnet(subnet)) else { return Vec::new() };
     let mut addresses = vec![interface.address];
-    if let IpNet::V6(prefix) = fact.cidr {
+    if let IpNet::V6(prefix) = fact.cidr
+        && speaks_for_prefix(view, interface, router, subnet, prefix)
+    {
         addresses.push(IpAddr::V6(subnet_router_anycast(prefix)));
     }
     if speaks_for_mac(view, interface, router, subnet) {
@@ -30,6 +41,18 @@ pub fn addresses(view: &View<'_>, router: RouterKey, subnet: SubnetKey) -> Vec<I
     addresses.sort_unstable();
     addresses.dedup();
     addresses
+}
+
+/// Whether this interface answers to its prefix' subnet-router anycast address: if nobody has that address for his own, it is
+/// the first router's there; and a prefix for two has none (RFC 6164, 5.1).
+fn speaks_for_prefix(view: &View<'_>, interface: &Interface, router: RouterKey, subnet: SubnetKey, prefix: Ipv6Net) -> bool {
+    let anycast = IpAddr::V6(subnet_router_anycast(prefix));
+    let free = match view.holder(interface.network, anycast) {
+        None => true,
+        Some(holder) => holder == Holder::Router(router, subnet),
+    };
+    let first = view.interfaces_on(interface.network).into_iter().find(|(_, s)| *s == subnet);
+    prefix.prefix_len() < 127 && free && first == Some((router, subnet))
 }
 
 /// Whether this interface is the first on its network with its MAC: rows that know only network and MAC are its to write.

@@ -11,7 +11,8 @@ use crate::registers::{REGISTERS, Reg};
 pub fn pipeline_page() -> String {
     let mut page = String::from(
         "# The pipeline\n\nMade from the declaration in `flows/src/pipeline.rs` by `make docs`; a test holds it fresh.\n\n\
-         A packet starts in the first table and only goes forward.\n\n",
+         A packet starts in the first table and goes forward. Only one router handing on to another starts over, \
+         where the page says so.\n\n",
     );
     for spec in &PIPELINE {
         let _ = writeln!(page, "## {} ({})\n\n{}\n", spec.name, spec.table.id(), spec.about);

@@ -234,6 +234,15 @@ impl Row<'_> {
         self
     }
 
+    /// Keeps a field in a register, right-aligned.
+    pub fn keep(mut self, field: Field, reg: Reg) -> Self {
+        self.check(self.spec.loads.contains(&reg), || format!("may not set {}", reg.spec().name));
+        let bits = field.bits();
+        self.check(bits <= reg.spec().bits, || format!("{} does not fit {}", field.name(), reg.spec().name));
+        self.actions.push(Action::RegMove { src: Subfield::all(field), dst: reg.field().sub(reg.spec().offset, bits) });
+        self
+    }
+
     /// Sets a register to a MAC, right-aligned.
     pub fn load_mac(self, reg: Reg, mac: MacAddr) -> Self {
         self.load(reg, mac.to_u64())

@@ -65,6 +65,8 @@ pub struct Meter {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[allow(missing_docs)] // The names and `about` say it.
 pub enum Drop {
+    UnknownPort,
+    UnknownSegment,
     ForeignMac,
     VlanTag,
     UnparsableHeaders,
@@ -79,15 +81,19 @@ pub enum Drop {
     UnknownTarget,
     NoRouterAdvert,
     LinkLocalNotRouted,
+    NotRoutable,
     NdToRouter,
     UnknownMac,
     FabricHairpin,
+    NoTunnel,
 }
 
 impl Drop {
     /// The name that counters, traces and events use.
     pub const fn name(self) -> &'static str {
         match self {
+            Drop::UnknownPort => "unknown_port",
+            Drop::UnknownSegment => "unknown_segment",
             Drop::ForeignMac => "foreign_mac",
             Drop::VlanTag => "vlan_tag",
             Drop::UnparsableHeaders => "unparsable_headers",
@@ -102,9 +108,11 @@ impl Drop {
             Drop::UnknownTarget => "unknown_target",
             Drop::NoRouterAdvert => "no_router_advert",
             Drop::LinkLocalNotRouted => "link_local_not_routed",
+            Drop::NotRoutable => "not_routable",
             Drop::NdToRouter => "nd_to_router",
             Drop::UnknownMac => "unknown_mac",
             Drop::FabricHairpin => "fabric_hairpin",
+            Drop::NoTunnel => "no_tunnel",
         }
     }
 }

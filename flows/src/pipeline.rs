@@ -63,7 +63,8 @@ pub struct TableSpec {
     pub loads: &'static [Reg],
     /// Where a row may lead: forward only.
     pub next: &'static [Table],
-    /// Where a row may start over, by resubmit: one router handing on to another. The hop limit ends it.
+    /// Where a row may start over, by resubmit: one router handing on to another. The hop limit ends
+    /// it, and beyond 64 routers the switch does.
     pub reenters: &'static [Table],
     /// Whether a row may send the packet out.
     pub outputs: bool,
@@ -87,7 +88,7 @@ pub const PIPELINE: [TableSpec; 17] = [
         next: &[Table::Restore, Table::Guard, Table::Nd, Table::Out],
         reenters: &[],
         outputs: false,
-        miss: Miss::Drop(Drop::ForeignMac),
+        miss: Miss::Drop(Drop::UnknownPort),
     },
     TableSpec {
         table: Table::Restore,
@@ -213,7 +214,7 @@ pub const PIPELINE: [TableSpec; 17] = [
         matches: &[Field::ETH_DST],
         reads: &[Reg::Net],
         sets: &[],
-        loads: &[Reg::Router],
+        loads: &[Reg::Router, Reg::AskerMac],
         next: &[Table::RouterIn, Table::Out],
         reenters: &[],
         outputs: false,
@@ -225,7 +226,7 @@ pub const PIPELINE: [TableSpec; 17] = [
         about: "What is for the router itself, and what may not be routed.",
         writers: &["routing", "icmp"],
         matches: &[
-            Field::ETH_TYPE, Field::IP_PROTO, Field::NW_TTL, Field::IPV6_SRC, Field::IPV6_DST, Field::IPV4_DST,
+            Field::ETH_TYPE, Field::IP_PROTO, Field::NW_TTL, Field::IPV6_SRC, Field::IPV6_DST, Field::IPV4_SRC, Field::IPV4_DST,
             Field::ICMPV6_TYPE, Field::ICMPV6_CODE, Field::ICMPV4_TYPE, Field::ICMPV4_CODE, Field::IP_FRAG,
         ],
         reads: &[Reg::Net, Reg::Router],
@@ -321,7 +322,7 @@ pub const PIPELINE: [TableSpec; 17] = [
         next: &[],
         reenters: &[],
         outputs: true,
-        miss: Miss::Drop(Drop::FabricHairpin),
+        miss: Miss::Drop(Drop::NoTunnel),
     },
     TableSpec {
         table: Table::Punt,

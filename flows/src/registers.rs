@@ -26,6 +26,8 @@ pub enum Reg {
     Segment,
     /// The router that forwards it.
     Router,
+    /// The MAC of the host that sent it to its router: who an answer goes back to, however many routers later.
+    AskerMac,
     /// The chassis that it goes to.
     OutChassis,
     /// Why it is punted: [`crate::PuntOp`].
@@ -64,7 +66,7 @@ const fn row(
 }
 
 /// The register map, in the order of [`Reg`].
-pub const REGISTERS: [RegSpec; 13] = [
+pub const REGISTERS: [RegSpec; 14] = [
     row(Reg::Net, "net", (0, 0, 24), Table::Classify, Table::Punt, "network key"),
     row(Reg::FromFabric, "from_fabric", (0, 24, 1), Table::Classify, Table::Fabric, "came from another chassis"),
     row(Reg::Secured, "secured", (0, 25, 1), Table::Classify, Table::Nd, "sends only with its own addresses"),
@@ -74,6 +76,7 @@ pub const REGISTERS: [RegSpec; 13] = [
     row(Reg::NdRouter, "nd_router", (0, 29, 1), Table::Nd, Table::NdBare, "the address asked for is a router's"),
     row(Reg::Segment, "segment", (1, 0, 24), Table::Out, Table::Fabric, "VNI, GRE key or VLAN"),
     row(Reg::Router, "router", (2, 0, 24), Table::Gateway, Table::Punt, "router key"),
+    row(Reg::AskerMac, "asker_mac", (6, 0, 64), Table::Gateway, Table::RouterIn, "MAC of the host that sent it, right-aligned"),
     row(Reg::OutChassis, "out_chassis", (3, 0, 16), Table::Out, Table::Fabric, "chassis key of where it goes"),
     row(Reg::PuntOp, "punt_op", (3, 16, 8), Table::Nd, Table::Punt, "why it is punted"),
     row(Reg::PuntClass, "punt_class", (3, 24, 2), Table::Nd, Table::Punt, "by which of the port's meters"),

@@ -114,6 +114,11 @@ impl World {
         peers
     }
 
+    /// A router's interfaces, in the order of their subnets.
+    pub fn interfaces_of(&self, router: RouterKey) -> Vec<&crate::facts::Interface> {
+        self.interfaces_by_router.of(router).filter_map(|subnet| self.interfaces.get(&(router, subnet))).collect()
+    }
+
     /// The resource that a key speaks of, as far as it still exists.
     pub fn resource_of(&self, key: &Key) -> Option<ResourceId> {
         let global = |kind, name: &Arc<str>| ResourceId { kind, tenant: "".into(), name: name.clone() };

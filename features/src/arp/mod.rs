@@ -7,6 +7,8 @@ use addr::MacAddr;
 use ofp::Field;
 use topology::{ChassisKey, Key, KeyKind, PortKey, RouterKey, SubnetKey, View};
 
+use crate::l2::GROUP_BIT;
+
 /// The feature.
 pub struct Arp;
 
@@ -41,15 +43,20 @@ fn unanswered(view: &View<'_>, emit: &mut Emit, chassis: ChassisKey) {
         return;
     }
     let mut on = emit.on(chassis);
+    on.row(Table::Nd, 150, "probes are answered or not, but never delivered: not by a unicast frame either")
+        .arp()
+        .when(Field::ARP_OP, REQUEST)
+        .when(Field::ARP_SPA, Ipv4Addr::UNSPECIFIED)
+        .drop(Drop::UnknownTarget);
     on.row(Table::Nd, 50, "requests are answered or not, but never flooded")
         .arp()
         .when(Field::ARP_OP, REQUEST)
-        .when(Field::ETH_DST, MacAddr::BROADCAST)
+        .when_masked(Field::ETH_DST, GROUP_BIT, GROUP_BIT)
         .drop(Drop::UnknownTarget);
     on.row(Table::Nd, 50, "neighbours know the address already")
         .arp()
         .when(Field::ARP_OP, REPLY)
-        .when(Field::ETH_DST, MacAddr::BROADCAST)
+        .when_masked(Field::ETH_DST, GROUP_BIT, GROUP_BIT)
         .when_reg(Reg::Secured, 1u64)
         .drop(Drop::UnsolicitedAdvert);
 }
@@ -68,7 +75,7 @@ fn host(view: &View<'_>, emit: &mut Emit, key: PortKey, chassis: ChassisKey) {
             .when_reg(Reg::Net, port.network.0)
             .when(Field::ARP_OP, REQUEST)
             .when(Field::ARP_TPA, address)
-            .when(Field::ETH_DST, MacAddr::BROADCAST);
+            .when_masked(Field::ETH_DST, GROUP_BIT, GROUP_BIT);
         answer(row, address, port.mac);
         if let Some(place) = here {
             on.row(Table::Nd, 300, "its own probe is not answered to it (RFC 5227, 2.1)")

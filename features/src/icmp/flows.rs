@@ -109,12 +109,16 @@ fn to_v6<'o>(
 }
 
 fn back_v6(row: Row<'_>, address: Ipv6Addr, mac: MacAddr) {
-    row.copy(Field::ETH_SRC, Field::ETH_DST)
+    to_asker(row)
         .set(Field::ETH_SRC, mac)
         .copy(Field::IPV6_SRC, Field::IPV6_DST)
         .set(Field::IPV6_SRC, address)
         .set(Field::NW_TTL, HOP_LIMIT)
         .back();
+}
+
+fn to_asker(row: Row<'_>) -> Row<'_> {
+    row.copy_bits(Reg::AskerMac.field().sub(0, 48), Field::ETH_DST.sub(0, 48))
 }
 
 fn own_v4(on: &mut On<'_>, router: RouterKey, interface: &Interface, address: Ipv4Addr) {
@@ -135,7 +139,7 @@ fn to_v4<'o>(on: &'o mut On<'_>, router: RouterKey, address: Ipv4Addr, priority:
 }
 
 fn back_v4(row: Row<'_>, address: Ipv4Addr, mac: MacAddr) {
-    row.copy(Field::ETH_SRC, Field::ETH_DST)
+    to_asker(row)
         .set(Field::ETH_SRC, mac)
         .copy(Field::IPV4_SRC, Field::IPV4_DST)
         .set(Field::IPV4_SRC, address)

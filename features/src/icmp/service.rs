@@ -5,25 +5,29 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use ::flows::PuntOp;
 use addr::{MacAddr, link_local};
 use packet::{Icmpv4Error, Icmpv6Error, icmpv4_error, icmpv6_error};
-use topology::{Interface, NetworkKey, RouterKey, View};
+use topology::{Interface, NetworkKey, RouterKey, View, World};
 
 use crate::punt::{PacketOut, Punted, Unanswered};
 
 /// The error, or the name of why there is none (RFC 4443, 2.4 e; RFC 1812, 4.3.2.7).
-pub fn error(view: &View<'_>, punted: &Punted) -> Result<Vec<PacketOut>, Unanswered> {
+pub fn error(world: &World, punted: &Punted) -> Result<Vec<PacketOut>, Unanswered> {
+    let view = View::new(world);
     let port = view.port(punted.port).ok_or("port_gone")?;
     let mtu = view.network(punted.network).map_or(0, |network| network.mtu);
-    let near = near_side(view, punted.router, port.network);
-    let Some(mac) = near.first().map(|interface| interface.mac) else { return Err("router_gone") };
+    let own = own_side(world, punted.router, port.network);
+    let Some(mac) = own.first().map(|interface| interface.mac) else { return Err("router_gone") };
     let frame = as_it_came(&punted.frame, port.mac, mac).ok_or("malformed")?;
     let answer = match ethertype(&frame) {
         Some(0x86dd) => {
-            let address = v6_address(&near, mac);
-            icmpv6_error(mac, address, v6_error(punted.op, mtu).ok_or("unknown_operation")?, &frame)
+            let error = v6_error(punted.op, mtu, &frame).ok_or("unknown_operation")?;
+            // What was sent to the router is answered from the address that it was sent to (RFC 4443, 2.2 a).
+            let asked = destination_v6(&frame).filter(|_| punted.op == PuntOp::PortUnreachable);
+            icmpv6_error(mac, asked.unwrap_or_else(|| v6_address(&own, mac)), error, &frame)
         }
         Some(0x0800) => {
-            let address = v4_address(&near).ok_or("no_address_to_answer_from")?;
-            icmpv4_error(mac, address, v4_error(punted.op, mtu).ok_or("unknown_operation")?, &frame)
+            let error = v4_error(punted.op, mtu, &frame).ok_or("unknown_operation")?;
+            let asked = destination_v4(&frame).filter(|_| punted.op == PuntOp::PortUnreachable);
+            icmpv4_error(mac, asked.or_else(|| v4_address(&own)).ok_or("no_address_to_answer_from")?, error, &frame)
         }
         _ => return Err("malformed"),
     };
@@ -31,53 +35,75 @@ pub fn error(view: &View<'_>, punted: &Punted) -> Result<Vec<PacketOut>, Unanswe
     Ok(vec![PacketOut::to(punted.place, answer)])
 }
 
-/// The router's interfaces on the network that the packet came from.
-fn near_side<'w>(view: &View<'w>, router: RouterKey, network: NetworkKey) -> Vec<&'w Interface> {
-    let own = view.interfaces_on(network).into_iter().filter(|(r, _)| *r == router);
-    let mut near: Vec<&Interface> = own.filter_map(|(r, s)| view.interface(r, s)).collect();
-    if near.is_empty() {
-        // A router beyond the first one: the sender's own router speaks.
-        near = view.interfaces_on(network).into_iter().filter_map(|(r, s)| view.interface(r, s)).collect();
-    }
-    near
+/// The router's interfaces, those on the network that the packet came from first: a router behind the first one has none there.
+fn own_side(world: &World, router: RouterKey, network: NetworkKey) -> Vec<&Interface> {
+    let mut own = world.interfaces_of(router);
+    own.sort_by_key(|interface| interface.network != network);
+    own
 }
 
-fn v6_address(near: &[&Interface], mac: MacAddr) -> Ipv6Addr {
-    let assigned = near.iter().find_map(|interface| match interface.address {
+fn v6_address(own: &[&Interface], mac: MacAddr) -> Ipv6Addr {
+    let assigned = own.iter().find_map(|interface| match interface.address {
         IpAddr::V6(address) => Some(address),
         IpAddr::V4(_) => None,
     });
     assigned.unwrap_or_else(|| link_local(mac))
 }
 
-fn v4_address(near: &[&Interface]) -> Option<Ipv4Addr> {
-    near.iter().find_map(|interface| match interface.address {
+fn v4_address(own: &[&Interface]) -> Option<Ipv4Addr> {
+    own.iter().find_map(|interface| match interface.address {
         IpAddr::V4(address) => Some(address),
         IpAddr::V6(_) => None,
     })
 }
 
-fn v6_error(op: PuntOp, mtu: u32) -> Option<Icmpv6Error> {
+fn v6_error(op: PuntOp, mtu: u32, frame: &[u8]) -> Option<Icmpv6Error> {
     match op {
         PuntOp::HopLimit => Some(Icmpv6Error::TimeExceeded { code: 0 }),
         PuntOp::NoRoute => Some(Icmpv6Error::DestinationUnreachable { code: 0 }),
         PuntOp::Unreachable => Some(Icmpv6Error::DestinationUnreachable { code: 3 }),
-        PuntOp::PortUnreachable => Some(Icmpv6Error::DestinationUnreachable { code: 4 }),
+        PuntOp::PortUnreachable if has_ports(*frame.get(V6_NEXT_HEADER)?) => {
+            Some(Icmpv6Error::DestinationUnreachable { code: 4 })
+        }
+        // RFC 8200, 4: an unrecognized next header; the pointer counts from the IPv6 header.
+        PuntOp::PortUnreachable => Some(Icmpv6Error::ParameterProblem { code: 1, pointer: 6 }),
         PuntOp::TooBig => Some(Icmpv6Error::PacketTooBig { mtu }),
         PuntOp::RouterSolicit | PuntOp::NeighborSolicit => None,
     }
 }
 
-fn v4_error(op: PuntOp, mtu: u32) -> Option<Icmpv4Error> {
+fn v4_error(op: PuntOp, mtu: u32, frame: &[u8]) -> Option<Icmpv4Error> {
     let next_hop_mtu = u16::try_from(mtu).unwrap_or(u16::MAX);
     match op {
         PuntOp::HopLimit => Some(Icmpv4Error::TimeExceeded { code: 0 }),
         PuntOp::NoRoute => Some(Icmpv4Error::DestinationUnreachable { code: 0, next_hop_mtu: 0 }),
         PuntOp::Unreachable => Some(Icmpv4Error::DestinationUnreachable { code: 1, next_hop_mtu: 0 }),
-        PuntOp::PortUnreachable => Some(Icmpv4Error::DestinationUnreachable { code: 3, next_hop_mtu: 0 }),
+        PuntOp::PortUnreachable => {
+            let code = if has_ports(*frame.get(V4_PROTOCOL)?) { 3 } else { 2 };
+            Some(Icmpv4Error::DestinationUnreachable { code, next_hop_mtu: 0 })
+        }
         PuntOp::TooBig => Some(Icmpv4Error::DestinationUnreachable { code: 4, next_hop_mtu }),
         PuntOp::RouterSolicit | PuntOp::NeighborSolicit => None,
     }
+}
+
+/// Where an untagged frame has its IPv6 next header, and its IPv4 protocol.
+const V6_NEXT_HEADER: usize = 14 + 6;
+const V4_PROTOCOL: usize = 14 + 9;
+
+/// TCP, UDP, DCCP, SCTP and UDP-Lite have ports; so may have what stands behind an extension header.
+const fn has_ports(protocol: u8) -> bool {
+    matches!(protocol, 6 | 17 | 33 | 132 | 136 | 0 | 43 | 44 | 51 | 60)
+}
+
+fn destination_v6(frame: &[u8]) -> Option<Ipv6Addr> {
+    let octets: [u8; 16] = frame.get(38..54)?.try_into().ok()?;
+    Some(octets.into())
+}
+
+fn destination_v4(frame: &[u8]) -> Option<Ipv4Addr> {
+    let octets: [u8; 4] = frame.get(30..34)?.try_into().ok()?;
+    Some(octets.into())
 }
 
 /// The frame with the MACs that it had before the router turned it round.

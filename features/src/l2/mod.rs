@@ -11,7 +11,7 @@ use crate::overlay::copy_to;
 pub struct L2;
 
 /// The group bit of a MAC: multicast and broadcast alike.
-const MULTICAST: MacAddr = MacAddr([0x01, 0, 0, 0, 0, 0]);
+pub const GROUP_BIT: MacAddr = MacAddr([0x01, 0, 0, 0, 0, 0]);
 
 impl Feature for L2 {
     fn id(&self) -> FeatureId {
@@ -96,7 +96,7 @@ fn replicate(view: &View<'_>, emit: &mut Emit, key: NetworkKey, chassis: Chassis
         on.row(Table::Out, 50, "multicast and broadcast")
             .when_reg(Reg::Net, key.0)
             .when_reg(Reg::FromFabric, from_fabric)
-            .when_masked(Field::ETH_DST, MULTICAST, MULTICAST)
+            .when_masked(Field::ETH_DST, GROUP_BIT, GROUP_BIT)
             .group(group);
     }
 }

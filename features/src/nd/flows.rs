@@ -4,10 +4,11 @@
 use std::net::{IpAddr, Ipv6Addr};
 
 use ::flows::{Drop, Emit, Feature, FeatureId, PuntOp, Reg, Row, Table};
-use addr::{ALL_NODES, MacAddr, multicast_mac};
+use addr::{ALL_NODES, multicast_mac};
 use ofp::Field;
 use topology::{ChassisKey, Key, KeyKind, PortKey, RouterKey, SubnetKey, View};
 
+use crate::l2::GROUP_BIT;
 use crate::router;
 
 /// The feature.
@@ -20,9 +21,6 @@ const SOURCE_LINK_LAYER: u8 = 1;
 const TARGET_LINK_LAYER: u8 = 2;
 /// Ethernet, IPv6 and a neighbour solicitation without options are 78 bytes; one option makes 86.
 const LONGEST_WITHOUT_OPTION: u16 = 85;
-/// `33:33`: IPv6 multicast (RFC 2464, 7).
-pub(crate) const MULTICAST: MacAddr = MacAddr([0x33, 0x33, 0, 0, 0, 0]);
-pub(crate) const MULTICAST_MASK: MacAddr = MacAddr([0xff, 0xff, 0, 0, 0, 0]);
 
 impl Feature for Nd {
     fn id(&self) -> FeatureId {
@@ -58,13 +56,24 @@ fn responder(view: &View<'_>, emit: &mut Emit, chassis: ChassisKey) {
         return;
     }
     let mut on = emit.on(chassis);
+    // By the group bit and any code: nothing that looks like discovery is left to be flooded.
+    on.row(Table::Nd, 150, "probes are answered or not, but never delivered: not by a unicast frame either")
+        .ipv6()
+        .when(Field::IP_PROTO, 58u8)
+        .when(Field::ICMPV6_TYPE, NEIGHBOR_SOLICIT)
+        .when(Field::IPV6_SRC, Ipv6Addr::UNSPECIFIED)
+        .drop(Drop::UnknownTarget);
     on.row(Table::Nd, 50, "solicitations are answered or not, but never flooded")
-        .icmpv6(NEIGHBOR_SOLICIT)
-        .when_masked(Field::ETH_DST, MULTICAST, MULTICAST_MASK)
+        .ipv6()
+        .when(Field::IP_PROTO, 58u8)
+        .when(Field::ICMPV6_TYPE, NEIGHBOR_SOLICIT)
+        .when_masked(Field::ETH_DST, GROUP_BIT, GROUP_BIT)
         .drop(Drop::UnknownTarget);
     on.row(Table::Nd, 50, "neighbours know the address already")
-        .icmpv6(NEIGHBOR_ADVERT)
-        .when_masked(Field::ETH_DST, MULTICAST, MULTICAST_MASK)
+        .ipv6()
+        .when(Field::IP_PROTO, 58u8)
+        .when(Field::ICMPV6_TYPE, NEIGHBOR_ADVERT)
+        .when_masked(Field::ETH_DST, GROUP_BIT, GROUP_BIT)
         .when_reg(Reg::Secured, 1u64)
         .drop(Drop::UnsolicitedAdvert);
     on.row(Table::NdReply, 10, "begins with another option than the sender's MAC, or with none: by its length")
@@ -124,7 +133,7 @@ fn host(view: &View<'_>, emit: &mut Emit, key: PortKey, chassis: ChassisKey) {
             .when(Field::NW_TTL, 255u8)
             .when(Field::ND_TARGET, address)
             // To the host's own MAC it is forwarded: reachability is the host's to confirm (RFC 4861, 7.3).
-            .when_masked(Field::ETH_DST, MULTICAST, MULTICAST_MASK)
+            .when_masked(Field::ETH_DST, GROUP_BIT, GROUP_BIT)
             .load_mac(Reg::NdMac, port.mac)
             .load(Reg::NdRouter, 0u64)
             .goto(Table::NdReply);

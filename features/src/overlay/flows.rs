@@ -7,12 +7,11 @@ use ::flows::{Drop, Emit, Feature, FeatureId, Reg, Row, Table};
 use ofp::{Action, Field};
 use topology::{ChassisKey, Encap, Key, KeyKind, Network, NetworkKey, RouterKey, SubnetKey, View};
 
+use crate::router::CHASSIS_MAC_PREFIX;
+
 /// The feature.
 pub struct Overlay;
 
-/// The first byte of the MACs from which chassis send routed frames on a VLAN underlay: each its own, so that no physical
-/// switch sees one MAC on two ports. Then come the chassis (16 bits) and the router (24 bits).
-const CHASSIS_MAC_PREFIX: u64 = 0x0a;
 /// Prefix and router: what tells the receiving chassis whose MAC to put back.
 const CHASSIS_MAC_MASK: MacAddr = MacAddr([0xff, 0, 0, 0xff, 0xff, 0xff]);
 
@@ -47,6 +46,9 @@ fn uplink(view: &View<'_>, emit: &mut Emit, chassis: ChassisKey) {
     on.row(Table::Fabric, 300, "what came from the fabric does not return to it")
         .when_reg(Reg::FromFabric, 1u64)
         .drop(Drop::FabricHairpin);
+    on.row(Table::Classify, 10, "a segment that no port here has")
+        .when(Field::IN_PORT, port)
+        .drop(Drop::UnknownSegment);
     if fabric.encap != Encap::Vlan {
         return;
     }
@@ -56,7 +58,7 @@ fn uplink(view: &View<'_>, emit: &mut Emit, chassis: ChassisKey) {
         .when_reg(Reg::Routed, 1u64)
         .copy_bits(Reg::Router.subfield(), source.sub(0, 24))
         .load_bits(source.sub(24, 16), u64::from(chassis.0))
-        .load_bits(source.sub(40, 8), CHASSIS_MAC_PREFIX);
+        .load_bits(source.sub(40, 8), u64::from(CHASSIS_MAC_PREFIX));
     tag(own).output(port);
     tag(on.row(Table::Fabric, 100, "to the VLAN of the network")).output(port);
 }
@@ -117,7 +119,7 @@ fn restore(view: &View<'_>, emit: &mut Emit, router: RouterKey, subnet: SubnetKe
     if fabric.encap != Encap::Vlan || !resident || first != Some((router, subnet)) || !view.routes_for(router, chassis) {
         return;
     }
-    let sent_from = MacAddr::from_u64((CHASSIS_MAC_PREFIX << 40) | u64::from(router.0 & 0xff_ffff));
+    let sent_from = MacAddr::from_u64((u64::from(CHASSIS_MAC_PREFIX) << 40) | u64::from(router.0 & 0xff_ffff));
     emit.on(chassis)
         .row(Table::Restore, 100, "the router's MAC, in place of the sending chassis'")
         .when_reg(Reg::Net, interface.network.0)

@@ -4,7 +4,7 @@
 use std::net::Ipv6Addr;
 
 use ::flows::{Drop, Emit, On, Table};
-use addr::MacAddr;
+use addr::{Ipv6Net, MacAddr};
 use ofp::Field;
 use topology::{ChassisKey, Place, Port, View};
 
@@ -13,8 +13,11 @@ const ROUTER_ADVERT: u8 = 134;
 const NEIGHBOR_SOLICIT: u8 = 135;
 const NEIGHBOR_ADVERT: u8 = 136;
 const REDIRECT: u8 = 137;
-/// What a host may send before it has an address: MLD reports and done (RFC 2710, RFC 3810), router solicitations.
-const FROM_UNSPECIFIED: [u8; 4] = [131, 132, 143, ROUTER_SOLICIT];
+/// What a host may send before it has an address, with its hop limit: MLD reports and done (RFC 2710, 3; RFC 3810, 5),
+/// router solicitations (RFC 4861, 4.1). All to groups.
+const FROM_UNSPECIFIED: [(u8, u8); 4] = [(131, 1), (132, 1), (143, 1), (ROUTER_SOLICIT, 255)];
+/// `ff00::/8`.
+const MULTICAST: Ipv6Net = Ipv6Net::new_assert(Ipv6Addr::new(0xff00, 0, 0, 0, 0, 0, 0, 0), 8);
 /// `NXM_NX_IP_FRAG`: any fragment.
 const FRAGMENT_ANY: u8 = 1;
 
@@ -31,7 +34,8 @@ pub(super) fn everybody(view: &View<'_>, emit: &mut Emit, chassis: ChassisKey) {
         .ipv6()
         .when(Field::IP_PROTO, 0u8)
         .drop(Drop::UnparsableHeaders);
-    // Neighbour discovery has hop limit 255 and is never fragmented, so nothing else is lost.
+    // Neighbour discovery has hop limit 255 and is never fragmented. What is hidden in later fragments can't be seen, so a host
+    // that sends everything with hop limit 255 loses its fragments.
     on.row(Table::Guard, 980, "a fragment with hop limit 255 can only be neighbour discovery (RFC 6980, 5)")
         .ipv6()
         .when_masked(Field::IP_FRAG, FRAGMENT_ANY, FRAGMENT_ANY)
@@ -49,10 +53,12 @@ pub(super) fn everybody(view: &View<'_>, emit: &mut Emit, chassis: ChassisKey) {
         .when(Field::IPV6_SRC, Ipv6Addr::UNSPECIFIED)
         .when(Field::NW_TTL, 255u8)
         .goto(Table::Nd);
-    for kind in FROM_UNSPECIFIED {
+    for (kind, hop_limit) in FROM_UNSPECIFIED {
         on.row(Table::Guard, 950, "a host may send it before it has an address")
             .icmpv6(kind)
             .when(Field::IPV6_SRC, Ipv6Addr::UNSPECIFIED)
+            .when_masked(Field::IPV6_DST, MULTICAST.network(), MULTICAST.netmask())
+            .when(Field::NW_TTL, hop_limit)
             .goto(Table::Nd);
     }
     on.row(Table::Guard, 940, "an advertisement that is not of an own address")

@@ -1,19 +1,30 @@
 //! Distributed routing: every chassis routes for its own ports, by the same MAC and addresses everywhere.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use ::flows::{Drop, Emit, Feature, FeatureId, PuntOp, Reg, Row, Table};
-use addr::{IpNet, Ipv6Net, MacAddr};
+use addr::{IpNet, Ipv4Net, Ipv6Net, MacAddr};
 use ofp::Field;
 use topology::{ChassisKey, Holder, Interface, Key, KeyKind, NetworkKey, PortKey, RouterKey, SubnetKey, View};
 
-use crate::router::{is_local_to_link, speaks_for_mac};
+use crate::router::{self, is_local_to_link, speaks_for_mac};
 
 /// The feature.
 pub struct Routing;
 
 /// `fe80::/10`.
-const LINK_LOCAL: Ipv6Net = Ipv6Net::new_assert(std::net::Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 0, 0), 10);
+const LINK_LOCAL: Ipv6Net = Ipv6Net::new_assert(Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 0, 0), 10);
+
+/// `::1/128`.
+const LOOPBACK: Ipv6Net = Ipv6Net::new_assert(Ipv6Addr::LOCALHOST, 128);
+/// Multicast, reserved and broadcast destinations; loopback and "this network" on either side.
+const V4_NOT_ROUTED: [(Field, Ipv4Net); 5] = [
+    (Field::IPV4_DST, Ipv4Net::new_assert(Ipv4Addr::new(224, 0, 0, 0), 3)),
+    (Field::IPV4_DST, Ipv4Net::new_assert(Ipv4Addr::new(127, 0, 0, 0), 8)),
+    (Field::IPV4_SRC, Ipv4Net::new_assert(Ipv4Addr::new(127, 0, 0, 0), 8)),
+    (Field::IPV4_DST, Ipv4Net::new_assert(Ipv4Addr::UNSPECIFIED, 8)),
+    (Field::IPV4_SRC, Ipv4Net::new_assert(Ipv4Addr::UNSPECIFIED, 8)),
+];
 
 impl Feature for Routing {
     fn id(&self) -> FeatureId {
@@ -57,6 +68,24 @@ fn every_router(view: &View<'_>, emit: &mut Emit, chassis: ChassisKey) {
             .when_masked(field, LINK_LOCAL.network(), LINK_LOCAL.netmask())
             .drop(Drop::LinkLocalNotRouted);
     }
+    for group in [Ipv6Net::new_assert(Ipv6Addr::new(0xff00, 0, 0, 0, 0, 0, 0, 0), 8), LOOPBACK] {
+        on.row(Table::RouterIn, 200, "no router forwards it (RFC 4291, 2.5.3 and 2.7)")
+            .ipv6()
+            .when_masked(Field::IPV6_DST, group.network(), group.netmask())
+            .drop(Drop::NotRoutable);
+    }
+    for source in [Ipv6Addr::UNSPECIFIED, Ipv6Addr::LOCALHOST] {
+        on.row(Table::RouterIn, 200, "no router forwards it (RFC 4291, 2.5.2 and 2.5.3)")
+            .ipv6()
+            .when(Field::IPV6_SRC, source)
+            .drop(Drop::NotRoutable);
+    }
+    for (field, prefix) in V4_NOT_ROUTED {
+        on.row(Table::RouterIn, 200, "no router forwards it (RFC 1812, 5.3.7)")
+            .ipv4()
+            .when_masked(field, prefix.network(), prefix.netmask())
+            .drop(Drop::NotRoutable);
+    }
     on.row(Table::RouterIn, 100, "to be routed").ipv6().goto(Table::Route);
     on.row(Table::RouterIn, 100, "to be routed").ipv4().goto(Table::Route);
     on.row(Table::MtuVerdict, 10, "its next hop is known").when_reg(Reg::Nexthop, 1u64).goto(Table::Out);
@@ -76,6 +105,11 @@ fn interface(view: &View<'_>, emit: &mut Emit, router: RouterKey, subnet: Subnet
         // A router before this one may have set it.
         .load(Reg::Nexthop, 0u64)
         .goto(Table::Mtu);
+    // For another router's packets: the address is a neighbour like any.
+    for address in router::addresses(view, router, subnet).into_iter().filter(|a| !is_local_to_link(*a)) {
+        let row = on.row(Table::Neighbor, 100, "the address is a router's").when_reg(Reg::Net, interface.network.0);
+        to_address(row, address).set(Field::ETH_DST, interface.mac).goto(Table::Out);
+    }
     if !speaks_for_mac(view, interface, router, subnet) {
         return;
     }
@@ -83,6 +117,7 @@ fn interface(view: &View<'_>, emit: &mut Emit, router: RouterKey, subnet: Subnet
         on.row(Table::Gateway, 100, "a frame for the router")
             .when_reg(Reg::Net, interface.network.0)
             .when(Field::ETH_DST, interface.mac)
+            .keep(Field::ETH_SRC, Reg::AskerMac)
             .load(Reg::Router, router.0)
             .goto(Table::RouterIn);
     }
@@ -136,11 +171,7 @@ fn neighbor(view: &View<'_>, emit: &mut Emit, key: PortKey, chassis: ChassisKey)
     let mut on = emit.on(chassis);
     for address in port.addresses.iter().copied().filter(|a| !is_local_to_link(*a)) {
         let row = on.row(Table::Neighbor, 100, "the address is the port's").when_reg(Reg::Net, port.network.0);
-        let row = match address {
-            IpAddr::V6(address) => row.ipv6().when(Field::IPV6_DST, address),
-            IpAddr::V4(address) => row.ipv4().when(Field::IPV4_DST, address),
-        };
-        row.set(Field::ETH_DST, port.mac).goto(Table::Out);
+        to_address(row, address).set(Field::ETH_DST, port.mac).goto(Table::Out);
     }
 }
 
@@ -149,6 +180,13 @@ fn to_prefix(row: Row<'_>, router: RouterKey, prefix: IpNet) -> Row<'_> {
     match prefix {
         IpNet::V6(net) => row.ipv6().when_masked(Field::IPV6_DST, net.network(), net.netmask()),
         IpNet::V4(net) => row.ipv4().when_masked(Field::IPV4_DST, net.network(), net.netmask()),
+    }
+}
+
+fn to_address(row: Row<'_>, address: IpAddr) -> Row<'_> {
+    match address {
+        IpAddr::V6(address) => row.ipv6().when(Field::IPV6_DST, address),
+        IpAddr::V4(address) => row.ipv4().when(Field::IPV4_DST, address),
     }
 }
 
