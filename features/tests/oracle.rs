@@ -5,7 +5,7 @@ mod common;
 use common::*;
 use flows::Engine;
 use proptest::prelude::*;
-use topology::{Change, ChassisKey, Encap, NetworkKey, PortKey, RouterKey, SubnetKey, World};
+use topology::{Change, ChassisKey, Encap, Key, NetworkKey, PortKey, RouterKey, SubnetKey, World};
 
 fn step(world: &mut World, engine: &mut Engine, changes: Vec<Change>) {
     let committed = world.commit(changes);
@@ -38,6 +38,42 @@ fn nothing_changes_when_the_same_is_said_again() {
     step(&mut world, &mut engine, small(Encap::Geneve));
     let again = world.commit(small(Encap::Geneve));
     assert_eq!(again.changed, []);
+}
+
+#[test]
+fn what_an_mtu_costs_grows_with_chassis_not_with_ports() {
+    let compiled = |ports: u32| {
+        let mut world = World::default();
+        let mut changes = small(Encap::Geneve);
+        for p in 13..13 + ports {
+            changes.extend([port(p, 1), bind(p, 1 + (p % 3) as u16), plug(1 + (p % 3) as u16, &format!("vm{p}"), Some(p))]);
+        }
+        world.commit(changes);
+        let (mut engine, _) = Engine::from_scratch(features::ALL, &world);
+        let committed = world.commit(vec![network(1, 1280)]);
+        assert_eq!(committed.changed, [Key::Network(NetworkKey(1))], "its segment stays");
+        let delta = engine.update(&world, &committed.changed);
+        assert!(!delta.ops.is_empty(), "the MTU is measured");
+        assert_eq!(engine.differences(&Engine::from_scratch(features::ALL, &world).0), Vec::<String>::new());
+        delta.compiled
+    };
+    assert_eq!(compiled(0), compiled(300));
+    assert!(compiled(300) <= 2 * 3, "{} units on three chassis", compiled(300));
+}
+
+#[test]
+fn a_new_segment_reaches_every_row_that_names_it() {
+    for encap in [Encap::Geneve, Encap::Vlan] {
+        let mut world = World::default();
+        let mut engine = Engine::new(features::ALL);
+        step(&mut world, &mut engine, small(encap));
+        let Change::Network(key, Some(mut moved)) = network(1, 1430) else { unreachable!() };
+        moved.segment = 77;
+        let committed = world.commit(vec![Change::Network(key, Some(moved))]);
+        assert_eq!(committed.changed, [Key::Network(key), Key::Segment(key)]);
+        engine.update(&world, &committed.changed);
+        assert_eq!(engine.differences(&Engine::from_scratch(features::ALL, &world).0), Vec::<String>::new());
+    }
 }
 
 #[test]

@@ -99,8 +99,12 @@ impl World {
             }
             Change::Plug(chassis, name, new) => self.apply_plug(marks, chassis, name, new),
             Change::Network(key, new) => {
-                if put(&mut self.networks, key, new).is_some() {
+                let segment = new.as_ref().map(|network| network.segment);
+                if let Some(old) = put(&mut self.networks, key, new) {
                     marks.changed(Key::Network(key));
+                    if old.map(|network| network.segment) != segment {
+                        marks.changed(Key::Segment(key));
+                    }
                 }
             }
             Change::Subnet(key, new) => self.apply_subnet(marks, key, new),

@@ -72,6 +72,8 @@ pub enum Key {
     Uplink(ChassisKey),
     /// A network.
     Network(NetworkKey),
+    /// A network's segment alone: what its other properties don't concern need not read them.
+    Segment(NetworkKey),
     /// A subnet's prefix and gateway.
     Subnet(SubnetKey),
     /// What a subnet puts into RAs.
@@ -122,6 +124,7 @@ pub enum KeyKind {
     Chassis,
     Uplink,
     Network,
+    Segment,
     Subnet,
     Advert,
     Router,
@@ -152,6 +155,7 @@ impl Key {
             Key::Chassis(..) => KeyKind::Chassis,
             Key::Uplink(..) => KeyKind::Uplink,
             Key::Network(..) => KeyKind::Network,
+            Key::Segment(..) => KeyKind::Segment,
             Key::Subnet(..) => KeyKind::Subnet,
             Key::Advert(..) => KeyKind::Advert,
             Key::Router(..) => KeyKind::Router,
@@ -184,6 +188,7 @@ impl fmt::Display for Key {
             Key::Chassis(c) => write!(f, "chassis {c}"),
             Key::Uplink(c) => write!(f, "uplink {c}"),
             Key::Network(n) => write!(f, "network {n}"),
+            Key::Segment(n) => write!(f, "segment {n}"),
             Key::Subnet(s) => write!(f, "subnet {s}"),
             Key::Advert(s) => write!(f, "advert {s}"),
             Key::Router(r) => write!(f, "router {r}"),

@@ -81,6 +81,12 @@ impl<'w> View<'w> {
         self.world.networks.get(&key)
     }
 
+    /// A network's VNI, GRE key or VLAN id, whatever else changes about it.
+    pub fn segment(&self, key: NetworkKey) -> Option<u32> {
+        self.read(Key::Segment(key));
+        self.world.networks.get(&key).map(|network| network.segment)
+    }
+
     /// A subnet.
     pub fn subnet(&self, key: SubnetKey) -> Option<&'w Subnet> {
         self.read(Key::Subnet(key));

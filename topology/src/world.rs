@@ -114,6 +114,17 @@ impl World {
         peers
     }
 
+    /// The keys of the networks, ports and routers that a chassis has flows for.
+    pub fn concerns_of(&self, chassis: ChassisKey) -> Vec<Key> {
+        let mut keys = vec![Key::Chassis(chassis), Key::Fabric];
+        for network in self.needed.of(chassis) {
+            keys.push(Key::Network(network));
+            keys.extend(self.ports_by_network.of(network).map(Key::Port));
+        }
+        keys.extend(self.routers_at.of(chassis).map(Key::Router));
+        keys
+    }
+
     /// A router's interfaces, in the order of their subnets.
     pub fn interfaces_of(&self, router: RouterKey) -> Vec<&crate::facts::Interface> {
         self.interfaces_by_router.of(router).filter_map(|subnet| self.interfaces.get(&(router, subnet))).collect()
@@ -126,6 +137,7 @@ impl World {
             Key::Fabric => Some(global("fabric", &"default".into())),
             Key::Chassis(c) | Key::Uplink(c) | Key::Peer(c, _) => Some(global("chassis", &self.chassis.get(&c)?.name)),
             Key::Network(n)
+            | Key::Segment(n)
             | Key::Need(n, _)
             | Key::Members(n, _)
             | Key::Residents(n)
@@ -160,7 +172,12 @@ impl World {
         match *key {
             Key::Fabric => self.fabric.is_some(),
             Key::Chassis(c) | Key::Uplink(c) => self.chassis.contains_key(&c),
-            Key::Network(n) | Key::Residents(n) | Key::SubnetsOf(n) | Key::InterfacesOn(n) | Key::Holder(n, _) => {
+            Key::Network(n)
+            | Key::Segment(n)
+            | Key::Residents(n)
+            | Key::SubnetsOf(n)
+            | Key::InterfacesOn(n)
+            | Key::Holder(n, _) => {
                 self.networks.contains_key(&n)
             }
             Key::Subnet(s) => self.subnets.contains_key(&s),
@@ -193,7 +210,7 @@ impl World {
             keys.extend(self.interfaces_by_router.of(r).map(|s| Key::InterfaceAt(r, s, c)));
             keys.extend(self.routes_by_router.of(r).map(|p| Key::RouteAt(r, p, c)));
         }
-        keys.extend(self.networks.keys().map(|n| Key::Network(*n)));
+        keys.extend(self.networks.keys().flat_map(|n| [Key::Network(*n), Key::Segment(*n)]));
         keys.extend(self.subnets.keys().map(|s| Key::Subnet(*s)));
         keys.extend(self.adverts.keys().map(|s| Key::Advert(*s)));
         keys.extend(self.routers.keys().map(|r| Key::Router(*r)));

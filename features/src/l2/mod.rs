@@ -52,7 +52,7 @@ pub fn is_our_group(id: u32) -> bool {
 
 fn reach(view: &View<'_>, emit: &mut Emit, key: PortKey, chassis: ChassisKey) {
     let (Some(port), Some(binding)) = (view.port(key), view.binding(key)) else { return };
-    let (Some(_), Some(network)) = (view.need(port.network, chassis), view.network(port.network)) else { return };
+    let (Some(_), Some(segment)) = (view.need(port.network, chassis), view.segment(port.network)) else { return };
     let mut on = emit.on(chassis);
     if binding.chassis == chassis {
         if let Some(place) = view.place(key) {
@@ -65,7 +65,7 @@ fn reach(view: &View<'_>, emit: &mut Emit, key: PortKey, chassis: ChassisKey) {
         on.row(Table::Out, 100, "the port is on another chassis")
             .when_reg(Reg::Net, port.network.0)
             .when(Field::ETH_DST, port.mac)
-            .load(Reg::Segment, network.segment)
+            .load(Reg::Segment, segment)
             .load(Reg::OutChassis, binding.chassis.0)
             .goto(Table::Fabric);
     }
@@ -73,7 +73,7 @@ fn reach(view: &View<'_>, emit: &mut Emit, key: PortKey, chassis: ChassisKey) {
 
 fn replicate(view: &View<'_>, emit: &mut Emit, key: NetworkKey, chassis: ChassisKey) {
     let resident = view.need(key, chassis).is_some_and(|need| need.resident);
-    let Some(network) = view.network(key).filter(|_| resident) else { return };
+    let Some(segment) = view.segment(key).filter(|_| resident) else { return };
     let here: Vec<Vec<Action>> = view
         .members(key, chassis)
         .into_iter()
@@ -83,10 +83,10 @@ fn replicate(view: &View<'_>, emit: &mut Emit, key: NetworkKey, chassis: Chassis
     let others: Vec<ChassisKey> = view.residents(key).into_iter().filter(|c| *c != chassis).collect();
     if let (Some(fabric), Some(port)) = (view.fabric(), view.uplink(chassis)) {
         if fabric.encap == Encap::Vlan {
-            everywhere.extend((!others.is_empty()).then(|| copy_to(network, None, port)));
+            everywhere.extend((!others.is_empty()).then(|| copy_to(segment, None, port)));
         } else {
             let endpoints = others.iter().filter_map(|other| view.chassis(*other)?.tunnel_ip);
-            everywhere.extend(endpoints.map(|endpoint| copy_to(network, Some(endpoint), port)));
+            everywhere.extend(endpoints.map(|endpoint| copy_to(segment, Some(endpoint), port)));
         }
     }
     let mut on = emit.on(chassis);

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use addr::{MacAddr, OfPort};
 use ::flows::{Drop, Emit, Feature, FeatureId, Reg, Row, Table};
 use ofp::{Action, Field};
-use topology::{ChassisKey, Encap, Key, KeyKind, Network, NetworkKey, RouterKey, SubnetKey, View};
+use topology::{ChassisKey, Encap, Key, KeyKind, NetworkKey, RouterKey, SubnetKey, View};
 
 use crate::router::CHASSIS_MAC_PREFIX;
 
@@ -91,20 +91,20 @@ fn peer(view: &View<'_>, emit: &mut Emit, from: ChassisKey, to: ChassisKey) {
 /// What arrives for a network with ports here.
 fn arrival(view: &View<'_>, emit: &mut Emit, key: NetworkKey, chassis: ChassisKey) {
     let resident = view.need(key, chassis).is_some_and(|need| need.resident);
-    let (Some(fabric), Some(port), Some(network)) = (view.fabric(), view.uplink(chassis), view.network(key)) else { return };
+    let (Some(fabric), Some(port), Some(segment)) = (view.fabric(), view.uplink(chassis), view.segment(key)) else { return };
     if !resident {
         return;
     }
     let mut on = emit.on(chassis);
     let row = on.row(Table::Classify, 100, "arrives from another chassis").when(Field::IN_PORT, port);
     if fabric.encap == Encap::Vlan {
-        row.when(Field::VLAN_VID, vid(network))
+        row.when(Field::VLAN_VID, vid(segment))
             .pop_vlan()
             .load(Reg::Net, key.0)
             .load(Reg::FromFabric, 1u64)
             .goto(Table::Restore);
     } else {
-        row.when(Field::TUN_ID, u64::from(network.segment))
+        row.when(Field::TUN_ID, u64::from(segment))
             .load(Reg::Net, key.0)
             .load(Reg::FromFabric, 1u64)
             .goto(Table::Out);
@@ -129,20 +129,20 @@ fn restore(view: &View<'_>, emit: &mut Emit, router: RouterKey, subnet: SubnetKe
 }
 
 /// A VLAN id as OpenFlow matches it: with the bit that says that a tag is present.
-fn vid(network: &Network) -> u16 {
-    0x1000 | (network.segment & 0xfff) as u16
+fn vid(segment: u32) -> u16 {
+    0x1000 | (segment & 0xfff) as u16
 }
 
-/// The actions that send a copy of a frame of a network to another chassis, or onto the VLAN underlay (`to` is `None`).
-pub(crate) fn copy_to(network: &Network, to: Option<IpAddr>, port: OfPort) -> Vec<Action> {
+/// The actions that send a copy of a frame of a segment to another chassis, or onto the VLAN underlay (`to` is `None`).
+pub(crate) fn copy_to(segment: u32, to: Option<IpAddr>, port: OfPort) -> Vec<Action> {
     let output = Action::Output { port, max_len: 0 };
     let set = |field, value: ofp::Value| Action::SetField { field, value: value.0, mask: None };
     let Some(endpoint) = to else {
-        return vec![Action::PushVlan(0x8100), set(Field::VLAN_VID, vid(network).into()), output];
+        return vec![Action::PushVlan(0x8100), set(Field::VLAN_VID, vid(segment).into()), output];
     };
     let destination = match endpoint {
         IpAddr::V6(ip) => set(Field::TUN_IPV6_DST, ip.into()),
         IpAddr::V4(ip) => set(Field::TUN_IPV4_DST, ip.into()),
     };
-    vec![set(Field::TUN_ID, u64::from(network.segment).into()), destination, output]
+    vec![set(Field::TUN_ID, u64::from(segment).into()), destination, output]
 }

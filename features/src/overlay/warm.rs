@@ -4,7 +4,7 @@
 use addr::OfPort;
 use ofp::Action;
 use packet::Ethernet;
-use topology::{ChassisKey, Encap, Network, View};
+use topology::{ChassisKey, Encap, View};
 
 use super::flows::copy_to;
 
@@ -25,8 +25,7 @@ pub fn packets(view: &View<'_>, from: ChassisKey, to: &[ChassisKey]) -> Vec<(Vec
 
 fn actions(view: &View<'_>, to: ChassisKey, port: OfPort) -> Option<Vec<Action>> {
     let endpoint = view.chassis(to)?.tunnel_ip?;
-    let nobody = Network { tenant: "".into(), name: "".into(), segment: NO_SEGMENT, mtu: 0 };
-    Some(copy_to(&nobody, Some(endpoint), port))
+    Some(copy_to(NO_SEGMENT, Some(endpoint), port))
 }
 
 /// A frame of a local experimental ethertype (IEEE 802, 88b5), from and to nobody.
