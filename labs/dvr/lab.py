@@ -74,7 +74,7 @@ def steps(isolation, progress):
 def inactive(controller):
     """The ports that are not Active yet."""
     ports = [port for tenant in ("acme", "umbra") for port in controller.get("ports", "--tenant", tenant)]
-    return [port["name"] for port in ports if port["status"]["phase"].lower() != "active"]
+    return [port["name"] for port in ports if port["status"]["phase"] != "Active"]
 
 
 def keep():

@@ -93,7 +93,7 @@ def wait_phase(lab, tenant, name, phase):
     """Waits until a port is in a phase; the port."""
     def probe():
         found = port(lab, tenant, name)
-        return found if found["status"]["phase"].lower() == phase.lower() else None
+        return found if found["status"]["phase"] == phase else None
 
     return wait_until(f"port {tenant}/{name} {phase}", probe)
 

@@ -6,7 +6,7 @@ import subprocess
 import time
 
 import wiring
-from common import dvr, eventually, some_hosts, wait_phase
+from common import dvr, eventually, site, some_hosts, wait_phase
 from sextantlab import ChassisSpec, Lab, Refused
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -53,6 +53,7 @@ def test_malformed_openflow_closes_only_that_session(isolation):
 
 WRONG = """\
 tenant: acme
+fabric: {encap: geneve}
 networks:
   - {name: red, type: overlay, mtu: 9000}
   - {name: "no good"}
@@ -66,8 +67,8 @@ ports:
 """
 
 # A line and a path of each fault in it.
-FAULTS = [(3, "networks[0].mtu"), (4, "networks[1].name"), (5, "networks[2].colour"), (7, "subnets[0].cidr"),
-          (8, "subnets[1].network"), (10, "ports[0].mac_address"), (11, "ports[1].binding.interface")]
+FAULTS = [(4, "networks[0].mtu"), (5, "networks[1].name"), (6, "networks[2].colour"), (8, "subnets[0].cidr"),
+          (9, "subnets[1].network"), (11, "ports[0].mac_address"), (12, "ports[1].binding.interface")]
 
 
 def test_wrong_yaml_is_refused_with_all_reasons(isolation):
@@ -110,7 +111,6 @@ def test_second_bridge_with_a_known_datapath_id_is_refused(isolation):
         controller = lab.controller
         controller._connect = lambda: [lab.chassis[c.name].management for c in wiring.CHASSIS]
         controller.start()
-        from common import site
         controller.apply_text(site(), wait=None)
         wait_phase(lab, "acme", "vm1", "Active")
         wait_phase(lab, "acme", "vm2", "Active")

@@ -23,7 +23,7 @@ def orders(lab):
 
 def ready(lab):
     """All chassis connected, all flows confirmed."""
-    return all(c["status"]["connected"] and c["status"]["phase"].lower() == "active" for c in lab.controller.get("chassis"))
+    return all(c["status"]["connected"] and c["status"]["phase"] == "Active" for c in lab.controller.get("chassis"))
 
 
 def test_kill_and_restart_lose_no_packet(isolation):
