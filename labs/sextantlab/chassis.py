@@ -2,6 +2,7 @@
 
 import os
 import re
+import zlib
 from dataclasses import dataclass
 
 from mininet.node import Switch
@@ -37,7 +38,7 @@ class Chassis(Switch):
     def start(self, controllers):
         """Starts the switch and plugs what was linked to this node so far."""
         self.ovs.start()
-        mac = f"02:aa:00:00:{self.spec.datapath_id >> 8 & 0xff:02x}:{self.spec.datapath_id & 0xff:02x}"
+        mac = "02:aa:" + zlib.crc32(self.name.encode()).to_bytes(4, "big").hex(":")
         orders = [
             "--", "add-br", BRIDGE, "--", "set", "bridge", BRIDGE, "datapath_type=netdev", "fail_mode=secure",
             "protocols=OpenFlow13", f"other-config:datapath-id={self.dpid}", "other-config:disable-in-band=true",

@@ -57,7 +57,7 @@ fabric: {encap: geneve}
 networks:
   - {name: red, type: overlay, mtu: 9000}
   - {name: "no good"}
-  - {name: odd, colour: blue}
+  - {name: odd}
 subnets:
   - {name: red6, network: red, cidr: "2001:db8:a::/129"}
   - {name: lost6, network: nowhere, cidr: "2001:db8:c::/64"}
@@ -67,25 +67,36 @@ ports:
 """
 
 # A line and a path of each fault in it.
-FAULTS = [(4, "networks[0].mtu"), (5, "networks[1].name"), (6, "networks[2].colour"), (8, "subnets[0].cidr"),
-          (9, "subnets[1].network"), (11, "ports[0].mac_address"), (12, "ports[1].binding.interface")]
+FAULTS = [(4, "networks[0].mtu"), (5, "networks[1].name"), (8, "subnets[0].cidr"), (9, "subnets[1].network"),
+          (11, "ports[0].mac_address"), (12, "ports[1].binding.chassis"), (12, "ports[1].binding.interface")]
 
 
-def test_wrong_yaml_is_refused_with_all_reasons(isolation):
+def refuse(isolation, text, faults):
+    """Applies a document that must be refused for all its faults, and looks that nothing of it was applied."""
     with Lab(isolation, [ChassisSpec("hv1", 1, "fd00:a::1")], []) as lab:
         lab.controller.start()
         try:
-            lab.controller.apply_text(WRONG, wait=None)
-            raise AssertionError("it was accepted")
+            lab.controller.apply_text(text, wait=None)
         except Refused as refused:
             print(refused.reasons)
             assert refused.status == 1
             lines = refused.reasons.splitlines()
-        for line, path in FAULTS:
-            assert any(re.search(rf"intent\.yaml:{line}: {re.escape(path)}: \S", text) for text in lines), (line, path)
-        assert lab.controller.get("networks", "--tenant", "acme") == []
-        assert lab.controller.get("subnets", "--tenant", "acme") == []
+        else:
+            raise AssertionError("it was accepted")
+        missing = [(line, path) for line, path in faults
+                   if not any(re.search(rf"intent\.yaml:{line}: {re.escape(path)}: \S", text) for text in lines)]
+        assert not missing, f"not named: {missing}"
+        for kind in ("networks", "subnets", "ports"):
+            assert lab.controller.get(kind, "--tenant", "acme") == [], kind
         assert lab.controller.run("apply").returncode == 2, "wrong usage"
+
+
+def test_wrong_yaml_is_refused_with_all_reasons(isolation):
+    refuse(isolation, WRONG, FAULTS)
+
+
+def test_unknown_field_does_not_hide_other_reasons(isolation):
+    refuse(isolation, WRONG.replace("{name: odd}", "{name: odd, colour: blue}"), [*FAULTS, (6, "networks[2].colour")])
 
 
 def test_unknown_bridge_is_listed_and_left_alone(isolation):
@@ -120,7 +131,8 @@ def test_second_bridge_with_a_known_datapath_id_is_refused(isolation):
              host.strip("[]"), port], capture_output=True, text=True, timeout=30,
             preexec_fn=isolation.enter_home_net)
         assert relay.stdout.strip() == "closed by controller", relay.stdout + relay.stderr
-        assert lab.chassis["twin"].flows() == []
+        flows = lab.chassis["twin"].flows()
+        assert flows == [], flows
         hv1 = next(c for c in controller.get("chassis") if c["name"] == "hv1")
         assert hv1["status"]["connected"], hv1
         for name in ("vm1", "vm2"):
