@@ -72,7 +72,16 @@ impl Admission<'_> {
             self.say(*at, findings);
         }
         self.partial = partial;
-        works.iter().for_each(|work| self.write(work));
+        // Ports that already have what they ask for are left alone; given addresses are put in place before any are judged.
+        let (given, kept): (Vec<_>, Vec<_>) = works.into_iter().partition(gives);
+        given.iter().for_each(|work| self.write(work));
+        let mut works = given;
+        for work in kept {
+            if !self.settled(&work) {
+                self.write(&work);
+                works.push(work);
+            }
+        }
         works.retain(|work| work.slots.iter().any(|slot| matches!(slot, Slot::Pool { .. })));
         for work in &mut works {
             self.keep(work);
@@ -244,6 +253,21 @@ impl Admission<'_> {
         }
     }
 
+    /// Whether a port has exactly what it asks for, and nobody else was given any of it.
+    fn settled(&self, work: &Work) -> bool {
+        let Some(item) = self.after.item(&work.id) else { return false };
+        let own = |address| !self.after.taken(&Claim::Address(work.network.clone(), address), &work.id);
+        let mut slots = work.slots.iter();
+        let fits = work.old.iter().all(|old| {
+            own(old.address)
+                && slots.next().is_some_and(|slot| match slot {
+                    Slot::Fixed(assigned) => assigned == old,
+                    Slot::Pool { from, .. } => from.contains(&old.subnet) && self.free(work, &old.subnet, old.address),
+                })
+        });
+        fits && slots.next().is_none() && item.stored.record.addresses.len() == work.old.len()
+    }
+
     /// Lets a port keep what it had, where that is still right and nobody was given it.
     fn keep(&mut self, work: &mut Work) {
         for i in 0..work.slots.len() {
@@ -308,6 +332,11 @@ fn formed(subnet: &ResourceId, model: &Subnet, port: &Port) -> Option<Assigned> 
         }
         IpNet::V4(_) => None,
     }
+}
+
+/// Whether a port is given an address that it does not have yet.
+fn gives(work: &Work) -> bool {
+    work.slots.iter().any(|slot| matches!(slot, Slot::Fixed(assigned) if !work.old.contains(assigned)))
 }
 
 fn same_auto(a: &Slot, b: &Slot) -> bool {

@@ -106,7 +106,10 @@ impl<'a> Admission<'a> {
             allocate::carry(&mut record, existing.map(|stored| &stored.record));
             let model = kinds::parse(&id, &mut record, &mut findings);
             check_constant(self.before.model(&id), model.as_ref(), &mut findings);
-            if findings.0.is_empty() {
+            let same = existing.is_some_and(|stored| stored.record == record);
+            if findings.0.is_empty() && same {
+                // As it is: it is in the candidate already.
+            } else if findings.0.is_empty() {
                 self.after.put(&id, record, existing.map_or(0, |stored| stored.mod_revision), &mut findings);
             } else {
                 self.broken.insert(id.clone());
@@ -179,12 +182,11 @@ impl<'a> Admission<'a> {
                 model.check(&self.after, &id, &mut findings);
             }
             self.say(at, findings);
-            if id.kind != SUBNET || self.before.by_id(&id).is_none() {
-                continue;
-            }
+            let (Some(before), Some(after)) = (self.before.subnet(&id), self.after.subnet(&id)) else { continue };
+            let field = if before.gateway == after.gateway { "ipv6_ra_mode" } else { "gateway_ip" };
             for router in self.after.users(&id, ROUTER).cloned().collect::<Vec<_>>() {
                 if !self.index.contains_key(&router) {
-                    self.check_follower(at, "gateway_ip", &router);
+                    self.check_follower(at, field, &router);
                     self.followers.insert(router, at);
                 }
             }
@@ -233,43 +235,62 @@ impl<'a> Admission<'a> {
     fn check_claims(&mut self) {
         let asks = self.sound().into_iter().map(|(at, id)| (at, id, true));
         let followers = self.followers.iter().map(|(id, at)| (*at, id.clone(), false));
+        let mut keepers = BTreeMap::new();
         for (at, id, asked) in asks.chain(followers).collect::<Vec<_>>() {
             let Some(item) = self.after.item(&id).cloned() else { continue };
-            let findings = self.clashes(at, &id, asked, &item.claims, item.model.as_ref());
+            let findings = self.clashes(&id, asked, &item.claims, item.model.as_ref(), &mut keepers);
             self.say(at, findings);
         }
         for Partial { at, id, record, model } in std::mem::take(&mut self.partial) {
-            let findings = self.clashes(at, &id, true, &model.claims(&self.after, &record), Some(&model));
+            let claims = model.claims(&self.after, &record);
+            let findings = self.clashes(&id, true, &claims, Some(&model), &mut keepers);
             self.say(at, findings);
         }
     }
 
-    fn clashes(&self, at: usize, id: &ResourceId, asked: bool, claims: &[Claim], model: Option<&Model>) -> Findings {
+    fn clashes(
+        &self,
+        id: &ResourceId,
+        asked: bool,
+        claims: &[Claim],
+        model: Option<&Model>,
+        keepers: &mut BTreeMap<Claim, ResourceId>,
+    ) -> Findings {
         let mut findings = Findings::default();
-        let mut same_mac: Vec<&ResourceId> = Vec::new();
-        for claim in claims {
-            for other in self.after.owners(claim) {
-                // Of two that were asked for, the later one is to blame; of others, the one asked for.
-                let later = self.index.get(other).is_some_and(|other| !asked || *other > at);
-                if other == id || later {
-                    continue;
-                }
-                let field = model.map(|model| model.field_of(&self.after, claim)).unwrap_or_default();
-                let message = format!("{claim} is {other}'s already");
-                match claim {
-                    Claim::Mac(..) => same_mac.push(other),
-                    // Formed from the MAC, which says so already.
-                    Claim::Address(..) if field == "fixed_ips" && same_mac.contains(&other) => continue,
-                    _ => {}
-                }
-                match claim {
-                    Claim::Uid(_) if asked => findings.meta("uid", message),
-                    _ if asked => findings.spec(field, message),
-                    _ => findings.spec("", format!("{id}: {message}")),
-                }
+        let mut same_mac: Vec<ResourceId> = Vec::new();
+        for claim in claims.iter().filter(|claim| self.after.taken(claim, id)) {
+            let keeper = match keepers.get(claim) {
+                Some(keeper) => keeper.clone(),
+                None => self.keeper(claim).cloned().unwrap_or_else(|| id.clone()),
+            };
+            keepers.entry(claim.clone()).or_insert_with(|| keeper.clone());
+            if keeper == *id {
+                continue;
+            }
+            let field = model.map(|model| model.field_of(&self.after, claim)).unwrap_or_default();
+            // An address that is formed from a MAC clashes with it.
+            let formed = matches!(claim, Claim::Address(..)) && field == "fixed_ips" && same_mac.contains(&keeper);
+            let message = format!("{claim} is {keeper}'s already");
+            match claim {
+                _ if formed => {}
+                Claim::Uid(_) if asked => findings.meta("uid", message),
+                _ if asked => findings.spec(field, message),
+                _ => findings.spec("", format!("{id}: {message}")),
+            }
+            if matches!(claim, Claim::Mac(..)) {
+                same_mac.push(keeper);
             }
         }
         findings
+    }
+
+    /// Of those that claim the same, the one that has it: one that this request does not touch, or else the first in it.
+    fn keeper(&self, claim: &Claim) -> Option<&ResourceId> {
+        self.after.owners(claim).min_by_key(|id| match (self.index.get(*id), self.followers.contains_key(*id)) {
+            (None, false) => (0, 0),
+            (None, true) => (1, 0),
+            (Some(at), _) => (2, *at),
+        })
     }
 
     /// What goes is not used by anything that stays.

@@ -90,7 +90,7 @@ impl Admission<'_> {
             record.key = 1;
             return;
         }
-        match self.next(kind, number_max(kind), |catalog, n| !catalog.owners(&Claim::Number(kind, n)).is_empty()) {
+        match self.next(kind, number_max(kind), |catalog, n| catalog.owners(&Claim::Number(kind, n)).next().is_some()) {
             Some(number) => record.key = number,
             None => findings.meta("name", format!("there can't be more than {} of this kind", number_max(kind))),
         }
@@ -151,7 +151,7 @@ fn allocate_mac(catalog: &Catalog, id: &ResourceId, record: &mut v1::Record) {
 
 fn allocate_uids(catalog: &Catalog, revision: u64, id: &ResourceId, record: &mut v1::Record) {
     let key = record.key;
-    let free = |uid: &String| catalog.owners(&Claim::Uid(uid.as_str().into())).is_empty();
+    let free = |uid: &String| catalog.owners(&Claim::Uid(uid.as_str().into())).next().is_none();
     if let Some(meta) = meta_of(record).filter(|meta| meta.uid.is_empty()) {
         let made = (0..u32::MAX).map(|salt| make_uid(&format!("{revision} {id} {key} {salt}"))).find(free);
         meta.uid = made.unwrap_or_default();

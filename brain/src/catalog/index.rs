@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use addr::{Dpid, MacAddr};
 use proto::v1;
+use rpds::RedBlackTreeSetSync;
 use topology::ResourceId;
 
 use super::findings::Findings;
@@ -49,6 +50,37 @@ impl fmt::Display for Claim {
     }
 }
 
+/// Those who have a claim: one, but for what is wrong and will be refused or told.
+#[derive(Clone)]
+pub(crate) enum Owners {
+    One(ResourceId),
+    /// Two or more.
+    More(RedBlackTreeSetSync<ResourceId>),
+}
+
+impl Owners {
+    fn with(&self, id: &ResourceId) -> Owners {
+        match self {
+            Owners::One(owner) if owner == id => self.clone(),
+            Owners::One(owner) => Owners::More([owner, id].into_iter().cloned().collect()),
+            Owners::More(owners) => Owners::More(owners.insert(id.clone())),
+        }
+    }
+
+    fn without(&self, id: &ResourceId) -> Option<Owners> {
+        match self {
+            Owners::One(owner) => (owner != id).then(|| self.clone()),
+            Owners::More(owners) => {
+                let rest = owners.remove(id);
+                match (rest.size(), rest.first()) {
+                    (1, Some(last)) => Some(Owners::One(last.clone())),
+                    _ => Some(Owners::More(rest)),
+                }
+            }
+        }
+    }
+}
+
 impl Catalog {
     /// Puts a record in the place of what was there.
     pub(crate) fn put(&mut self, id: &ResourceId, mut record: v1::Record, mod_revision: u64, findings: &mut Findings) {
@@ -77,10 +109,10 @@ impl Catalog {
         claims.sort_unstable();
         claims.dedup();
         for claim in &claims {
-            let mut owners = self.claims.get(claim).cloned().unwrap_or_default();
-            if let Err(at) = owners.binary_search(id) {
-                owners.insert(at, id.clone());
-            }
+            let owners = match self.claims.get(claim) {
+                Some(owners) => owners.with(id),
+                None => Owners::One(id.clone()),
+            };
             self.claims.insert_mut(claim.clone(), owners);
         }
         for target in &references {
@@ -94,12 +126,9 @@ impl Catalog {
     fn release(&mut self, id: &ResourceId) {
         let Some(item) = self.items.get(id).cloned() else { return };
         for claim in &item.claims {
-            let Some(mut owners) = self.claims.get(claim).cloned() else { continue };
-            owners.retain(|owner| owner != id);
-            if owners.is_empty() {
-                self.claims.remove_mut(claim);
-            } else {
-                self.claims.insert_mut(claim.clone(), owners);
+            match self.claims.get(claim).and_then(|owners| owners.without(id)) {
+                Some(owners) => self.claims.insert_mut(claim.clone(), owners),
+                None => drop(self.claims.remove_mut(claim)),
             }
         }
         for target in &item.references {
@@ -129,13 +158,18 @@ impl Catalog {
     }
 
     /// Who has a claim, in order; more than one only while something is wrong.
-    pub(crate) fn owners(&self, claim: &Claim) -> &[ResourceId] {
-        self.claims.get(claim).map_or(&[], Vec::as_slice)
+    pub(crate) fn owners(&self, claim: &Claim) -> impl Iterator<Item = &ResourceId> + use<'_> {
+        let (one, more) = match self.claims.get(claim) {
+            None => (None, None),
+            Some(Owners::One(owner)) => (Some(owner), None),
+            Some(Owners::More(owners)) => (None, Some(owners.iter())),
+        };
+        one.into_iter().chain(more.into_iter().flatten())
     }
 
     /// Whether anybody but `me` has a claim.
     pub(crate) fn taken(&self, claim: &Claim, me: &ResourceId) -> bool {
-        self.owners(claim).iter().any(|owner| owner != me)
+        self.owners(claim).any(|owner| owner != me)
     }
 
     /// The resources of a kind that use a resource, in order.

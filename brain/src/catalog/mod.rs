@@ -33,7 +33,7 @@ use topology::{Change, ResourceId};
 
 use crate::effect::Refusal;
 use crate::event::{Caller, EntryChange, Request};
-use index::Claim;
+use index::{Claim, Owners};
 use kinds::Item;
 use memory::Memory;
 
@@ -52,7 +52,7 @@ pub(crate) struct Catalog {
     revision: u64,
     items: RedBlackTreeMapSync<ResourceId, Arc<Item>>,
     /// Who has what nobody else may have.
-    claims: HashTrieMapSync<Claim, Vec<ResourceId>>,
+    claims: HashTrieMapSync<Claim, Owners>,
     /// Each resource with those that use it.
     users: RedBlackTreeMapSync<(ResourceId, ResourceId), ()>,
     /// The facts that each resource stated last.

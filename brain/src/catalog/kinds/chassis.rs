@@ -68,7 +68,7 @@ pub(super) fn facts(id: &ResourceId, key: u32, chassis: &Chassis, facts: &mut Ve
 impl Catalog {
     /// The chassis that a connected bridge is: the one with its datapath id, or the one of its name that gives no datapath id.
     pub(crate) fn chassis_for(&self, dpid: Dpid, bridge: &str) -> Option<(ChassisKey, ResourceId)> {
-        let by_dpid = self.owners(&Claim::Datapath(dpid)).first().cloned();
+        let by_dpid = self.owners(&Claim::Datapath(dpid)).next().cloned();
         let id = by_dpid.or_else(|| {
             let id = ident::id(CHASSIS, "", bridge);
             let unnumbered = matches!(self.model(&id), Some(Model::Chassis(Chassis { dpid: None, .. })));

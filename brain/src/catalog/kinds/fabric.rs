@@ -66,7 +66,7 @@ pub(super) fn check(catalog: &Catalog, fabric: &Fabric, findings: &mut Findings)
             let message = format!("{} needs the tunnel_ip of every chassis: {id} has none", encap_name(fabric.encap));
             findings.rather((id.clone(), ""), "encap", message);
         }
-        if let Some(port) = catalog.owners(&Claim::Interface(id.clone(), fabric.interface.clone())).first() {
+        if let Some(port) = catalog.owners(&Claim::Interface(id.clone(), fabric.interface.clone())).next() {
             findings.rather(
                 (port.clone(), ""),
                 "interface",

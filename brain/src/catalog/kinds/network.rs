@@ -36,8 +36,8 @@ pub(super) fn parse(spec: &mut v1::NetworkSpec, findings: &mut Findings) -> Netw
     if v1::NetworkType::try_from(*r#type).is_err() {
         findings.spec("type", "is unknown: overlay is the type of networks");
     }
-    // What it was given means the same as the default, and is stored as such.
-    *r#type = 0;
+    // The only type there is: absent means it, and is stored as it.
+    *r#type = v1::NetworkType::Overlay.into();
     if let Some(mtu) = mtu.filter(|mtu| !(MTU_MIN..=MTU_MAX).contains(mtu)) {
         findings.spec("mtu", format!("{mtu} is not in {MTU_MIN} to {MTU_MAX}"));
     }
@@ -133,11 +133,11 @@ impl Catalog {
 
     /// Who has an address on a network: by assignment, or because its link-local address is formed from its MAC.
     pub(crate) fn holders(&self, network: &ResourceId, address: IpAddr) -> Vec<ResourceId> {
-        let mut holders = self.owners(&Claim::Address(network.clone(), address)).to_vec();
+        let mut holders = self.owners(&Claim::Address(network.clone(), address)).cloned().collect::<Vec<_>>();
         if let IpAddr::V6(address) = address
             && let Some(mac) = subnet::mac_of_link_local(address)
         {
-            holders.extend(self.owners(&Claim::Mac(network.clone(), mac)).iter().cloned());
+            holders.extend(self.owners(&Claim::Mac(network.clone(), mac)).cloned());
         }
         holders
     }

@@ -55,14 +55,14 @@ pub(super) fn parse(id: &ResourceId, record: &mut v1::Record, findings: &mut Fin
     let network = text::target(NETWORK, &id.tenant, &spec.network, "network", findings);
     let given = text::mac(&mut spec.mac_address, "mac_address", findings);
     let fixed = spec.fixed_ips.as_mut().map(|list| parse_fixed(id, &mut list.items, findings));
-    // The only type and role that exist are the default ones, and are stored as such.
     if v1::VnicType::try_from(spec.vnic_type).is_err() {
         findings.spec("vnic_type", "is unknown: normal is the type of ports");
     }
     if v1::PortRole::try_from(spec.role).is_err() {
         findings.spec("role", "is unknown: host is the role of ports");
     }
-    (spec.vnic_type, spec.role) = (0, 0);
+    // The only ones there are: absent means them, and is stored as them.
+    (spec.vnic_type, spec.role) = (v1::VnicType::Normal.into(), v1::PortRole::Host.into());
     let binding = spec.binding.as_ref().and_then(|binding| {
         text::interface(&binding.interface, "binding.interface", findings);
         let chassis = text::target(CHASSIS, "", &binding.chassis, "binding.chassis", findings)?;

@@ -46,6 +46,8 @@ struct Resolved<'c> {
     cidr: IpNet,
     address: IpAddr,
     mac: Option<MacAddr>,
+    /// Whether another router advertises on the subnet.
+    foreign_ra: bool,
 }
 
 pub(super) fn parse(id: &ResourceId, spec: &mut v1::RouterSpec, mac: &str, findings: &mut Findings) -> Option<Router> {
@@ -115,6 +117,7 @@ fn resolve<'c>(catalog: &'c Catalog, router: &'c Router) -> Vec<Resolved<'c>> {
             cidr: subnet.cidr,
             address: interface.address.unwrap_or(subnet.gateway),
             mac: interface.mac.or(router.mac),
+            foreign_ra: subnet.foreign_ra,
         })
     });
     interfaces.collect()
@@ -169,6 +172,11 @@ fn check_interface(id: &ResourceId, router: &Router, interface: &Resolved<'_>, f
     let field = if given { format!("interfaces[{at}].ip_address") } else { format!("interfaces[{at}]") };
     let origin = if given { "" } else { ", the gateway_ip," };
     let name = short(&id.tenant, subnet);
+    if interface.foreign_ra {
+        // Neutron's rule: two routers would both be the hosts' gateway.
+        let message = format!("{name} has an ipv6_address_mode and no ipv6_ra_mode: another router advertises there");
+        findings.spec(format!("interfaces[{at}].subnet"), message);
+    }
     let why = if is_local(*address) {
         "is link-local".to_owned()
     } else if !cidr.contains(address) {

@@ -28,6 +28,8 @@ pub(crate) struct Subnet {
     pub(crate) gateway: IpAddr,
     /// Hosts form their addresses from their MACs.
     pub(crate) auto: bool,
+    /// They do so by the advertisements of a router that is not ours.
+    pub(crate) foreign_ra: bool,
     /// What addresses are picked from, in order.
     pub(crate) pools: Vec<Range>,
     pub(crate) advert: Option<Advert>,
@@ -61,7 +63,7 @@ pub(super) fn parse(id: &ResourceId, spec: &mut v1::SubnetSpec, findings: &mut F
         IpNet::V6(prefix) if ra => Some(advert(spec, prefix, dns)),
         _ => None,
     };
-    Some(Subnet { network: network?, cidr, gateway, auto: ra || address, pools, advert })
+    Some(Subnet { network: network?, cidr, gateway, auto: ra || address, foreign_ra: address && !ra, pools, advert })
 }
 
 /// RFC 4291 and Neutron: not everything that can be written as a prefix can be a subnet.

@@ -277,6 +277,11 @@ fn dependents_follow() {
     let (_, violations) = rig.refused(&update(Kind::Subnet(blue6.clone()), &[]));
     assert_eq!(violations.iter().map(|v| v.0.as_str()).collect::<Vec<_>>(), ["spec.gateway_ip"], "{violations:?}");
     assert!(violations[0].1.starts_with("router acme/r1: interfaces[1]: fe80::1"), "{violations:?}");
+    // So is whether it may advertise.
+    let mut red6 = subnet("red6", "", "");
+    red6.meta.as_mut().unwrap().tenant = "acme".to_owned();
+    let (_, violations) = rig.refused(&update(Kind::Subnet(red6), &["spec.ipv6_ra_mode"]));
+    assert_eq!(violations.iter().map(|v| v.0.as_str()).collect::<Vec<_>>(), ["spec.ipv6_ra_mode"], "{violations:?}");
     // A fabric's room is its networks'.
     rig.send(update(Kind::Fabric(fabric(v1::Encap::Gre)), &[])).unwrap();
     assert_eq!(changed(&rig.last), ["+fabric", "+network 2", "+network 1"]);

@@ -200,7 +200,7 @@ fn check_sound(rig: &Rig) {
     for id in rig.catalog.all_ids() {
         let item = rig.catalog.item(id).unwrap();
         for claim in &item.claims {
-            assert_eq!(rig.catalog.owners(claim), std::slice::from_ref(id), "{claim}");
+            assert_eq!(rig.catalog.owners(claim).collect::<Vec<_>>(), [id], "{claim}");
         }
         for target in &item.references {
             assert!(rig.catalog.item(target).is_some(), "{id} refers to {target}");

@@ -58,7 +58,10 @@ fn subnet_modes() {
     refuses(|_, a| sub(a, 1).advertise_prefix = Some(true), &[("subnets[1].advertise_prefix", "has no meaning")]);
     accepts(|_, a| sub(a, 0).prefix_lifetimes = Some(v1::PrefixLifetimes { preferred_s: 0, valid_s: u32::MAX }));
     accepts(|_, a| sub(a, 0).ipv6_address_mode = 0);
-    let rig = accepts(|_, a| sub(a, 0).ipv6_ra_mode = 0);
+    let rig = accepts(|_, a| {
+        sub(a, 0).ipv6_ra_mode = 0;
+        rt(a).interfaces.remove(0);
+    });
     assert_eq!(rig.addresses("vm1"), "2001:db8:a::ff:fe00:101", "an outside router's advertisements");
     assert_eq!(topology::View::new(&rig.world).advert(topology::SubnetKey(1)), None);
 }
