@@ -107,13 +107,11 @@ impl<'a> Admission<'a> {
             let model = kinds::parse(&id, &mut record, &mut findings);
             check_constant(self.before.model(&id), model.as_ref(), &mut findings);
             let same = existing.is_some_and(|stored| stored.record == record);
-            if findings.0.is_empty() && same {
-                // As it is: it is in the candidate already.
-            } else if findings.0.is_empty() {
-                self.after.put(&id, record, existing.map_or(0, |stored| stored.mod_revision), &mut findings);
-            } else {
+            if !findings.0.is_empty() {
                 self.broken.insert(id.clone());
                 self.partial.extend(model.map(|model| Partial { at, id, record, model }));
+            } else if !same {
+                self.after.put(&id, record, existing.map_or(0, |stored| stored.mod_revision), &mut findings);
             }
             let place = self.asked.asks[at].place.clone();
             let senseless: Vec<_> = findings.0.iter().map(|found| place.path(found.meta, &found.field)).collect();

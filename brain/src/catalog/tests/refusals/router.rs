@@ -50,6 +50,10 @@ fn router_interfaces() {
         },
         &[("ports[1].fixed_ips[0].ip_address", "2001:db8:b::9 on network acme/blue is router acme/r1's already")],
     );
+}
+
+#[test]
+fn routers_beside_each_other() {
     refuses(
         |_, a| a.routers.push(router("r2", &["red6"])),
         &[("routers[1].interfaces[0]", "2001:db8:a:: on network acme/red is router acme/r1's already")],
