@@ -3,12 +3,13 @@
 use std::sync::Arc;
 
 use addr::{MacAddr, OfPort};
-use ofp::{Action, Bucket, Controller, Field, GroupType, Instruction, Match, MeterBand, Subfield, Value};
+use ofp::{Action, Controller, Field, Instruction, Match, MeterBand, Subfield, Value};
 use topology::ChassisKey;
 
-use crate::item::{Drop, Flow, Group, Item, Meter, PuntClass, PuntOp};
+use crate::item::{Drop, Flow, Item, Meter, PuntClass, PuntOp};
 use crate::pipeline::{Miss, Table, TableSpec};
 use crate::registers::Reg;
+use crate::replicate::{self, Part};
 
 /// What the rows of one unit are gathered in.
 #[derive(Debug)]
@@ -89,14 +90,19 @@ impl On<'_> {
         }
     }
 
-    /// A group of type ALL: one copy for each bucket, none back to the port that it came in by.
-    pub fn replicate(&mut self, id: u32, buckets: Vec<Vec<Action>>, why: &'static str) {
-        let buckets = buckets
-            .into_iter()
-            .map(|actions| Bucket { weight: 0, watch_port: OfPort::ANY, watch_group: u32::MAX, actions })
-            .collect();
-        let group = Item::Group(Group { id, kind: GroupType::All, buckets, why });
-        self.emit.items.push((self.chassis, Arc::new(group)));
+    /// A group that makes copies, none of them back to the port that a packet came in by; a chain of groups if there are
+    /// more than [`crate::COPIES_MAX`], under the numbers of `part`. A copy that finds no number is a fault, the others
+    /// are made.
+    pub fn replicate(
+        &mut self, id: u32, part: impl Fn(usize) -> Option<Part>, copies: Vec<Vec<Action>>, why: &'static str,
+    ) {
+        let wanted = copies.len();
+        let (groups, left_out) = replicate::groups(id, part, copies, why);
+        if left_out > 0 {
+            let what = format!("{left_out} of {wanted} copies on chassis {} have no room: {why}", self.chassis);
+            self.emit.faults.push(Fault { feature: self.emit.feature, table: "groups", what });
+        }
+        self.emit.items.extend(groups.into_iter().map(|group| (self.chassis, Arc::new(Item::Group(group)))));
     }
 
     /// A meter that drops what exceeds `rate` packets per second, after a burst.

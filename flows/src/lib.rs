@@ -10,6 +10,7 @@ mod misses;
 mod pipeline;
 mod plan;
 mod registers;
+mod replicate;
 
 pub use cookie::{COOKIE_MAGIC, cookie, is_ours};
 pub use emit::{Emit, Fault, On, PortMeter, Row};
@@ -19,3 +20,4 @@ pub use misses::Misses;
 pub use pipeline::{Miss, PIPELINE, Table, TableSpec};
 pub use plan::{BATCH_OPERATIONS_MAX, Plan};
 pub use registers::{REGISTERS, Reg, RegSpec};
+pub use replicate::{COPIES_MAX, Part};

@@ -1,6 +1,6 @@
 //! Layer 2: where a MAC lives, and replication of what is for many.
 
-use ::flows::{Emit, Feature, FeatureId, Reg, Table};
+use ::flows::{Emit, Feature, FeatureId, Part, Reg, Table};
 use addr::MacAddr;
 use ofp::{Action, Field};
 use topology::{ChassisKey, Encap, Key, KeyKind, NetworkKey, PortKey, View};
@@ -45,9 +45,24 @@ pub fn group_here(network: NetworkKey) -> u32 {
     0x0200_0000 | network.0
 }
 
+/// The first byte of the numbers of a large replication's parts; then come, in the same byte, 4 for each part, 2 if it is for
+/// this chassis' ports only, and 1 for the copies, 0 for their gate.
+const FIRST_PART: u32 = 0x10;
+/// Parts of one group: as many as the byte has room for. 23,600 copies.
+const PARTS_MAX: usize = 59;
+
+/// The numbers of a part of one of the groups above.
+fn part(group: u32, index: usize) -> Option<Part> {
+    let here = u32::from(group >> 24 == 2);
+    let first = FIRST_PART + 4 * u32::try_from(index).ok().filter(|_| index < PARTS_MAX)? + 2 * here;
+    let number = |byte: u32| (byte << 24) | (group & 0xff_ffff);
+    Some(Part { gate: number(first), copies: number(first + 1) })
+}
+
 /// Whether a group's number is one of the above.
 pub fn is_our_group(id: u32) -> bool {
-    matches!(id >> 24, 1 | 2)
+    let parts = FIRST_PART..FIRST_PART + 4 * PARTS_MAX as u32;
+    matches!(id >> 24, 1 | 2) || parts.contains(&(id >> 24))
 }
 
 fn reach(view: &View<'_>, emit: &mut Emit, key: PortKey, chassis: ChassisKey) {
@@ -90,13 +105,43 @@ fn replicate(view: &View<'_>, emit: &mut Emit, key: NetworkKey, chassis: Chassis
         }
     }
     let mut on = emit.on(chassis);
-    on.replicate(group_everywhere(key), everywhere, "ports of the network here, and its other chassis once each");
-    on.replicate(group_here(key), here, "ports of the network here");
+    for (group, copies, why) in [
+        (group_everywhere(key), everywhere, "ports of the network here, and its other chassis once each"),
+        (group_here(key), here, "ports of the network here"),
+    ] {
+        on.replicate(group, |index| part(group, index), copies, why);
+    }
     for (from_fabric, group) in [(0u64, group_everywhere(key)), (1, group_here(key))] {
         on.row(Table::Out, 50, "multicast and broadcast")
             .when_reg(Reg::Net, key.0)
             .when_reg(Reg::FromFabric, from_fabric)
             .when_masked(Field::ETH_DST, GROUP_BIT, GROUP_BIT)
             .group(group);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn every_part_has_numbers_of_its_own() {
+        let mut seen = BTreeSet::new();
+        for network in [NetworkKey(1), NetworkKey(0xff_ffff)] {
+            for group in [group_everywhere(network), group_here(network)] {
+                assert!(seen.insert(group));
+                for Part { gate, copies } in (0..PARTS_MAX).map(|index| part(group, index).unwrap()) {
+                    assert!(seen.insert(gate) && seen.insert(copies));
+                }
+                assert_eq!(part(group, PARTS_MAX), None);
+            }
+        }
+        // OFPG_MAX (OpenFlow 1.3.5, 7.3.4.2).
+        assert!(seen.iter().all(|id| is_our_group(*id) && *id <= 0xffff_ff00));
+        for other in [0, 0x0300_0001, 0x0fff_ffff, 0xfc00_0000] {
+            assert!(!is_our_group(other));
+        }
     }
 }
