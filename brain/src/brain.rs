@@ -27,6 +27,13 @@ pub struct Brain {
     pub(crate) ra: features::ra::service::Service,
     /// When each chassis warms its tunnels next, and how often it has.
     pub(crate) warm: BTreeMap<ChassisKey, (Millis, u32)>,
+    pub(crate) warm_due: BTreeSet<(Millis, ChassisKey)>,
+    /// Switches that may have something to be sent.
+    pub(crate) busy: BTreeSet<ChassisKey>,
+    /// Something was confirmed, changed or lost since waiters were looked at.
+    pub(crate) progressed: bool,
+    /// Resources with rows that were refused or lost to another's, and why.
+    pub(crate) troubled: BTreeMap<ResourceId, String>,
     /// Requests that write, one at a time: the next is judged by what the last one changed.
     pub(crate) queue: VecDeque<(RequestId, Caller, Request)>,
     pub(crate) asked: Option<Asked>,
@@ -50,6 +57,8 @@ pub(crate) struct Session {
     pub(crate) hw_addr: addr::MacAddr,
     pub(crate) ports: BTreeMap<OfPort, Arc<str>>,
     pub(crate) chassis: Option<ChassisKey>,
+    /// The batch after which it ends: it is no longer that chassis.
+    pub(crate) leaving: Option<u64>,
     pub(crate) peer: String,
 }
 
@@ -64,6 +73,10 @@ impl Default for Brain {
             plugs: HashMap::new(),
             ra: features::ra::service::Service::default(),
             warm: BTreeMap::new(),
+            warm_due: BTreeSet::new(),
+            busy: BTreeSet::new(),
+            progressed: false,
+            troubled: BTreeMap::new(),
             queue: VecDeque::new(),
             asked: None,
             waiters: Vec::new(),
@@ -112,9 +125,10 @@ impl Brain {
 
     /// When the next `Event::Tick` is needed; `None`: not before something else happens.
     pub fn next_due(&self) -> Option<Millis> {
-        let warm = self.warm.values().map(|(at, _)| *at).min();
+        let warm = self.warm_due.first().map(|(at, _)| *at);
+        let halted = self.switches.values().filter_map(|s| s.halted_until).min();
         let waiter = self.waiters.iter().map(|w| w.deadline).min();
-        [self.ra.next_due(), warm, waiter].into_iter().flatten().min()
+        [self.ra.next_due(), warm, halted, waiter].into_iter().flatten().min()
     }
 
     /// Changes facts and brings everything that follows from them in step.
@@ -136,7 +150,10 @@ impl Brain {
             for op in ops {
                 self.want(chassis, op, committed.sequence);
             }
+            self.busy.insert(chassis);
         }
+        self.progressed = true;
+        self.heed_troubles();
         self.notice(&committed.changed);
         let switches = &self.switches;
         let ready = |chassis| switches.get(&chassis).is_some_and(|s| s.ready);
@@ -145,10 +162,24 @@ impl Brain {
     }
 
     fn want(&mut self, chassis: ChassisKey, op: Op, sequence: u64) {
-        let key = flows::Keyed(op.item().clone());
-        let resource = self.engine.wanted(chassis, &key).and_then(|(_, unit)| self.world.resource_of(&unit.key));
+        let unit = match &op {
+            Op::Put { item, .. } => self.engine.wanted(chassis, &flows::Keyed(item.clone())).map(|(_, unit)| unit),
+            Op::Remove { unit, .. } => *unit,
+        };
+        let resource = unit.and_then(|unit| self.world.resource_of(&unit.key));
         self.restless.extend(resource.clone());
         self.switches.entry(chassis).or_insert_with(|| Switch::new(sequence)).want(op, sequence, resource);
+    }
+
+    /// Rows that their tables refuse, and rows that another's has the place of: their resources say so.
+    fn heed_troubles(&mut self) {
+        let troubles = self.engine.troubles();
+        let name = |(unit, words): (flows::Unit, String)| Some((self.world.resource_of(&unit.key)?, words));
+        let troubled: BTreeMap<ResourceId, String> = troubles.into_iter().filter_map(name).collect();
+        if troubled != self.troubled {
+            self.restless.extend(self.troubled.keys().chain(troubled.keys()).cloned());
+            self.troubled = troubled;
+        }
     }
 
     /// What changed facts mean beside flows: statuses to look at again, tunnels to warm.
@@ -156,7 +187,11 @@ impl Brain {
         for key in changed {
             self.restless.extend(self.world.resource_of(key));
             match *key {
-                Key::Peer(from, _) | Key::Uplink(from) => self.warm_soon(from),
+                Key::Peer(from, _) => self.warm_soon(from),
+                Key::Uplink(from) => {
+                    self.warm_soon(from);
+                    self.restless.extend(self.world.resource_of(&Key::Fabric));
+                }
                 Key::Chassis(to) => {
                     for from in self.world.chassis_keys() {
                         if self.world.peers(from).contains(&to) {
@@ -202,8 +237,8 @@ impl Brain {
     }
 
     fn send_batches(&mut self) {
-        for switch in self.switches.values_mut() {
-            if let Some((session, batch)) = switch.next_batch() {
+        for chassis in std::mem::take(&mut self.busy) {
+            if let Some((session, batch)) = self.switches.get_mut(&chassis).and_then(Switch::next_batch) {
                 self.effects.push(Effect::Switch(session, SwitchCommand::Batch(batch)));
             }
         }

@@ -139,7 +139,7 @@ pub enum SwitchCommand {
 /// Changes to one switch that take effect together, but for the meters: OVS takes no meter in a bundle.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Batch {
-    /// Numbered per session.
+    /// Numbered per switch.
     pub number: u64,
     /// All bodies are `FlowMod`, `GroupMod` or `MeterMod`. Sent in this order: leading meters plainly, flows and groups in one
     /// ordered atomic bundle, trailing meters plainly, then a barrier.

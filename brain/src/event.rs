@@ -189,7 +189,7 @@ pub enum SwitchEvent {
         /// The batch's number.
         batch: u64,
     },
-    /// A batch was refused: nothing of its bundle took effect.
+    /// A batch was refused: nothing of its bundle took effect; meters that go ahead of the bundle may have.
     BatchFailed {
         /// The batch's number.
         batch: u64,

@@ -8,6 +8,7 @@ use crate::brain::Brain;
 use crate::catalog::{Answer, Stored};
 use crate::effect::{Effect, Refusal, RefusalKind, Reply, Violation};
 use crate::event::{Caller, ProposalId, Request, RequestId};
+use crate::switch::Switch;
 
 /// A write that the store is asked for.
 #[derive(Debug)]
@@ -31,6 +32,8 @@ pub(crate) struct Waiter {
 
 /// How often a write is judged anew when another writer was faster.
 const ATTEMPTS_MAX: u32 = 5;
+/// Requests that may wait for flows to be installed.
+const WAITERS_MAX: usize = 10_000;
 /// Writes that may wait for their turn.
 const QUEUE_MAX: usize = 10_000;
 
@@ -163,16 +166,24 @@ impl Brain {
         }
         // An older revision than is remembered came before all that are.
         let sequence = self.sequences.range(..=revision).next_back().map_or(0, |(_, sequence)| *sequence);
+        if self.waiters.len() >= WAITERS_MAX {
+            let words = format!("{WAITERS_MAX} requests are waiting already: try again later");
+            return self.reply(id, Err(refusal(RefusalKind::Unavailable, words)));
+        }
         self.waiters.push(Waiter { id, revision, sequence, deadline });
+        self.progressed = true;
     }
 
     /// Answers those whose wait is over, one way or the other.
     pub(crate) fn answer_waiters(&mut self) {
+        let progressed = std::mem::take(&mut self.progressed);
+        let oldest = self.switches.values().filter_map(Switch::waiting_since).min();
         let mut still = Vec::new();
         for waiter in std::mem::take(&mut self.waiters) {
-            let waiting_for = self.waiting_for(waiter.sequence);
-            let installed = waiting_for.is_empty();
+            let installed = progressed && oldest.is_none_or(|since| since > waiter.sequence);
             if installed || waiter.deadline <= self.now {
+                let waiting_for = self.waiting_for(waiter.sequence);
+                let installed = waiting_for.is_empty();
                 let response = v1::WaitInstalledResponse { installed, revision: waiter.revision, waiting_for };
                 self.reply(waiter.id, Ok(Reply::Waited(response)));
             } else {
@@ -206,12 +217,16 @@ impl Brain {
                 continue;
             }
             known = true;
+            let switch = self.switches.get(&chassis).filter(|s| s.in_step());
+            let unconfirmed = switch.map(Switch::unconfirmed_keys);
             for (item, unit) in self.engine.desired(chassis) {
                 let resource = self.world.resource_of(&unit.key);
                 let wanted = request.port.is_empty()
                     || resource.as_ref().is_some_and(|r| r.kind == "port" && format!("{}/{}", r.tenant, r.name) == request.port);
                 if wanted {
-                    rows.push(self.flow_row(chassis, &name, item, unit, resource));
+                    let key = flows::Keyed(item.clone());
+                    let installed = unconfirmed.as_ref().is_some_and(|keys| !keys.contains(&key));
+                    rows.push(self.flow_row(&name, item, unit, resource, installed));
                 }
             }
         }
@@ -227,14 +242,12 @@ impl Brain {
 
     fn flow_row(
         &self,
-        chassis: topology::ChassisKey,
         name: &str,
         item: &std::sync::Arc<flows::Item>,
         unit: flows::Unit,
         resource: Option<ResourceId>,
+        installed: bool,
     ) -> v1::FlowRow {
-        let key = flows::Keyed(item.clone());
-        let installed = self.switches.get(&chassis).is_some_and(|s| s.in_step() && !s.is_unconfirmed(&key));
         let revision = resource.as_ref().and_then(|r| self.catalog.get(r.kind, &r.tenant, &r.name)).map_or(0, |s| s.mod_revision);
         let mut row = v1::FlowRow {
             chassis: name.to_owned(),

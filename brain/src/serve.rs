@@ -3,7 +3,7 @@
 use addr::OfPort;
 use features::overlay::warm::{self, WARM_INTERVAL_S};
 use features::punt::{PacketOut, Punted, Unanswered};
-use features::{icmp, nd, ra};
+use features::{Millis, icmp, nd, ra};
 use flows::PuntOp;
 use topology::{ChassisKey, View};
 
@@ -63,17 +63,34 @@ impl Brain {
     pub(crate) fn timers(&mut self) {
         let packets = self.ra.due(self.now);
         self.send(packets);
-        let due: Vec<ChassisKey> = self.warm.iter().filter(|(_, (at, _))| *at <= self.now).map(|(c, _)| *c).collect();
-        for chassis in due {
+        while let Some((_, chassis)) = self.warm_due.first().copied().filter(|(at, _)| *at <= self.now) {
             self.warm_now(chassis);
+        }
+        let over = |s: &Switch| s.halted_until.is_some_and(|until| until <= self.now);
+        let resumed: Vec<ChassisKey> = self.switches.iter().filter(|(_, s)| over(s)).map(|(c, _)| *c).collect();
+        for chassis in resumed {
+            self.resume(chassis);
         }
     }
 
     /// A chassis may send to others that it has not sent to before.
     pub(crate) fn warm_soon(&mut self, chassis: ChassisKey) {
         if self.switches.get(&chassis).is_some_and(Switch::in_step) {
-            self.warm.insert(chassis, (self.now, 0));
+            self.warm_at(chassis, self.now, 0);
         }
+    }
+
+    /// It is out of reach.
+    pub(crate) fn unwarm(&mut self, chassis: ChassisKey) {
+        if let Some((at, _)) = self.warm.remove(&chassis) {
+            self.warm_due.remove(&(at, chassis));
+        }
+    }
+
+    fn warm_at(&mut self, chassis: ChassisKey, at: Millis, count: u32) {
+        self.unwarm(chassis);
+        self.warm.insert(chassis, (at, count));
+        self.warm_due.insert((at, chassis));
     }
 
     fn warm_now(&mut self, chassis: ChassisKey) {
@@ -81,9 +98,8 @@ impl Brain {
         let packets = warm::packets(&View::new(&self.world), chassis, &peers);
         let send = |(actions, frame)| PacketOut { chassis, actions, frame };
         self.send(packets.into_iter().map(send).collect());
-        let Some((at, count)) = self.warm.get_mut(&chassis) else { return };
-        let wait = WARM_AGAIN_S.get(*count as usize).copied().unwrap_or(WARM_INTERVAL_S);
-        *at = self.now.after_s(wait);
-        *count = count.saturating_add(1);
+        let count = self.warm.get(&chassis).map_or(0, |(_, count)| *count);
+        let wait = WARM_AGAIN_S.get(count as usize).copied().unwrap_or(WARM_INTERVAL_S);
+        self.warm_at(chassis, self.now.after_s(wait), count.saturating_add(1));
     }
 }

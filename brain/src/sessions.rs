@@ -21,7 +21,9 @@ impl Brain {
             SwitchEvent::Port { reason, port } => self.port_status(session, reason, &port),
             SwitchEvent::Tables { flows, groups, meters } => self.tables(session, Found::new(flows, groups, meters)),
             SwitchEvent::BatchDone { batch } => {
-                if let Some((chassis, switch)) = self.switch_of(session) {
+                if self.sessions.get(&session).is_some_and(|s| s.leaving == Some(batch)) {
+                    self.close(session, "the bridge belongs to no chassis, or to another one, now");
+                } else if let Some((chassis, switch)) = self.switch_of(session) {
                     let resources = switch.confirmed(batch);
                     self.restless.extend(resources);
                     self.progress(chassis);
@@ -38,7 +40,7 @@ impl Brain {
         let hw_addr = local.map_or(MacAddr::ZERO, |p| p.hw_addr);
         let ordinary = descs.iter().filter(|p| p.port.is_ordinary());
         let ports = ordinary.map(|p| (p.port, Arc::from(p.name.to_string()))).collect();
-        self.sessions.insert(id, Session { dpid, bridge, hw_addr, ports, chassis: None, peer });
+        self.sessions.insert(id, Session { dpid, bridge, hw_addr, ports, chassis: None, leaving: None, peer });
         self.match_session(id);
     }
 
@@ -48,14 +50,11 @@ impl Brain {
         for id in ids {
             let Some(session) = self.sessions.get(&id) else { continue };
             let matched = self.catalog.chassis_for(session.dpid, &session.bridge).map(|(key, _)| key);
-            if session.chassis == matched {
+            if session.chassis == matched || session.leaving.is_some() {
                 continue;
             }
             if session.chassis.is_some() {
-                // A chassis that is gone, or another's now. What was wanted there has just been withdrawn: let that be sent,
-                // then start over with a fresh connection.
-                self.send_last_batches(id);
-                self.close(id, "the bridge belongs to no chassis, or to another one, now");
+                self.take_leave(id);
             } else {
                 self.match_session(id);
             }
@@ -89,7 +88,7 @@ impl Brain {
         self.switches.entry(chassis).or_insert_with(|| Switch::new(sequence)).reading(id, sequence);
         self.replug(id, chassis);
         self.effects.push(Effect::Switch(id, SwitchCommand::ReadBack));
-        self.all_restless();
+        self.make_restless(chassis);
     }
 
     /// Everything plugged, as the switch has just told it; what it does not name is unplugged.
@@ -110,10 +109,10 @@ impl Brain {
         let Some(switch) = self.switches.get_mut(&chassis).filter(|s| s.session() == Some(id)) else { return };
         switch.down(sequence);
         self.ra.lost(chassis);
-        self.warm.remove(&chassis);
+        self.unwarm(chassis);
         let resource = self.chassis_resource(chassis);
         self.happened("chassis.disconnected", resource.as_ref(), format!("bridge {}: {reason}", session.bridge));
-        self.all_restless();
+        self.make_restless(chassis);
     }
 
     fn port_status(&mut self, id: SessionId, reason: PortReason, desc: &PortDesc) {
@@ -154,23 +153,40 @@ impl Brain {
         let resource = self.chassis_resource(chassis);
         self.happened("chassis.read", resource.as_ref(), format!("its tables were read back: {differs} differences to send"));
         self.progress(chassis);
-        self.all_restless();
+        self.make_restless(chassis);
     }
 
     fn batch_failed(&mut self, id: SessionId, batch: u64, operation: Option<usize>, error: &str) {
+        if self.sessions.get(&id).is_some_and(|s| s.leaving == Some(batch)) {
+            self.happened("flow.refused", None, format!("the bridge keeps flows of a chassis that it no longer is: {error}"));
+            return self.close(id, "the bridge belongs to no chassis, or to another one, now");
+        }
+        let retry_at = self.now.after_s(HALT_S);
         let Some((chassis, switch)) = self.switch_of(id) else { return };
-        let Some(refused) = switch.failed(batch, operation, error) else { return };
+        let failed = switch.failed(batch, operation, error);
+        let halts = switch.refusals >= REFUSED_MAX;
+        if halts {
+            switch.halted_until = Some(retry_at);
+        }
+        self.progress(chassis);
+        let Some(refused) = failed else { return };
+        if halts {
+            let resource = self.chassis_resource(chassis);
+            let words = format!("it refused {REFUSED_MAX} changes: the rest waits {HALT_S} s, then its tables are read anew");
+            self.happened("chassis.halted", resource.as_ref(), words);
+        }
         let words = format!("the switch refused {}: {error}", describe(&refused.item));
         self.happened("flow.refused", refused.resource.as_ref(), words);
         self.restless.extend(refused.resource);
-        self.progress(chassis);
     }
 
     /// Something was confirmed: a chassis that holds all for the first time may begin to speak.
     fn progress(&mut self, chassis: ChassisKey) {
         self.restless.extend(self.chassis_resource(chassis));
+        self.busy.insert(chassis);
+        self.progressed = true;
         let Some(switch) = self.switches.get_mut(&chassis) else { return };
-        if switch.in_step() && !switch.ready && switch.waiting_since().is_none() {
+        if !switch.ready && switch.caught_up() {
             switch.ready = true;
             self.warm_soon(chassis);
             self.ra.ready(&self.world, chassis, self.now);
@@ -182,10 +198,41 @@ impl Brain {
         self.session_down(id, reason);
     }
 
-    fn send_last_batches(&mut self, id: SessionId) {
-        let Some((_, switch)) = self.switch_of(id) else { return };
-        let batches = switch.drain();
-        self.effects.extend(batches.into_iter().map(|batch| Effect::Switch(id, SwitchCommand::Batch(batch))));
+    /// A chassis that is gone, or another's now: what is ours is taken off the bridge, then it starts over with a connection
+    /// of its own.
+    fn take_leave(&mut self, id: SessionId) {
+        let Some((chassis, switch)) = self.switch_of(id) else { return self.close(id, "the bridge belongs to no chassis now") };
+        let batch = switch.purge();
+        if let Some(session) = self.sessions.get_mut(&id) {
+            session.leaving = Some(batch.number);
+        }
+        self.effects.push(Effect::Switch(id, SwitchCommand::Batch(batch)));
+        let sequence = self.world.sequence();
+        if let Some(switch) = self.switches.get_mut(&chassis) {
+            switch.down(sequence);
+        }
+        self.ra.lost(chassis);
+        self.unwarm(chassis);
+        self.forget_if_gone(chassis);
+    }
+
+    /// Nothing is kept of a chassis that no longer exists.
+    fn forget_if_gone(&mut self, chassis: ChassisKey) {
+        if self.chassis_resource(chassis).is_some() {
+            return;
+        }
+        self.switches.remove(&chassis);
+        let plugs = self.plugs.remove(&chassis).unwrap_or_default();
+        self.commit(plugs.into_keys().map(|name| Change::Plug(chassis, name, None)).collect());
+    }
+
+    /// Asks a switch that was left alone for a while for its tables, to try again.
+    pub(crate) fn resume(&mut self, chassis: ChassisKey) {
+        let sequence = self.world.sequence();
+        let Some(switch) = self.switches.get_mut(&chassis) else { return };
+        let Some(session) = switch.session() else { return };
+        switch.reading(session, sequence);
+        self.effects.push(Effect::Switch(session, SwitchCommand::ReadBack));
     }
 
     fn switch_of(&mut self, id: SessionId) -> Option<(ChassisKey, &mut Switch)> {
@@ -198,6 +245,11 @@ impl Brain {
         self.world.resource_of(&topology::Key::Chassis(chassis))
     }
 }
+
+/// Refusals of one switch after which the rest waits.
+const REFUSED_MAX: usize = 100;
+/// Seconds that it waits.
+const HALT_S: u64 = 30;
 
 fn describe(item: &flows::Item) -> String {
     match item {

@@ -8,20 +8,31 @@ use crate::brain::Brain;
 use crate::effect::Effect;
 use crate::switch::Switch;
 
+/// Chassis that a reason names; the others are counted.
+const NAMED_MAX: usize = 3;
+
 type Standing = (v1::Phase, String);
 
 impl Brain {
     /// Looks again at the resources that something happened to, and tells watchers what is different.
     pub(crate) fn settle(&mut self) {
         let revision = self.catalog.revision();
-        for id in std::mem::take(&mut self.restless) {
+        let mut restless = std::mem::take(&mut self.restless);
+        // A subnet stands as its network does.
+        let subnets: Vec<ResourceId> = restless
+            .iter()
+            .filter(|id| id.kind == "network")
+            .flat_map(|id| self.catalog.users(id, "subnet").cloned())
+            .collect();
+        restless.extend(subnets);
+        for id in restless {
             let standing = self.standing(&id);
             let before = self.statuses.get(&id);
             if before == Some(&standing) {
                 continue;
             }
             let moved = before.is_some_and(|(phase, _)| *phase != standing.0);
-            let Some(resource) = self.with_status(&id).map(Box::new) else { continue };
+            let Some(resource) = self.shown_as(&id, standing.clone()).map(Box::new) else { continue };
             self.effects.push(Effect::Changed { revision, resource });
             let (phase, reason) = &standing;
             if *phase == v1::Phase::Active || (moved && *phase != v1::Phase::Installing) {
@@ -33,16 +44,20 @@ impl Brain {
         self.answer_waiters();
     }
 
-    /// A connection came or went: everything may stand differently.
-    pub(crate) fn all_restless(&mut self) {
-        let all: Vec<ResourceId> = self.catalog.all_ids().cloned().collect();
-        self.restless.extend(all);
+    /// A connection came or went: all that the chassis has flows for may stand differently.
+    pub(crate) fn make_restless(&mut self, chassis: ChassisKey) {
+        let world = &self.world;
+        self.restless.extend(world.concerns_of(chassis).iter().filter_map(|key| world.resource_of(key)));
+        self.progressed = true;
     }
 
     /// A resource with its revision and status.
     pub(crate) fn with_status(&self, id: &ResourceId) -> Option<v1::Resource> {
+        self.shown_as(id, self.standing(id))
+    }
+
+    fn shown_as(&self, id: &ResourceId, (phase, reason): Standing) -> Option<v1::Resource> {
         let mut resource = self.catalog.shown(id)?;
-        let (phase, reason) = self.standing(id);
         let phase = phase.into();
         match resource.kind.as_mut()? {
             Kind::Chassis(chassis) => chassis.status = Some(self.chassis_status(id, phase, reason)),
@@ -162,6 +177,8 @@ impl Brain {
             (v1::Phase::Pending, "not connected".to_owned())
         } else if !switch.in_step() {
             (v1::Phase::Installing, "its tables are being read".to_owned())
+        } else if switch.halted_until.is_some() {
+            (v1::Phase::Failed, format!("the switch refused {} changes: the rest waits", switch.refused_count()))
         } else if switch.unconfirmed() > 0 {
             (v1::Phase::Installing, String::new())
         } else if switch.refused_count() > 0 {
@@ -206,6 +223,9 @@ impl Brain {
 
     /// A resource whose flows are spread over chassis.
     fn spread_standing(&self, id: &ResourceId, concerned: &[ChassisKey]) -> Standing {
+        if let Some(words) = self.troubled.get(id) {
+            return (v1::Phase::Degraded, words.clone());
+        }
         let mut missing = Vec::new();
         let mut installing = false;
         for chassis in concerned {
@@ -225,7 +245,9 @@ impl Brain {
         } else if missing.is_empty() {
             (v1::Phase::Active, String::new())
         } else {
-            (v1::Phase::Degraded, format!("not connected: {}", missing.join(", ")))
+            let (named, rest) = missing.split_at(missing.len().min(NAMED_MAX));
+            let more = if rest.is_empty() { String::new() } else { format!(" and {} more", rest.len()) };
+            (v1::Phase::Degraded, format!("not connected: {}{more}", named.join(", ")))
         }
     }
 }

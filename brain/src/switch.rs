@@ -3,7 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 
-use flows::{BATCH_OPERATIONS_MAX, Flow, Group, Item, Keyed, Meter, Op, Plan, Table, is_ours};
+use features::Millis;
+use flows::{BATCH_OPERATIONS_MAX, COOKIE_MAGIC, Flow, Group, Item, Keyed, Meter, Op, Plan, Table, is_ours};
 use ofp::{FlowStats, GroupDesc, MeterConfig};
 use topology::ResourceId;
 
@@ -32,8 +33,14 @@ pub(crate) struct Switch {
     /// The order in which they are sent; anew when something comes in between.
     order: VecDeque<Keyed>,
     inflight: Option<Inflight>,
-    /// What the switch refused, with its words. Not tried again until it is wanted otherwise.
-    refused: HashMap<Keyed, (String, Option<ResourceId>)>,
+    /// What the switch refused, with its words. Not tried again until it is wanted otherwise, or what it may lack has come.
+    refused: HashMap<Keyed, (String, Pending)>,
+    /// Refusals since its tables were read.
+    pub(crate) refusals: usize,
+    /// It refused so much that nothing more is sent before this time; then its tables are read anew.
+    pub(crate) halted_until: Option<Millis>,
+    /// The world's sequence number when its tables were read.
+    read_at: u64,
     /// Groups and meters that the switch holds: those are added and modified by different commands.
     held: HashSet<Keyed>,
     /// Out of step: the world's sequence number of the first change that it may have missed.
@@ -77,6 +84,9 @@ impl Switch {
             order: VecDeque::new(),
             inflight: None,
             refused: HashMap::new(),
+            refusals: 0,
+            halted_until: None,
+            read_at: 0,
             held: HashSet::new(),
             stale_since: Some(sequence),
             since: BTreeMap::new(),
@@ -109,10 +119,10 @@ impl Switch {
         self.pending.len() + self.inflight.as_ref().map_or(0, |i| i.ops.len())
     }
 
-    /// Whether what is wanted under a key has not been confirmed.
-    pub(crate) fn is_unconfirmed(&self, key: &Keyed) -> bool {
-        let inflight = self.inflight.iter().flat_map(|i| &i.ops).any(|(k, _)| k == key);
-        self.pending.contains_key(key) || self.refused.contains_key(key) || inflight
+    /// The keys of what has not been confirmed.
+    pub(crate) fn unconfirmed_keys(&self) -> HashSet<&Keyed> {
+        let inflight = self.inflight.iter().flat_map(|i| &i.ops).map(|(key, _)| key);
+        self.pending.keys().chain(self.refused.keys()).chain(inflight).collect()
     }
 
     /// Whether flows of a resource are on their way.
@@ -122,7 +132,7 @@ impl Switch {
 
     /// The switch's words about a refused flow of a resource.
     pub(crate) fn refusal_of(&self, resource: &ResourceId) -> Option<&str> {
-        self.refused.values().find(|(_, r)| r.as_ref() == Some(resource)).map(|(words, _)| words.as_str())
+        self.refused.values().find(|(_, p)| p.resource.as_ref() == Some(resource)).map(|(words, _)| words.as_str())
     }
 
     pub(crate) fn refused_count(&self) -> usize {
@@ -133,6 +143,13 @@ impl Switch {
     pub(crate) fn reading(&mut self, session: SessionId, sequence: u64) {
         self.down(sequence);
         self.link = Link::Reading(session);
+        // It may have lost everything: nothing counts as installed before its tables are known.
+        self.stale_since = Some(0);
+    }
+
+    /// Whether all that was wanted when its tables were read has been confirmed.
+    pub(crate) fn caught_up(&self) -> bool {
+        self.in_step() && self.waiting_since().is_none_or(|since| since > self.read_at)
     }
 
     /// The connection is gone, and with it the knowledge of what arrived. `sequence`: the world's newest.
@@ -147,6 +164,7 @@ impl Switch {
         self.refused.clear();
         self.held.clear();
         self.ready = false;
+        self.halted_until = None;
         self.link = Link::Down;
     }
 
@@ -181,6 +199,8 @@ impl Switch {
     ) {
         let since = self.stale_since.take().unwrap_or(sequence);
         self.link = Link::InStep(session);
+        self.read_at = sequence;
+        self.refusals = 0;
         self.foreign_flows = found.foreign_flows;
         let Found { mut items, .. } = found;
         self.held = items.keys().filter(|k| !matches!(&*k.0, Item::Flow(_))).cloned().collect();
@@ -198,7 +218,7 @@ impl Switch {
                 Item::Meter(_) => false,
             };
             if ours {
-                self.want(Op::Remove { item }, since, None);
+                self.want(Op::Remove { item, unit: None }, since, None);
             }
         }
     }
@@ -206,7 +226,7 @@ impl Switch {
     /// The next batch to send, if none is on its way.
     pub(crate) fn next_batch(&mut self) -> Option<(SessionId, Batch)> {
         let Link::InStep(session) = self.link else { return None };
-        if self.inflight.is_some() || self.pending.is_empty() {
+        if self.inflight.is_some() || self.pending.is_empty() || self.halted_until.is_some() {
             return None;
         }
         if self.order.is_empty() {
@@ -230,6 +250,7 @@ impl Switch {
     /// The switch has confirmed a batch: the resources behind it.
     pub(crate) fn confirmed(&mut self, number: u64) -> BTreeSet<ResourceId> {
         let mut resources = BTreeSet::new();
+        let mut named_by_others = false;
         let Some(inflight) = self.inflight.take_if(|i| i.number == number) else { return resources };
         for (key, pending) in inflight.ops {
             self.uncount(&pending);
@@ -237,6 +258,7 @@ impl Switch {
             match (&pending.op, &*key.0) {
                 (_, Item::Flow(_)) => {}
                 (Op::Put { .. }, _) => {
+                    named_by_others = true;
                     self.held.insert(key);
                 }
                 (Op::Remove { .. }, _) => {
@@ -245,20 +267,32 @@ impl Switch {
             }
         }
         self.batch_limit = BATCH_OPERATIONS_MAX;
+        if named_by_others {
+            // A flow may have been refused because it names a group or meter that was not there.
+            for (key, (_, pending)) in std::mem::take(&mut self.refused) {
+                self.count(&pending);
+                self.pending.insert(key, pending);
+                self.order.clear();
+            }
+        }
         resources
     }
 
-    /// All that is left to send, for a connection that ends after it: nobody waits for the answers.
-    pub(crate) fn drain(&mut self) -> Vec<Batch> {
-        let mut batches = Vec::new();
-        if let Some(inflight) = &self.inflight {
-            self.confirmed(inflight.number);
-        }
-        while let Some((_, batch)) = self.next_batch() {
-            self.confirmed(batch.number);
-            batches.push(batch);
-        }
-        batches
+    /// What takes all that is ours off the switch: for a bridge that is no longer this chassis'.
+    pub(crate) fn purge(&mut self) -> Batch {
+        let ours = ofp::FlowMod {
+            cookie: COOKIE_MAGIC << 48,
+            cookie_mask: 0xffff << 48,
+            table: ofp::TABLE_ALL,
+            command: ofp::FlowModCommand::Delete,
+            ..ofp::FlowMod::default()
+        };
+        let mut operations = vec![ofp::Body::FlowMod(ours)];
+        let held = self.held.iter().map(|key| Op::Remove { item: key.0.clone(), unit: None }).collect();
+        operations.extend(Plan::new(held).ops.iter().map(|op| op.to_body(true)));
+        let number = self.next_batch;
+        self.next_batch += 1;
+        Batch { number, operations }
     }
 
     /// The switch refused a batch: the operation that it named is put aside, the rest is tried again. If it named none, in
@@ -271,21 +305,33 @@ impl Switch {
             self.batch_limit = (count / 2).max(1);
         }
         let mut refused = None;
+        let mut again = Vec::new();
         for (index, (key, pending)) in inflight.ops.into_iter().enumerate() {
             if Some(index) == guilty {
                 self.uncount(&pending);
+                self.refusals += 1;
                 refused = Some(Refused { item: key.0.clone(), resource: pending.resource.clone() });
                 // Wanted otherwise meanwhile: that is tried.
                 if !self.pending.contains_key(&key) {
-                    self.refused.insert(key, (error.to_owned(), pending.resource));
+                    self.refused.insert(key, (error.to_owned(), pending));
                 }
-            } else if self.pending.contains_key(&key) {
+                continue;
+            }
+            // Meters go ahead of the bundle and stay: they are modified when they are sent again.
+            if matches!((&*key.0, &pending.op), (Item::Meter(_), Op::Put { .. })) {
+                self.held.insert(key.clone());
+            }
+            if self.pending.contains_key(&key) {
                 self.uncount(&pending);
             } else {
+                again.push(key.clone());
                 self.pending.insert(key, pending);
             }
         }
-        self.order.clear();
+        // The rest keeps its place in the order.
+        if !self.order.is_empty() || self.pending.len() == again.len() {
+            again.into_iter().rev().for_each(|key| self.order.push_front(key));
+        }
         refused
     }
 

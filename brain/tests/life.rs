@@ -137,6 +137,80 @@ fn a_refused_flow_fails_its_port_and_no_other() {
 }
 
 #[test]
+fn what_lacked_a_refused_group_is_tried_again_with_it() {
+    let mut site = Site::new(bridges());
+    site.bridges[0].refuses_groups = true;
+    site.connect_all();
+    site.apply(site_documents()).unwrap();
+    assert_eq!(site.list("network").iter().filter(|n| phase_of(n) == Phase::Failed).count(), 4);
+    assert_eq!(site.port("acme", "vm1").phase(), Phase::Active, "what doesn't need the group works");
+    site.bridges[0].refuses_groups = false;
+    // Another chassis' address is in the groups: they change, and what names them comes along.
+    let mut documents = site_documents();
+    documents[0].chassis[2].spec.as_mut().unwrap().tunnel_ip = Some("fd00:a::33".to_owned());
+    site.apply(documents).unwrap();
+    assert_eq!(site.list("network").iter().filter(|n| phase_of(n) == Phase::Active).count(), 4);
+    assert_eq!(site.installed(), Ok(()));
+}
+
+fn phase_of(resource: &v1::Resource) -> Phase {
+    match resource.kind.as_ref().unwrap() {
+        v1::resource::Kind::Network(network) => network.status.as_ref().unwrap().phase(),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn a_switch_that_refuses_all_is_left_alone_for_a_while() {
+    let mut site = Site::new(bridges());
+    site.bridges[0].refuses = Some(flows::Table::RouterIn.id());
+    site.connect_all();
+    site.apply(site_documents()).unwrap();
+    assert_eq!(site.happened.iter().filter(|e| e.r#type == "flow.refused").count(), 100, "no more than that");
+    assert_eq!(site.port("acme", "vm2").phase(), Phase::Active, "others don't suffer");
+    let v1::resource::Kind::Chassis(chassis) = site.list("chassis")[0].kind.clone().unwrap() else { panic!() };
+    assert_eq!(chassis.status.unwrap().phase(), Phase::Failed);
+    site.bridges[0].refuses = None;
+    site.tick(30_000);
+    assert_eq!(site.installed(), Ok(()));
+    assert_eq!(site.port("acme", "vm1").phase(), Phase::Active);
+}
+
+#[test]
+fn a_bridge_that_is_another_chassis_now_keeps_nothing_of_the_old_one() {
+    let mut site = up();
+    let mut documents = site_documents();
+    documents[0].chassis[0].spec.as_mut().unwrap().datapath_id = Some("77".to_owned());
+    site.apply(documents).unwrap();
+    assert_eq!(site.bridges[0].session, None, "closed, to start over");
+    assert!(site.bridges[0].tables.flows.is_empty() && site.bridges[0].tables.groups.is_empty());
+    assert_eq!(site.port("acme", "vm1").reason, "chassis hv1 is not connected");
+    site.bridges[0].dpid = 0x77;
+    site.connect(0);
+    assert_eq!(site.port("acme", "vm1").phase(), Phase::Active);
+}
+
+#[test]
+fn nothing_counts_as_installed_before_a_returning_switch_is_read() {
+    let mut site = up();
+    site.disconnect(0);
+    assert_eq!(site.installed(), Ok(()), "it holds its flows without us");
+    site.bridges[0].tables = Tables::default();
+    site.bridges[0].mute = true;
+    site.connect(0);
+    assert_eq!(site.installed(), Err(vec!["hv1: its tables are being read".to_owned()]));
+}
+
+#[test]
+fn subnets_and_the_fabric_are_told_of_too() {
+    let mut site = up();
+    let active = |site: &Site, kind: &str| site.happened.iter().any(|e| e.r#type == format!("{kind}.active"));
+    assert!(active(&site, "subnet") && active(&site, "fabric") && active(&site, "router"));
+    site.plug(0, 100, "sx-tun", false);
+    assert!(site.happened.iter().any(|e| e.r#type == "fabric.degraded" && e.message == "no port sx-tun on hv1"));
+}
+
+#[test]
 fn strangers_are_listed_and_left_alone() {
     let mut site = Site::new(vec![Bridge::new(9, &[(1, "eth1")])]);
     site.connect_all();

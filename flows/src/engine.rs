@@ -2,7 +2,7 @@
 //! changed, and diffed against what they said before.
 
 use std::collections::hash_map::Entry;
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 use topology::{ChassisKey, Key, KeyKind, View, World};
@@ -53,6 +53,8 @@ pub enum Op {
     Remove {
         /// What was wanted before.
         item: Arc<Item>,
+        /// Who wanted it; `None`: it was found on the switch.
+        unit: Option<Unit>,
     },
 }
 
@@ -60,7 +62,7 @@ impl Op {
     /// What it is about.
     pub fn item(&self) -> &Arc<Item> {
         match self {
-            Op::Put { item, .. } | Op::Remove { item } => item,
+            Op::Put { item, .. } | Op::Remove { item, .. } => item,
         }
     }
 }
@@ -101,6 +103,10 @@ struct Compiled {
 pub struct Engine {
     features: &'static [&'static dyn Feature],
     units: HashMap<Unit, Compiled>,
+    /// Keys that more than one unit claims.
+    contested: HashSet<(ChassisKey, Keyed)>,
+    /// Units with rows that were refused.
+    faulty: BTreeMap<Unit, Vec<Fault>>,
     readers: HashMap<Key, BTreeSet<Unit>>,
     desired: HashMap<ChassisKey, HashMap<Keyed, Claims>>,
 }
@@ -108,7 +114,14 @@ pub struct Engine {
 impl Engine {
     /// An engine with no units yet.
     pub fn new(features: &'static [&'static dyn Feature]) -> Engine {
-        Engine { features, units: HashMap::new(), readers: HashMap::new(), desired: HashMap::new() }
+        Engine {
+            features,
+            units: HashMap::new(),
+            contested: HashSet::new(),
+            faulty: BTreeMap::new(),
+            readers: HashMap::new(),
+            desired: HashMap::new(),
+        }
     }
 
     /// Compiles every unit that reads, or is anchored at, one of the changed keys.
@@ -126,6 +139,7 @@ impl Engine {
             self.compile(world, unit, &mut before, &mut delta);
         }
         for ((chassis, keyed), was) in before {
+            delta.conflicts.extend(self.conflict(chassis, &keyed));
             if let Some(op) = self.difference(chassis, &keyed, was) {
                 delta.ops.entry(chassis).or_default().push(op);
             }
@@ -145,6 +159,14 @@ impl Engine {
     /// How many items a switch should hold.
     pub fn desired_count(&self, chassis: ChassisKey) -> usize {
         self.desired.get(&chassis).map_or(0, HashMap::len)
+    }
+
+    /// Units that don't get all they want, each with the reason.
+    pub fn troubles(&self) -> Vec<(Unit, String)> {
+        let faults = self.faulty.iter().flat_map(|(unit, faults)| faults.iter().map(|fault| (*unit, fault.to_string())));
+        let lost = self.contested.iter().filter_map(|(chassis, keyed)| self.conflict(*chassis, keyed));
+        let lost = lost.map(|c| (c.loser, format!("the row of {} has its place", c.winner.key)));
+        faults.chain(lost).collect()
     }
 
     /// The owner and text of what is wanted under a key.
@@ -167,7 +189,12 @@ impl Engine {
         let mut emit = Emit::new(feature.name());
         feature.compile(unit.key, &view, &mut emit);
         let (items, faults) = emit.finish();
-        delta.faults.extend(faults);
+        if faults.is_empty() {
+            self.faulty.remove(&unit);
+        } else {
+            delta.faults.extend(faults.iter().cloned());
+            self.faulty.insert(unit, faults);
+        }
         let old = self.units.remove(&unit).unwrap_or(Compiled { reads: Box::default(), items: Vec::new() });
         let mut reads = view.into_reads();
         if items.is_empty() && !world.exists(&unit.key) {
@@ -181,7 +208,7 @@ impl Engine {
         }
         for (chassis, item) in &items {
             self.remember(before, *chassis, item);
-            self.claim(*chassis, unit, item, delta);
+            self.claim(*chassis, unit, item);
         }
         if !(items.is_empty() && reads.is_empty()) {
             self.units.insert(unit, Compiled { reads, items });
@@ -216,6 +243,9 @@ impl Engine {
         let keyed = Keyed(item.clone());
         if let Some(claims) = table.get_mut(&keyed) {
             claims.remove(&unit);
+            if claims.len() < 2 && !self.contested.is_empty() {
+                self.contested.remove(&(chassis, keyed.clone()));
+            }
             if claims.is_empty() {
                 table.remove(&keyed);
             }
@@ -225,21 +255,25 @@ impl Engine {
         }
     }
 
-    fn claim(&mut self, chassis: ChassisKey, unit: Unit, item: &Arc<Item>, delta: &mut Delta) {
+    fn claim(&mut self, chassis: ChassisKey, unit: Unit, item: &Arc<Item>) {
         let claims = self.desired.entry(chassis).or_default().entry(Keyed(item.clone())).or_default();
         claims.insert(unit, item.clone());
         if claims.len() > 1 {
-            let mut units = claims.keys().copied();
-            if let (Some(winner), Some(loser)) = (units.next(), units.next_back()) {
-                delta.conflicts.push(Conflict { chassis, winner, loser });
-            }
+            self.contested.insert((chassis, Keyed(item.clone())));
         }
+    }
+
+    /// Who claims what another has, once all units have spoken.
+    fn conflict(&self, chassis: ChassisKey, keyed: &Keyed) -> Option<Conflict> {
+        let mut units = self.desired.get(&chassis)?.get(keyed)?.keys().copied();
+        let (winner, loser) = (units.next()?, units.next_back()?);
+        Some(Conflict { chassis, winner, loser })
     }
 
     fn difference(&self, chassis: ChassisKey, keyed: &Keyed, was: Option<(Arc<Item>, Unit)>) -> Option<Op> {
         match (was, self.wanted(chassis, keyed)) {
             (None, None) => None,
-            (Some((item, _)), None) => Some(Op::Remove { item }),
+            (Some((item, unit)), None) => Some(Op::Remove { item, unit: Some(unit) }),
             (Some((old, old_unit)), Some((new, unit))) if same(&old, new) && old_unit == unit => None,
             (_, Some((item, unit))) => Some(Op::Put { item: item.clone(), cookie: cookie(&unit) }),
         }

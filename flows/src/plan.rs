@@ -64,7 +64,7 @@ fn rank(op: &Op, depths: &HashMap<u32, i16>) -> (u8, i16, u32) {
             Item::Group(group) => (1, depth(group), group.id),
             Item::Flow(flow) => (2, -i16::from(flow.table.id()), u32::from(flow.priority)),
         },
-        Op::Remove { item } => match &**item {
+        Op::Remove { item, .. } => match &**item {
             Item::Flow(flow) => (3, i16::from(flow.table.id()), u32::from(u16::MAX - flow.priority)),
             Item::Group(group) => (4, -depth(group), group.id),
             Item::Meter(meter) => (5, 0, meter.id),
@@ -92,7 +92,7 @@ impl Op {
                     bands: meter.bands.clone(),
                 }),
             },
-            Op::Remove { item } => match &**item {
+            Op::Remove { item, .. } => match &**item {
                 Item::Flow(flow) => Body::FlowMod(flow_mod(flow, FlowModCommand::DeleteStrict, 0)),
                 Item::Group(group) => Body::GroupMod(GroupMod {
                     command: GroupModCommand::Delete,
@@ -160,13 +160,13 @@ mod tests {
         let chain = || [group(1, &[5, 6]), group(5, &[9]), group(6, &[8, 77]), group(8, &[]), group(9, &[])];
         let puts = chain().map(|item| Op::Put { item, cookie: 0 });
         assert_eq!(order(puts.to_vec()), [8, 9, 5, 6, 1]);
-        let removals = chain().map(|item| Op::Remove { item });
+        let removals = chain().map(|item| Op::Remove { item, unit: None });
         assert_eq!(order(removals.to_vec()), [1, 5, 6, 8, 9]);
     }
 
     #[test]
     fn groups_in_a_ring_end() {
-        let ring = [group(1, &[2]), group(2, &[1])].map(|item| Op::Remove { item });
+        let ring = [group(1, &[2]), group(2, &[1])].map(|item| Op::Remove { item, unit: None });
         assert_eq!(order(ring.to_vec()).len(), 2);
     }
 }

@@ -67,10 +67,13 @@ pub struct Bridge {
     pub session: Option<SessionId>,
     pub batches: Vec<Batch>,
     pub packets: Vec<(Vec<ofp::Action>, Vec<u8>)>,
-    /// Refuses flows of this table.
+    /// Refuses flows of this table, or all groups.
     pub refuses: Option<u8>,
+    pub refuses_groups: bool,
     /// Confirms nothing until this is false.
     pub slow: bool,
+    /// Doesn't answer when its tables are asked for.
+    pub mute: bool,
 }
 
 impl Bridge {
@@ -86,13 +89,26 @@ impl Bridge {
 
     fn take(&mut self, batch: &Batch) -> SwitchEvent {
         self.batches.push(batch.clone());
+        // Meters go ahead of the bundle and stay, whatever becomes of it.
+        let ahead = batch.operations.iter().take_while(|body| matches!(body, Body::MeterMod(_))).count();
+        batch.operations[..ahead].iter().for_each(|body| self.tables.take(body));
         let mut tables = self.tables.clone();
-        for (index, body) in batch.operations.iter().enumerate() {
+        for (index, body) in batch.operations.iter().enumerate().skip(ahead) {
             if let Body::FlowMod(flow) = body
                 && self.refuses == Some(flow.table)
                 && flow.command == FlowModCommand::Add
             {
                 let error = "OFPFMFC_TABLE_FULL".to_owned();
+                return SwitchEvent::BatchFailed { batch: batch.number, operation: Some(index), error };
+            }
+            if self.refuses_groups && matches!(body, Body::GroupMod(g) if g.command == GroupModCommand::Add) {
+                let error = "OFPGMFC_OUT_OF_GROUPS".to_owned();
+                return SwitchEvent::BatchFailed { batch: batch.number, operation: Some(index), error };
+            }
+            if let Body::FlowMod(flow) = body
+                && let Some(group) = missing_group(flow, &tables)
+            {
+                let error = format!("OFPBAC_BAD_OUT_GROUP {group}");
                 return SwitchEvent::BatchFailed { batch: batch.number, operation: Some(index), error };
             }
             tables.take(body);
@@ -121,6 +137,9 @@ impl Tables {
                     }
                     FlowModCommand::DeleteStrict => {
                         assert!(self.flows.remove(&key).is_some(), "deletes what is not there: {flow:?}");
+                    }
+                    FlowModCommand::Delete if flow.table == ofp::TABLE_ALL => {
+                        self.flows.retain(|_, there| there.cookie & flow.cookie_mask != flow.cookie);
                     }
                     other => panic!("{other:?} keeps old cookies or takes too much"),
                 }
@@ -154,6 +173,14 @@ impl Tables {
             other => panic!("not for a batch: {other:?}"),
         }
     }
+}
+
+fn missing_group(flow: &ofp::FlowMod, tables: &Tables) -> Option<u32> {
+    let actions = flow.instructions.iter().flat_map(|instruction| match instruction {
+        ofp::Instruction::ApplyActions(actions) => &actions[..],
+        _ => &[],
+    });
+    actions.filter_map(|a| if let ofp::Action::Group(id) = a { Some(*id) } else { None }).find(|id| !tables.groups.contains_key(id))
 }
 
 pub fn desc(port: OfPort, name: &str, dpid: u64) -> PortDesc {
@@ -294,6 +321,7 @@ impl Site {
     fn command(&mut self, session: SessionId, command: SwitchCommand) {
         let Some(bridge) = self.bridges.iter_mut().find(|b| b.session == Some(session)) else { return };
         let event = match command {
+            SwitchCommand::ReadBack if bridge.mute => return,
             SwitchCommand::ReadBack => SwitchEvent::Tables {
                 flows: bridge.tables.flows.values().cloned().collect(),
                 groups: bridge.tables.groups.values().cloned().collect(),
