@@ -18,6 +18,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let out = PathBuf::from(std::env::var("OUT_DIR")?);
     std::fs::write(out.join("descriptors.bin"), descriptors.encode_to_vec())?;
     let rpc = std::env::var_os("CARGO_FEATURE_RPC").is_some();
-    tonic_prost_build::configure().build_client(rpc).build_server(rpc).compile_fds(descriptors)?;
+    // Ordered maps: the same record has the same bytes.
+    tonic_prost_build::configure().btree_map(".").build_client(rpc).build_server(rpc).compile_fds(descriptors)?;
     Ok(())
 }

@@ -1,7 +1,7 @@
 //! Events in, effects out: the controller's mind, without clock, socket or randomness.
 
 mod brain;
-pub mod catalog;
+mod catalog;
 mod effect;
 mod event;
 mod requests;

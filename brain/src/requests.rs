@@ -78,6 +78,7 @@ impl Brain {
             Err(refusal) => return self.reply(id, Err(refusal)),
         };
         if proposal.changes.is_empty() {
+            self.catalog.remember(&caller, &request, &proposal.answer);
             let reply = self.reply_to(proposal.answer);
             return self.reply(id, reply);
         }
