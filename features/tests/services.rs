@@ -124,6 +124,41 @@ fn unasked_advertisements_keep_their_pace_and_say_farewell() {
 }
 
 #[test]
+fn a_prefix_is_taken_back_without_giving_up_the_router() {
+    let mut world = world();
+    let mut service = ra::service::Service::default();
+    let mac = features::router::generated_mac(RouterKey(1));
+    // A second subnet on network 1, by the same router.
+    let second: packet::Ipv6Net = "2001:db8:99::/64".parse().unwrap();
+    let subnet = topology::Subnet { network: NetworkKey(1), cidr: second.into() };
+    let Change::Advert(_, Some(mut fact)) = common::subnet(1)[1].clone() else { unreachable!() };
+    fact.prefix = second;
+    fact.rdnss = vec!["2001:db8::54".parse().unwrap()];
+    let interface = topology::Interface { network: NetworkKey(1), mac, address: "2001:db8:99::1".parse().unwrap() };
+    world.commit(vec![
+        Change::Subnet(SubnetKey(9), Some(subnet)),
+        Change::Advert(SubnetKey(9), Some(fact)),
+        Change::Interface(RouterKey(1), SubnetKey(9), Some(interface)),
+    ]);
+    service.ready(&world, ChassisKey(2), Millis(0));
+    service.due(Millis(0));
+    let gone = world.commit(vec![Change::Advert(SubnetKey(9), None)]);
+    let out = service.changed(&world, &gone.changed, Millis(5_000), |_| true);
+    let advert = advert(&out[0]);
+    assert_eq!(advert.router_lifetime_s, 1800);
+    let prefixes: Vec<_> = advert.options.iter().filter_map(|o| match o {
+        NdOption::PrefixInformation { prefix, valid_s, preferred_s, .. } => Some((prefix.to_string(), *valid_s, *preferred_s)),
+        _ => None,
+    }).collect();
+    assert_eq!(prefixes, [("2001:db8::/64".to_owned(), 86400, 14400), ("2001:db8:99::/64".to_owned(), 0, 0)]);
+    let servers: Vec<_> = advert.options.iter().filter_map(|o| match o {
+        NdOption::Rdnss { lifetime_s, servers } => Some((*lifetime_s, servers[0].to_string())),
+        _ => None,
+    }).collect();
+    assert_eq!(servers, [(1800, "2001:db8::53".to_owned()), (0, "2001:db8::54".to_owned())]);
+}
+
+#[test]
 fn nothing_is_advertised_where_the_switch_is_not_ready() {
     let mut world = world();
     let mut service = ra::service::Service::default();

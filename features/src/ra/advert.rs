@@ -62,10 +62,12 @@ pub enum To {
     Asker(MacAddr, Ipv6Addr),
 }
 
-/// A whole frame. `last`: the sender gives up being a router, and its prefixes (RFC 4861, 6.2.5).
-pub fn frame(sender: &Sender, to: To, last: bool) -> Vec<u8> {
+/// A whole frame: what the sender says now, and what it takes back of what it said before: prefixes that hosts shall form no
+/// more addresses from, servers not to be asked any more. A sender that says nothing now gives up being a router (RFC 4861,
+/// 6.2.5).
+pub fn frame(sender: &Sender, to: To, taken_back: &[Advert]) -> Vec<u8> {
     let source = link_local(sender.mac);
-    let advert = advert(sender, last);
+    let advert = advert(sender, taken_back);
     let to = match to {
         To::Everybody => None,
         To::Asker(mac, address) if address.is_unspecified() => Some((mac, addr::ALL_NODES)),
@@ -74,28 +76,19 @@ pub fn frame(sender: &Sender, to: To, last: bool) -> Vec<u8> {
     router_advert(sender.mac, source, to, &advert).to_vec()
 }
 
-fn advert(sender: &Sender, last: bool) -> RouterAdvert {
-    let is_default = !last && sender.router.is_some() && sender.adverts.iter().any(|a| a.default_router);
+fn advert(sender: &Sender, taken_back: &[Advert]) -> RouterAdvert {
+    let is_default = sender.router.is_some() && sender.adverts.iter().any(|a| a.default_router);
     let mut options = vec![NdOption::SourceLinkLayer(sender.mac), NdOption::Mtu(sender.mtu)];
-    for advert in sender.adverts.iter().filter(|a| a.advertise_prefix) {
-        options.push(NdOption::PrefixInformation {
-            prefix: advert.prefix,
-            on_link: true,
-            autonomous: advert.autonomous,
-            router_address: false,
-            pd_preferred: false,
-            valid_s: if last { 0 } else { advert.valid_s },
-            preferred_s: if last { 0 } else { advert.preferred_s },
-        });
-    }
-    let mut servers: Vec<Ipv6Addr> = Vec::new();
-    for server in sender.adverts.iter().flat_map(|a| &a.rdnss) {
-        if !servers.contains(server) {
-            servers.push(*server);
+    let said = |a: &&Advert| a.advertise_prefix;
+    options.extend(sender.adverts.iter().filter(said).map(|a| prefix(a, a.valid_s, a.preferred_s)));
+    options.extend(taken_back.iter().filter(said).map(|a| prefix(a, 0, 0)));
+    let servers = servers_of(&sender.adverts);
+    let mut gone = servers_of(taken_back);
+    gone.retain(|server| !servers.contains(server));
+    for (lifetime_s, servers) in [(RDNSS_LIFETIME_S, servers), (0, gone)] {
+        if !servers.is_empty() {
+            options.push(NdOption::Rdnss { lifetime_s, servers });
         }
-    }
-    if !servers.is_empty() {
-        options.push(NdOption::Rdnss { lifetime_s: if last { 0 } else { RDNSS_LIFETIME_S }, servers });
     }
     RouterAdvert {
         cur_hop_limit: HOP_LIMIT,
@@ -103,4 +96,27 @@ fn advert(sender: &Sender, last: bool) -> RouterAdvert {
         options,
         ..RouterAdvert::default()
     }
+}
+
+fn prefix(advert: &Advert, valid_s: u32, preferred_s: u32) -> NdOption {
+    NdOption::PrefixInformation {
+        prefix: advert.prefix,
+        on_link: true,
+        autonomous: advert.autonomous,
+        router_address: false,
+        pd_preferred: false,
+        valid_s,
+        preferred_s,
+    }
+}
+
+/// All DNS servers, in order, each once.
+fn servers_of(adverts: &[Advert]) -> Vec<Ipv6Addr> {
+    let mut servers = Vec::new();
+    for server in adverts.iter().flat_map(|a| &a.rdnss) {
+        if !servers.contains(server) {
+            servers.push(*server);
+        }
+    }
+    servers
 }

@@ -4,13 +4,15 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use ofp::Action;
 use packet::{Frame, Icmpv6, Net};
-use topology::{ChassisKey, Key, NetworkKey, View, World};
+use topology::{Advert, ChassisKey, Key, NetworkKey, View, World};
 
 use super::advert::{self, MAX_INTERVAL_S, Sender, To};
 use crate::l2::group_here;
 use crate::punt::{PacketOut, Punted, Unanswered};
 use crate::time::Millis;
 
+/// A network that is new to a chassis: its rows are on their way there (RFC 4861, 6.2.4 has a random delay of its own).
+const FIRST_DELAY_MS: u64 = 500;
 /// The first advertisements come faster (RFC 4861, 6.2.4).
 const INITIAL_COUNT: u32 = 3;
 const INITIAL_INTERVAL_MS: u64 = 16_000;
@@ -48,7 +50,7 @@ pub fn solicited(view: &View<'_>, punted: &Punted) -> Result<Vec<PacketOut>, Una
     }
     let senders = advert::senders(view, punted.network);
     let to = To::Asker(frame.ethernet.src, ip.src);
-    Ok(senders.iter().map(|sender| PacketOut::to(punted.place, advert::frame(sender, to, false))).collect())
+    Ok(senders.iter().map(|sender| PacketOut::to(punted.place, advert::frame(sender, to, &[]))).collect())
 }
 
 impl Service {
@@ -91,7 +93,7 @@ impl Service {
             self.due.remove(&(at, network, chassis));
             let Some(told) = self.told.get_mut(&(network, chassis)) else { continue };
             for sender in &told.senders {
-                out.push(to_everybody(network, chassis, sender, false));
+                out.push(to_everybody(network, chassis, sender, &[]));
             }
             told.count += 1;
             told.last = Some(now);
@@ -117,7 +119,10 @@ impl Service {
             let key = (network, chassis);
             let Some(before) = self.told.get(&key) else { continue };
             for sender in &before.senders {
-                out.extend(farewell(sender, &senders).map(|last| to_everybody(network, chassis, &last, true)));
+                let (now, taken_back) = taken_back(sender, &senders);
+                if !taken_back.is_empty() {
+                    out.push(to_everybody(network, chassis, &now, &taken_back));
+                }
             }
             if !residents.contains(&chassis) || senders.is_empty() {
                 self.forget(key);
@@ -128,7 +133,7 @@ impl Service {
         }
         for chassis in residents {
             if !senders.is_empty() && !self.told.contains_key(&(network, chassis)) {
-                self.schedule((network, chassis), senders.clone(), now);
+                self.schedule((network, chassis), senders.clone(), now.after_ms(FIRST_DELAY_MS));
             }
         }
         out
@@ -148,19 +153,17 @@ impl Service {
     }
 }
 
-/// What a sender no longer says: all of it if it is gone, or just the prefixes that it dropped.
-fn farewell(before: &Sender, now: &[Sender]) -> Option<Sender> {
-    let Some(still) = now.iter().find(|s| s.router == before.router && s.mac == before.mac) else {
-        return Some(before.clone());
-    };
-    let kept = |a: &topology::Advert| still.adverts.iter().any(|b| a.prefix == b.prefix && b.advertise_prefix);
-    let adverts: Vec<_> = before.adverts.iter().filter(|a| a.advertise_prefix && !kept(a)).cloned().collect();
-    // A default router's next advertisement restores its lifetime; it is due at once.
-    (!adverts.is_empty()).then(|| Sender { adverts, ..before.clone() })
+/// What a sender says now, nothing if it is gone, and the adverts that it takes back.
+fn taken_back(before: &Sender, now: &[Sender]) -> (Sender, Vec<Advert>) {
+    let still = now.iter().find(|s| s.router == before.router && s.mac == before.mac);
+    let still = still.cloned().unwrap_or_else(|| Sender { adverts: Vec::new(), ..before.clone() });
+    let kept = |a: &&Advert| !still.adverts.iter().any(|b| a.prefix == b.prefix && b.advertise_prefix >= a.advertise_prefix);
+    let taken_back = before.adverts.iter().filter(kept).cloned().collect();
+    (still, taken_back)
 }
 
-fn to_everybody(network: NetworkKey, chassis: ChassisKey, sender: &Sender, last: bool) -> PacketOut {
-    let frame = advert::frame(sender, To::Everybody, last);
+fn to_everybody(network: NetworkKey, chassis: ChassisKey, sender: &Sender, taken_back: &[Advert]) -> PacketOut {
+    let frame = advert::frame(sender, To::Everybody, taken_back);
     PacketOut { chassis, actions: vec![Action::Group(group_here(network))], frame }
 }
 
