@@ -62,10 +62,11 @@ fn routers_beside_each_other() {
         |_, a| {
             let mut r2 = router("r2", &["red6"]);
             r2.spec.as_mut().unwrap().interfaces[0].ip_address = text("2001:db8:a::2");
-            r2.spec.as_mut().unwrap().interfaces[0].mac_address = text("02:53:00:00:00:01");
+            r2.spec.as_mut().unwrap().interfaces[0].mac_address = text("02:00:00:00:0a:01");
+            a.routers[0].spec.as_mut().unwrap().interfaces[0].mac_address = text("02:00:00:00:0a:01");
             a.routers.push(r2);
         },
-        &[("routers[1].interfaces[0].mac_address", "02:53:00:00:00:01 on network acme/red is router acme/r1's")],
+        &[("routers[1].interfaces[0].mac_address", "02:00:00:00:0a:01 on network acme/red is router acme/r1's")],
     );
     // Two subnets of one prefix, on two networks: the contract's own example of a refusal.
     refuses(|_, a| sub(a, 1).cidr = "2001:db8:a::/64".into(), &[("subnets[1].cidr", "overlaps red6 on router r1")]);
