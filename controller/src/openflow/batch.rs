@@ -102,7 +102,10 @@ impl BatchRun {
             messages.extend(adds.map(|message| message.in_bundle(bundle_id, FLAGS)));
         }
         messages.push(run.barrier(Control::Filled));
-        Ok((run, messages))
+        match run.too_long(&messages) {
+            Some(failure) => Err(failure),
+            None => Ok((run, messages)),
+        }
     }
 
     /// The batch's number.
@@ -207,6 +210,20 @@ impl BatchRun {
         // The count of operations was seen to fit when the batch started.
         let xid = move |index: usize| first + u32::try_from(index).unwrap_or(0);
         range.clone().zip(&self.operations[range]).map(move |(index, body)| Message::new(xid(index), body.clone()))
+    }
+
+    /// The first operation that no message can hold; `messages`: all that come before the trailing ones.
+    fn too_long(&self, messages: &[Message]) -> Option<Failure> {
+        let trailing: Vec<Message> = self.messages(self.bundled.end..self.operations.len()).collect();
+        messages.iter().chain(&trailing).find_map(|message| {
+            let bad = message.try_encode().err()?;
+            let operation = match self.xids.place(message.xid) {
+                Some(Place::Operation(index)) => Some(index),
+                _ => None,
+            };
+            let kind = operation.and_then(|index| self.operations.get(index)).map_or("message", words::kind);
+            Some(Failure { operation, error: format!("a {kind} can't be sent, it is too long: {bad}") })
+        })
     }
 
     fn barrier(&self, control: Control) -> Message {

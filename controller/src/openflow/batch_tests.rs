@@ -1,6 +1,6 @@
 //! A batch's way through a switch that agrees, and through switches that don't.
 
-use ofp::{FlowMod, GroupMod, GroupModCommand, GroupType, MeterMod};
+use ofp::{Action, Bucket, FlowMod, GroupMod, GroupModCommand, GroupType, MeterMod};
 
 use super::*;
 
@@ -152,4 +152,29 @@ fn what_a_bundle_cannot_hold_is_refused_before_anything_is_sent() {
     let refused = |operations| BatchRun::start(Batch { number: 1, operations }, 1, 1).unwrap_err().operation;
     assert_eq!(refused(vec![flow(), meter(MeterModCommand::Add), flow()]), Some(1));
     assert_eq!(refused(vec![flow(), Body::BarrierRequest]), Some(1));
+}
+
+#[test]
+fn what_no_message_can_hold_is_refused_before_anything_is_sent() {
+    let bucket = Bucket {
+        weight: 0,
+        watch_port: addr::OfPort::ANY,
+        watch_group: u32::MAX,
+        actions: vec![Action::Output { port: addr::OfPort(1), max_len: 0 }],
+    };
+    // 16 bytes of its own, 32 for each bucket; the bundle adds 24.
+    let group = |buckets: usize| -> Body {
+        let buckets = vec![bucket.clone(); buckets];
+        GroupMod { command: GroupModCommand::Add, kind: GroupType::All, group_id: 1, buckets }.into()
+    };
+    let started = |operations| BatchRun::start(Batch { number: 1, operations }, 1, 1);
+    assert!(started(vec![flow(), group(2046)]).is_ok());
+    for buckets in [2047, 2048, 10_000] {
+        let failure = started(vec![flow(), group(buckets), flow()]).unwrap_err();
+        assert_eq!(failure.operation, Some(1));
+        assert!(failure.error.starts_with("a group_mod can't be sent, it is too long"), "{}", failure.error);
+    }
+    let bands = vec![ofp::MeterBand::Drop { rate: 1, burst: 1 }; 5000];
+    let meter = MeterMod { command: MeterModCommand::Delete, flags: 0, meter_id: 7, bands }.into();
+    assert_eq!(started(vec![flow(), meter]).unwrap_err().operation, Some(1), "also one that is sent after the bundle");
 }

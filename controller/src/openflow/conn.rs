@@ -46,6 +46,9 @@ pub(crate) enum Fault {
     /// A limit was reached.
     #[error("{0}")]
     Limit(String),
+    /// A message of ours is longer than one can be; it was not sent.
+    #[error("a message can't be sent: {0}")]
+    TooLong(Bad),
     /// The brain closed it.
     #[error("{0}")]
     Ordered(String),
@@ -64,7 +67,7 @@ impl Fault {
             Fault::Version(_) => Some("version"),
             Fault::Handshake(_) => Some("handshake"),
             Fault::Silent(_) => Some("silent"),
-            Fault::Limit(_) => Some("limit"),
+            Fault::Limit(_) | Fault::TooLong(_) => Some("limit"),
         }
     }
 }
@@ -148,7 +151,7 @@ impl Outgoing {
 
     /// Queues a message.
     pub(crate) fn send(&self, message: &Message) -> Result<(), Fault> {
-        let bytes = message.encode();
+        let bytes = message.try_encode().map_err(Fault::TooLong)?;
         let queued = self.queued_bytes.fetch_add(bytes.len(), Ordering::Relaxed) + bytes.len();
         if queued > QUEUED_BYTES_MAX {
             return Err(Fault::Limit(format!("{queued} bytes wait to be written: the switch does not read")));

@@ -354,8 +354,14 @@ impl Session {
             drop_packets(&self.shared, "switch_slow", 1);
             return Ok(());
         }
-        self.shared.metrics.packet_outs.get_or_create(&self.dpid).inc();
-        self.outgoing.ask(packet).map(drop)
+        match self.outgoing.ask(packet) {
+            Err(Fault::TooLong(_)) => drop_packets(&self.shared, "too_long", 1),
+            sent => {
+                sent?;
+                self.shared.metrics.packet_outs.get_or_create(&self.dpid).inc();
+            }
+        }
+        Ok(())
     }
 
     fn send_all(&self, messages: &[Message]) -> Result<(), Fault> {

@@ -302,6 +302,29 @@ async fn a_batch_with_a_bad_flow_is_discarded_and_the_next_goes_on() {
 }
 
 #[tokio::test]
+async fn what_is_too_long_to_send_costs_no_session() {
+    let (mut fake, id) = Fake::up().await;
+    let packet =
+        |bytes| SwitchCommand::PacketOut { in_port: OfPort::CONTROLLER, actions: vec![], data: vec![0; bytes] };
+    let flow = FlowMod { instructions: vec![ofp::Instruction::GotoTable(1); 9000], ..FlowMod::default() };
+    let operations = vec![FlowMod::default().into(), flow.into()];
+    fake.shared.sessions.command(id, packet(70_000));
+    fake.shared.sessions.command(id, SwitchCommand::Batch(Batch { number: 1, operations }));
+    fake.shared.sessions.command(id, flows(2, 1));
+    fake.shared.sessions.command(id, packet(14));
+    let (event, _) = fake.serve().await;
+    let Event::Switch(_, SwitchEvent::BatchFailed { batch: 1, operation: Some(1), error }) = event else {
+        panic!("{event:?}")
+    };
+    assert!(error.starts_with("a flow_mod can't be sent, it is too long"), "{error}");
+    let (event, asked) = fake.serve().await;
+    assert!(matches!(event, Event::Switch(_, SwitchEvent::BatchDone { batch: 2 })), "{event:?}");
+    let sent = asked.contains(&"packet_out") || matches!(fake.expect().await.body, Body::PacketOut(_));
+    assert!(sent, "the short one");
+    assert!(fake.metrics().contains("reason=\"too_long\"} 1\n"), "{}", fake.metrics());
+}
+
+#[tokio::test]
 async fn commands_keep_their_order() {
     let (mut fake, id) = Fake::up().await;
     let packet = SwitchCommand::PacketOut { in_port: OfPort::CONTROLLER, actions: Vec::new(), data: vec![0; 14] };
