@@ -23,7 +23,7 @@ class Controller:
     def __init__(self, isolation, binary, connect):
         self._isolation = isolation
         self.binary = binary
-        self._connect = connect
+        self.connect = connect  # gives the management sockets to dial when it starts
         self._process = None
         self.data_dir = os.path.join(isolation.rundir, "controller")
         self.log = os.path.join(isolation.rundir, "controller.log")
@@ -34,7 +34,7 @@ class Controller:
         os.makedirs(self.data_dir, exist_ok=True)
         command = [self.binary, "controller", "--data-dir", self.data_dir, "--grpc-listen", self.grpc,
                    "--http-listen", self.http, "--openflow-listen", self.openflow]
-        for path in self._connect():
+        for path in self.connect():
             command += ["--openflow-connect", path]
         with open(self.log, "a") as log:
             self._process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log,

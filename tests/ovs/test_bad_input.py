@@ -120,7 +120,7 @@ def test_second_bridge_with_a_known_datapath_id_is_refused(isolation):
     twin = ChassisSpec("twin", 1, "fd00:a::98")
     with Lab(isolation, [*wiring.CHASSIS, twin], some_hosts("acme-vm1", "acme-vm2")) as lab:
         controller = lab.controller
-        controller._connect = lambda: [lab.chassis[c.name].management for c in wiring.CHASSIS]
+        controller.connect = lambda: [lab.chassis[c.name].management for c in wiring.CHASSIS]
         controller.start()
         controller.apply_text(site(), wait=None)
         wait_phase(lab, "acme", "vm1", "Active")

@@ -85,6 +85,16 @@ def test_arp_and_echo_over_ipv4(isolation):
             assert host.ping(target, count=5) == 5, target
 
 
+def test_what_flows_cannot_answer_is_counted(isolation):
+    """The same count, where the controller is needed: the other cases' zero means something."""
+    with dvr(isolation, hosts=some_hosts(*PAIR)) as lab:
+        quiet(lab)
+        before = punts(lab)
+        lab.host("acme", "vm1").ping("2001:db8:b::dead", count=3)
+        assert punts(lab)["hv1"] == before["hv1"] + 3
+        assert punts(lab)["hv2"] == before["hv2"]
+
+
 def test_idle_hosts(isolation):
     """Under one punt per second and chassis."""
     with dvr(isolation) as lab:
