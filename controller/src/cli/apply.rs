@@ -29,7 +29,10 @@ pub(super) struct Args {
 
 pub(super) async fn run(args: Args, context: &Context) -> Result<(), Failure> {
     let sources = sources(&args.files).map_err(Failure::Refused)?;
-    let documents = doc::read(&sources).map_err(Failure::Refused)?;
+    let documents = match doc::read(&sources) {
+        Ok(documents) => documents,
+        Err(unreadable) => return Err(Failure::Refused(all_reasons(&unreadable, context).await)),
+    };
     if documents.messages().is_empty() {
         return Err(Failure::new("there is no document in what was given: nothing to apply"));
     }
@@ -54,6 +57,21 @@ pub(super) async fn run(args: Args, context: &Context) -> Result<(), Failure> {
     match args.wait {
         Some(timeout) => wait(&client, response.revision, timeout).await,
         None => Ok(()),
+    }
+}
+
+/// Documents with problems are refused whatever the controller says; what could be read of them is shown to it all the same, so
+/// that every reason comes at once. Where it can't be asked, the problems must do.
+async fn all_reasons(unreadable: &doc::Unreadable, context: &Context) -> Vec<String> {
+    let request = v1::ApplyRequest {
+        documents: with_tenant(unreadable.rest(), context),
+        dry_run: true,
+        ..v1::ApplyRequest::default()
+    };
+    let Ok(client) = context.client().await else { return unreadable.reasons(&[]) };
+    match client.intent().apply(with_details(request)).await {
+        Ok(_) => unreadable.reasons(&[]),
+        Err(status) => unreadable.reasons(&reasons(&status)),
     }
 }
 

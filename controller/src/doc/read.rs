@@ -10,14 +10,12 @@ use super::tree::{Entry, Node, Pos, Problem, Step, Value, path};
 /// Keys of a resource as it is shown, which a plain file may not have.
 const SHOWN_ONLY: [&str; 5] = ["kind", "revision", "spec", "status", "meta"];
 
-/// Reads one document.
-pub(super) fn document(node: &Node) -> Result<DynamicMessage, Vec<Problem>> {
+/// Reads one document: what could be read of it, with every problem.
+pub(super) fn document(node: &Node) -> (DynamicMessage, Vec<Problem>) {
     let mut reader = Reader::default();
-    let read = reader.message(node, &message("Document"));
-    match read {
-        Some(document) if reader.problems.is_empty() => Ok(document),
-        _ => Err(reader.problems),
-    }
+    let of = message("Document");
+    let read = reader.message(node, &of);
+    (read.unwrap_or_else(|| DynamicMessage::new(of)), reader.problems)
 }
 
 #[derive(Default)]
@@ -145,7 +143,9 @@ impl Reader {
                 reader.value(item, field)
             })
         };
-        Some(Field::List(items.iter().enumerate().filter_map(read).collect()))
+        // What can't be read leaves its place empty, so that those after it keep their indices.
+        let or_empty = |value: Option<Field>| value.unwrap_or_else(|| Field::default_value(&field.kind()));
+        Some(Field::List(items.iter().enumerate().map(read).map(or_empty).collect()))
     }
 
     fn map(&mut self, node: &Node, field: &FieldDescriptor) -> Option<Field> {

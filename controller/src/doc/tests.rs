@@ -12,7 +12,7 @@ fn one(text: &str) -> v1::Document {
 }
 
 fn told(text: &str) -> Vec<String> {
-    read(&source(text)).unwrap_err()
+    read(&source(text)).unwrap_err().reasons(&[])
 }
 
 const SITE: &str = r#"tenant: acme
@@ -155,7 +155,8 @@ fn all_files_are_read_before_any_is_refused() {
         Source { name: "b.yaml".to_owned(), text: "ports: [{a: 1}]\n---\nports: [{b: 1, b: 1}]\n".to_owned() },
         Source { name: "c.yaml".to_owned(), text: "just words\n".to_owned() },
     ])
-    .unwrap_err();
+    .unwrap_err()
+    .reasons(&[]);
     assert!(told[0].starts_with("a.yaml:2: x[0]: this is not YAML") || told[0].starts_with("a.yaml:"), "{told:#?}");
     assert!(
         told.iter().any(|line| line == "b.yaml:3: ports[0].b: is given twice; the first time on line 3"),
@@ -282,4 +283,19 @@ fn what_is_shown_can_be_applied() {
     let documents = read(&source("[\n{kind: port, name: a, spec: {network: x}}\n]")).unwrap();
     let violation = Violation { path: "ports[0].network".to_owned(), message: "no".to_owned() };
     assert_eq!(documents.explain(&violation), "site.yaml:2: ports[0].network: no");
+}
+
+#[test]
+fn what_can_be_read_is_judged_in_spite_of_problems() {
+    let text = "networks:\n- {name: a, mtu: big}\n- 7\n- {name: c, colour: blue, mtu: 100}\n";
+    let unreadable = read(&source(text)).unwrap_err();
+    assert_eq!(unreadable.rest().messages[0].networks.len(), 3, "indices stay");
+    let violation = |path: &str, message: &str| Violation { path: path.to_owned(), message: message.to_owned() };
+    let reasons = unreadable.reasons(&[
+        violation("networks[2].mtu", "is less than 1280"),
+        violation("networks[0].mtu", "is needed"),
+        violation("networks[1].name", "is needed"),
+    ]);
+    let starts: Vec<&str> = reasons.iter().map(|r| r.split(": ").nth(1).unwrap()).collect();
+    assert_eq!(starts, ["networks[0].mtu", "networks[1]", "networks[2].colour", "networks[2].mtu"], "{reasons:#?}");
 }
