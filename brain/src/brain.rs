@@ -93,7 +93,10 @@ impl Default for Brain {
 
 impl std::fmt::Debug for Brain {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Brain").field("revision", &self.catalog.revision()).field("sequence", &self.world.sequence()).finish()
+        f.debug_struct("Brain")
+            .field("revision", &self.catalog.revision())
+            .field("sequence", &self.world.sequence())
+            .finish()
     }
 }
 
@@ -143,7 +146,8 @@ impl Brain {
         }
         for conflict in &delta.conflicts {
             let loser = self.world.resource_of(&conflict.loser.key);
-            let words = format!("two rows under one key: {} has it, {} does not", conflict.winner.key, conflict.loser.key);
+            let words =
+                format!("two rows under one key: {} has it, {} does not", conflict.winner.key, conflict.loser.key);
             self.happened("flow.conflict", loser.as_ref(), words);
         }
         for (chassis, ops) in delta.ops {
@@ -255,8 +259,7 @@ impl Brain {
             Some(r) => (r.kind.to_owned(), r.tenant.to_string(), r.name.to_string()),
             None => Default::default(),
         };
-        let event =
-            v1::Event { r#type: kind.to_owned(), kind: kind_of, tenant, name, message, ..v1::Event::default() };
+        let event = v1::Event { r#type: kind.to_owned(), kind: kind_of, tenant, name, message, ..v1::Event::default() };
         self.effects.push(Effect::Happened(event));
     }
 }

@@ -14,6 +14,4 @@ pub use features::Millis;
 
 pub use brain::Brain;
 pub use effect::{Batch, Effect, Refusal, RefusalKind, Reply, SwitchCommand, Violation};
-pub use event::{
-    Caller, Entry, EntryChange, Event, ProposalId, Punt, Request, RequestId, SessionId, SwitchEvent,
-};
+pub use event::{Caller, Entry, EntryChange, Event, ProposalId, Punt, Request, RequestId, SessionId, SwitchEvent};

@@ -42,7 +42,10 @@ impl Brain {
         let result = match &request {
             Request::Apply(_) | Request::Create { .. } | Request::Update { .. } | Request::Delete { .. } => {
                 if self.queue.len() >= QUEUE_MAX {
-                    Err(refusal(RefusalKind::Unavailable, format!("{QUEUE_MAX} writes are waiting already: try again later")))
+                    Err(refusal(
+                        RefusalKind::Unavailable,
+                        format!("{QUEUE_MAX} writes are waiting already: try again later"),
+                    ))
                 } else {
                     self.queue.push_back((id, caller, request));
                     return self.next_write();
@@ -105,7 +108,8 @@ impl Brain {
         if let Some(asked) = self.asked.take_if(|a| a.proposal == proposal) {
             let Asked { id, caller, request, attempts, .. } = asked;
             match fault {
-                Some(fault) => self.reply(id, Err(refusal(RefusalKind::Unavailable, format!("the store could not write: {fault}")))),
+                Some(fault) => self
+                    .reply(id, Err(refusal(RefusalKind::Unavailable, format!("the store could not write: {fault}")))),
                 None if attempts >= ATTEMPTS_MAX => {
                     let words = format!("another writer was faster {attempts} times: read again and retry");
                     self.reply(id, Err(refusal(RefusalKind::Conflict, words)));
@@ -223,7 +227,9 @@ impl Brain {
             for (item, unit) in self.engine.desired(chassis) {
                 let resource = self.world.resource_of(&unit.key);
                 let wanted = request.port.is_empty()
-                    || resource.as_ref().is_some_and(|r| r.kind == "port" && format!("{}/{}", r.tenant, r.name) == request.port);
+                    || resource
+                        .as_ref()
+                        .is_some_and(|r| r.kind == "port" && format!("{}/{}", r.tenant, r.name) == request.port);
                 if wanted {
                     let key = flows::Keyed(item.clone());
                     let installed = unconfirmed.as_ref().is_some_and(|keys| !keys.contains(&key));
@@ -235,7 +241,9 @@ impl Brain {
             return Err(refusal(RefusalKind::NotFound, format!("there is no chassis {}", request.chassis)));
         }
         rows.sort_by(|a, b| {
-            let key = |r: &v1::FlowRow| (r.chassis.clone(), r.cookie == 0, r.table.clone(), u32::MAX - r.priority, r.r#match.clone());
+            let key = |r: &v1::FlowRow| {
+                (r.chassis.clone(), r.cookie == 0, r.table.clone(), u32::MAX - r.priority, r.r#match.clone())
+            };
             key(a).cmp(&key(b))
         });
         Ok(Reply::Flows(rows))
@@ -249,7 +257,8 @@ impl Brain {
         resource: Option<ResourceId>,
         installed: bool,
     ) -> v1::FlowRow {
-        let revision = resource.as_ref().and_then(|r| self.catalog.get(r.kind, &r.tenant, &r.name)).map_or(0, |s| s.mod_revision);
+        let revision =
+            resource.as_ref().and_then(|r| self.catalog.get(r.kind, &r.tenant, &r.name)).map_or(0, |s| s.mod_revision);
         let mut row = v1::FlowRow {
             chassis: name.to_owned(),
             feature: self.engine.feature_name(unit.feature).to_owned(),
@@ -274,7 +283,9 @@ impl Brain {
             flows::Item::Group(group) => {
                 row.table = "group".to_owned();
                 row.r#match = format!("group_id={}", group.id);
-                let bucket = |b: &ofp::Bucket| format!("[{}]", b.actions.iter().map(ToString::to_string).collect::<Vec<_>>().join(","));
+                let bucket = |b: &ofp::Bucket| {
+                    format!("[{}]", b.actions.iter().map(ToString::to_string).collect::<Vec<_>>().join(","))
+                };
                 row.actions = group.buckets.iter().map(bucket).collect::<Vec<_>>().join(" ");
                 row.why = group.why.to_owned();
             }

@@ -27,7 +27,11 @@ impl Brain {
         }
     }
 
-    fn answer(&self, chassis: ChassisKey, punt: Punt) -> Result<(&'static str, Vec<PacketOut>), (&'static str, Unanswered)> {
+    fn answer(
+        &self,
+        chassis: ChassisKey,
+        punt: Punt,
+    ) -> Result<(&'static str, Vec<PacketOut>), (&'static str, Unanswered)> {
         let view = View::new(&self.world);
         let punted = Punted::read(&view, chassis, punt.in_port, &punt.userdata, &punt.metadata, punt.data)
             .map_err(|reason| ("unknown", reason))?;

@@ -29,7 +29,9 @@ impl Brain {
                     self.progress(chassis);
                 }
             }
-            SwitchEvent::BatchFailed { batch, operation, error } => self.batch_failed(session, batch, operation, &error),
+            SwitchEvent::BatchFailed { batch, operation, error } => {
+                self.batch_failed(session, batch, operation, &error)
+            }
             SwitchEvent::Packet(punt) => self.punted(session, punt),
         }
     }
@@ -63,13 +65,18 @@ impl Brain {
 
     fn match_session(&mut self, id: SessionId) {
         let Some(session) = self.sessions.get(&id) else { return };
-        let (dpid, bridge, hw_addr, peer) = (session.dpid, session.bridge.clone(), session.hw_addr, session.peer.clone());
+        let (dpid, bridge, hw_addr, peer) =
+            (session.dpid, session.bridge.clone(), session.hw_addr, session.peer.clone());
         let Some((chassis, resource)) = self.catalog.chassis_for(dpid, &bridge) else {
             let words = format!("bridge {bridge} with datapath id {dpid} ({peer}) is no chassis: left alone");
             self.happened("bridge.discovered", None, words);
             return;
         };
-        let other = self.sessions.iter().find(|(_, s)| s.chassis == Some(chassis)).map(|(i, s)| (*i, s.hw_addr, s.bridge.clone()));
+        let other = self
+            .sessions
+            .iter()
+            .find(|(_, s)| s.chassis == Some(chassis))
+            .map(|(i, s)| (*i, s.hw_addr, s.bridge.clone()));
         if let Some((other, other_hw, other_bridge)) = other {
             if (other_hw, &other_bridge) == (hw_addr, &bridge) {
                 self.close(other, "the same bridge has connected anew");
@@ -83,7 +90,11 @@ impl Brain {
         if let Some(session) = self.sessions.get_mut(&id) {
             session.chassis = Some(chassis);
         }
-        self.happened("chassis.connected", Some(&resource), format!("bridge {bridge} with datapath id {dpid} ({peer})"));
+        self.happened(
+            "chassis.connected",
+            Some(&resource),
+            format!("bridge {bridge} with datapath id {dpid} ({peer})"),
+        );
         let sequence = self.world.sequence();
         self.switches.entry(chassis).or_insert_with(|| Switch::new(sequence)).reading(id, sequence);
         self.replug(id, chassis);
@@ -96,7 +107,8 @@ impl Brain {
         let Some(session) = self.sessions.get(&id) else { return };
         let now: BTreeMap<Arc<str>, OfPort> = session.ports.iter().map(|(port, name)| (name.clone(), *port)).collect();
         let before = self.plugs.insert(chassis, now.clone()).unwrap_or_default();
-        let gone = before.into_keys().filter(|name| !now.contains_key(name)).map(|name| Change::Plug(chassis, name, None));
+        let gone =
+            before.into_keys().filter(|name| !now.contains_key(name)).map(|name| Change::Plug(chassis, name, None));
         let there = now.iter().map(|(name, port)| Change::Plug(chassis, name.clone(), Some(*port)));
         let changes = gone.chain(there).collect();
         self.commit(changes);
@@ -145,20 +157,27 @@ impl Brain {
         let (engine, world) = (&self.engine, &self.world);
         let Some(chassis) = self.sessions.get(&id).and_then(|s| s.chassis) else { return };
         let Some(switch) = self.switches.get_mut(&chassis).filter(|s| s.link == Link::Reading(id)) else { return };
-        let desired = engine
-            .desired(chassis)
-            .map(|(item, unit)| (item.clone(), cookie(&unit), world.resource_of(&unit.key)));
+        let desired =
+            engine.desired(chassis).map(|(item, unit)| (item.clone(), cookie(&unit), world.resource_of(&unit.key)));
         switch.in_step_with(id, sequence, found, desired);
         let differs = switch.unconfirmed();
         let resource = self.chassis_resource(chassis);
-        self.happened("chassis.read", resource.as_ref(), format!("its tables were read back: {differs} differences to send"));
+        self.happened(
+            "chassis.read",
+            resource.as_ref(),
+            format!("its tables were read back: {differs} differences to send"),
+        );
         self.progress(chassis);
         self.make_restless(chassis);
     }
 
     fn batch_failed(&mut self, id: SessionId, batch: u64, operation: Option<usize>, error: &str) {
         if self.sessions.get(&id).is_some_and(|s| s.leaving == Some(batch)) {
-            self.happened("flow.refused", None, format!("the bridge keeps flows of a chassis that it no longer is: {error}"));
+            self.happened(
+                "flow.refused",
+                None,
+                format!("the bridge keeps flows of a chassis that it no longer is: {error}"),
+            );
             return self.close(id, "the bridge belongs to no chassis, or to another one, now");
         }
         let retry_at = self.now.after_s(HALT_S);
@@ -172,7 +191,8 @@ impl Brain {
         let Some(refused) = failed else { return };
         if halts {
             let resource = self.chassis_resource(chassis);
-            let words = format!("it refused {REFUSED_MAX} changes: the rest waits {HALT_S} s, then its tables are read anew");
+            let words =
+                format!("it refused {REFUSED_MAX} changes: the rest waits {HALT_S} s, then its tables are read anew");
             self.happened("chassis.halted", resource.as_ref(), words);
         }
         let words = format!("the switch refused {}: {error}", describe(&refused.item));
@@ -201,7 +221,9 @@ impl Brain {
     /// A chassis that is gone, or another's now: what is ours is taken off the bridge, then it starts over with a connection
     /// of its own.
     fn take_leave(&mut self, id: SessionId) {
-        let Some((chassis, switch)) = self.switch_of(id) else { return self.close(id, "the bridge belongs to no chassis now") };
+        let Some((chassis, switch)) = self.switch_of(id) else {
+            return self.close(id, "the bridge belongs to no chassis now");
+        };
         let batch = switch.purge();
         if let Some(session) = self.sessions.get_mut(&id) {
             session.leaving = Some(batch.number);

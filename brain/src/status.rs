@@ -136,7 +136,8 @@ impl Brain {
                     discovered: true,
                     ..v1::ChassisStatus::default()
                 };
-                let chassis = v1::Chassis { meta: Some(meta), spec: Some(v1::ChassisSpec::default()), status: Some(status) };
+                let chassis =
+                    v1::Chassis { meta: Some(meta), spec: Some(v1::ChassisSpec::default()), status: Some(status) };
                 v1::Resource { kind: Some(Kind::Chassis(chassis)) }
             })
             .collect()

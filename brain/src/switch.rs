@@ -205,7 +205,9 @@ impl Switch {
         let Found { mut items, .. } = found;
         self.held = items.keys().filter(|k| !matches!(&*k.0, Item::Flow(_))).cloned().collect();
         for (item, cookie, resource) in desired {
-            let same = items.remove(&Keyed(item.clone())).is_some_and(|(there, its)| same_on_switch(&there, &item, its, cookie));
+            let same = items
+                .remove(&Keyed(item.clone()))
+                .is_some_and(|(there, its)| same_on_switch(&there, &item, its, cookie));
             if !same {
                 self.want(Op::Put { item, cookie }, since, resource);
             }

@@ -58,7 +58,8 @@ pub struct On<'e> {
 impl On<'_> {
     /// Starts a row; it is emitted by the method that says where it leads.
     pub fn row(&mut self, table: Table, priority: u16, why: &'static str) -> Row<'_> {
-        let fault = (!table.spec().writers.contains(&self.emit.feature)).then(|| "this feature may not write it".to_owned());
+        let fault =
+            (!table.spec().writers.contains(&self.emit.feature)).then(|| "this feature may not write it".to_owned());
         let fault = fault.or_else(|| (priority == 0).then(|| "priority 0 is the declared miss'".to_owned()));
         self.start(table.spec(), priority, why, fault)
     }
@@ -94,7 +95,11 @@ impl On<'_> {
     /// more than [`crate::COPIES_MAX`], under the numbers of `part`. A copy that finds no number is a fault, the others
     /// are made.
     pub fn replicate(
-        &mut self, id: u32, part: impl Fn(usize) -> Option<Part>, copies: Vec<Vec<Action>>, why: &'static str,
+        &mut self,
+        id: u32,
+        part: impl Fn(usize) -> Option<Part>,
+        copies: Vec<Vec<Action>>,
+        why: &'static str,
     ) {
         let wanted = copies.len();
         let (groups, left_out) = replicate::groups(id, part, copies, why);

@@ -163,7 +163,8 @@ impl Engine {
 
     /// Units that don't get all they want, each with the reason.
     pub fn troubles(&self) -> Vec<(Unit, String)> {
-        let faults = self.faulty.iter().flat_map(|(unit, faults)| faults.iter().map(|fault| (*unit, fault.to_string())));
+        let faults =
+            self.faulty.iter().flat_map(|(unit, faults)| faults.iter().map(|fault| (*unit, fault.to_string())));
         let lost = self.contested.iter().filter_map(|(chassis, keyed)| self.conflict(*chassis, keyed));
         let lost = lost.map(|c| (c.loser, format!("the row of {} has its place", c.winner.key)));
         faults.chain(lost).collect()
@@ -181,7 +182,10 @@ impl Engine {
     }
 
     fn compile(
-        &mut self, world: &World, unit: Unit, before: &mut HashMap<(ChassisKey, Keyed), Option<(Arc<Item>, Unit)>>,
+        &mut self,
+        world: &World,
+        unit: Unit,
+        before: &mut HashMap<(ChassisKey, Keyed), Option<(Arc<Item>, Unit)>>,
         delta: &mut Delta,
     ) {
         let Some(feature) = self.features.iter().find(|f| f.id() == unit.feature) else { return };
@@ -231,7 +235,10 @@ impl Engine {
 
     /// Notes what a key held before this update, once.
     fn remember(
-        &self, before: &mut HashMap<(ChassisKey, Keyed), Option<(Arc<Item>, Unit)>>, chassis: ChassisKey, item: &Arc<Item>,
+        &self,
+        before: &mut HashMap<(ChassisKey, Keyed), Option<(Arc<Item>, Unit)>>,
+        chassis: ChassisKey,
+        item: &Arc<Item>,
     ) {
         before.entry((chassis, Keyed(item.clone()))).or_insert_with_key(|(chassis, keyed)| {
             self.wanted(*chassis, keyed).map(|(item, unit)| (item.clone(), unit))
@@ -310,7 +317,8 @@ impl Engine {
                     theirs => found.push(format!("chassis {chassis}: {item:?} of {unit:?}, not {theirs:?}")),
                 }
             }
-            let spare = other.desired(*chassis).filter(|(item, _)| self.wanted(*chassis, &Keyed((*item).clone())).is_none());
+            let spare =
+                other.desired(*chassis).filter(|(item, _)| self.wanted(*chassis, &Keyed((*item).clone())).is_none());
             found.extend(spare.map(|(item, unit)| format!("chassis {chassis}: nothing, not {item:?} of {unit:?}")));
         }
         found

@@ -110,8 +110,18 @@ pub const PIPELINE: [TableSpec; 17] = [
         about: "What no secured port may send, whoever it is; and whose neighbour advertisements are true.",
         writers: &["port"],
         matches: &[
-            Field::IN_PORT, Field::ETH_TYPE, Field::VLAN_VID, Field::IP_PROTO, Field::IP_FRAG, Field::NW_TTL,
-            Field::IPV6_SRC, Field::IPV6_DST, Field::ICMPV6_TYPE, Field::ICMPV6_CODE, Field::ND_TARGET, Field::ND_TLL,
+            Field::IN_PORT,
+            Field::ETH_TYPE,
+            Field::VLAN_VID,
+            Field::IP_PROTO,
+            Field::IP_FRAG,
+            Field::NW_TTL,
+            Field::IPV6_SRC,
+            Field::IPV6_DST,
+            Field::ICMPV6_TYPE,
+            Field::ICMPV6_CODE,
+            Field::ND_TARGET,
+            Field::ND_TLL,
         ],
         reads: &[],
         sets: &[],
@@ -126,9 +136,7 @@ pub const PIPELINE: [TableSpec; 17] = [
         name: "admit",
         about: "A secured port's own addresses as source; nothing else passes.",
         writers: &["port"],
-        matches: &[
-            Field::IN_PORT, Field::ETH_TYPE, Field::IPV6_SRC, Field::IPV4_SRC, Field::ARP_SHA, Field::ARP_SPA,
-        ],
+        matches: &[Field::IN_PORT, Field::ETH_TYPE, Field::IPV6_SRC, Field::IPV4_SRC, Field::ARP_SHA, Field::ARP_SPA],
         reads: &[],
         sets: &[],
         loads: &[],
@@ -143,12 +151,28 @@ pub const PIPELINE: [TableSpec; 17] = [
         about: "Questions for an address: ARP and neighbour solicitations are answered here, router solicitations punted.",
         writers: &["nd", "arp", "ra"],
         matches: &[
-            Field::IN_PORT, Field::ETH_DST, Field::ETH_TYPE, Field::IP_PROTO, Field::NW_TTL, Field::IPV6_SRC,
-            Field::ICMPV6_TYPE, Field::ICMPV6_CODE, Field::ND_TARGET, Field::ARP_OP, Field::ARP_SPA, Field::ARP_TPA,
+            Field::IN_PORT,
+            Field::ETH_DST,
+            Field::ETH_TYPE,
+            Field::IP_PROTO,
+            Field::NW_TTL,
+            Field::IPV6_SRC,
+            Field::ICMPV6_TYPE,
+            Field::ICMPV6_CODE,
+            Field::ND_TARGET,
+            Field::ARP_OP,
+            Field::ARP_SPA,
+            Field::ARP_TPA,
         ],
         reads: &[Reg::Net, Reg::Secured],
         sets: &[
-            Field::ETH_SRC, Field::ETH_DST, Field::ARP_OP, Field::ARP_SPA, Field::ARP_TPA, Field::ARP_SHA, Field::ARP_THA,
+            Field::ETH_SRC,
+            Field::ETH_DST,
+            Field::ARP_OP,
+            Field::ARP_SPA,
+            Field::ARP_TPA,
+            Field::ARP_SHA,
+            Field::ARP_THA,
         ],
         loads: &[Reg::NdMac, Reg::NdRouter, Reg::PuntOp, Reg::PuntClass],
         next: &[Table::NdReply, Table::Gateway, Table::Punt],
@@ -162,13 +186,9 @@ pub const PIPELINE: [TableSpec; 17] = [
         about: "Turns a solicitation with a known target into an advertisement, all but the link-layer option. Those that \
                 don't begin with the sender's MAC are measured first.",
         writers: &["nd"],
-        matches: &[
-            Field::ETH_TYPE, Field::IP_PROTO, Field::ICMPV6_TYPE, Field::ICMPV6_CODE, Field::ND_OPTIONS_TYPE,
-        ],
+        matches: &[Field::ETH_TYPE, Field::IP_PROTO, Field::ICMPV6_TYPE, Field::ICMPV6_CODE, Field::ND_OPTIONS_TYPE],
         reads: &[Reg::NdRouter],
-        sets: &[
-            Field::ICMPV6_TYPE, Field::ND_RESERVED, Field::ND_OPTIONS_TYPE, Field::ETH_DST, Field::IPV6_DST,
-        ],
+        sets: &[Field::ICMPV6_TYPE, Field::ND_RESERVED, Field::ND_OPTIONS_TYPE, Field::ETH_DST, Field::IPV6_DST],
         loads: &[Reg::Larger],
         next: &[Table::NdBare, Table::NdSend],
         reenters: &[],
@@ -183,9 +203,7 @@ pub const PIPELINE: [TableSpec; 17] = [
         writers: &["nd"],
         matches: &[Field::ETH_TYPE, Field::IP_PROTO, Field::ICMPV6_TYPE, Field::ICMPV6_CODE, Field::IPV6_SRC],
         reads: &[Reg::Larger, Reg::NdRouter],
-        sets: &[
-            Field::ICMPV6_TYPE, Field::ND_RESERVED, Field::ND_OPTIONS_TYPE, Field::ETH_DST, Field::IPV6_DST,
-        ],
+        sets: &[Field::ICMPV6_TYPE, Field::ND_RESERVED, Field::ND_OPTIONS_TYPE, Field::ETH_DST, Field::IPV6_DST],
         loads: &[Reg::PuntOp, Reg::PuntClass],
         next: &[Table::NdSend, Table::Punt],
         reenters: &[],
@@ -226,13 +244,30 @@ pub const PIPELINE: [TableSpec; 17] = [
         about: "What is for the router itself, and what may not be routed.",
         writers: &["routing", "icmp"],
         matches: &[
-            Field::ETH_TYPE, Field::IP_PROTO, Field::NW_TTL, Field::IPV6_SRC, Field::IPV6_DST, Field::IPV4_SRC, Field::IPV4_DST,
-            Field::ICMPV6_TYPE, Field::ICMPV6_CODE, Field::ICMPV4_TYPE, Field::ICMPV4_CODE, Field::IP_FRAG,
+            Field::ETH_TYPE,
+            Field::IP_PROTO,
+            Field::NW_TTL,
+            Field::IPV6_SRC,
+            Field::IPV6_DST,
+            Field::IPV4_SRC,
+            Field::IPV4_DST,
+            Field::ICMPV6_TYPE,
+            Field::ICMPV6_CODE,
+            Field::ICMPV4_TYPE,
+            Field::ICMPV4_CODE,
+            Field::IP_FRAG,
         ],
         reads: &[Reg::Net, Reg::Router],
         sets: &[
-            Field::ETH_SRC, Field::ETH_DST, Field::IPV6_SRC, Field::IPV6_DST, Field::IPV4_SRC, Field::IPV4_DST,
-            Field::ICMPV6_TYPE, Field::ICMPV4_TYPE, Field::NW_TTL,
+            Field::ETH_SRC,
+            Field::ETH_DST,
+            Field::IPV6_SRC,
+            Field::IPV6_DST,
+            Field::IPV4_SRC,
+            Field::IPV4_DST,
+            Field::ICMPV6_TYPE,
+            Field::ICMPV4_TYPE,
+            Field::NW_TTL,
         ],
         loads: &[Reg::PuntOp, Reg::PuntClass],
         next: &[Table::Route, Table::Punt],
@@ -375,7 +410,10 @@ const _: () = {
         let mut r = 0;
         while r < spec.reads.len() {
             let reg = spec.reads[r].spec();
-            assert!((reg.from as u8) <= (spec.table as u8) && (spec.table as u8) <= (reg.to as u8), "reads a dead register");
+            assert!(
+                (reg.from as u8) <= (spec.table as u8) && (spec.table as u8) <= (reg.to as u8),
+                "reads a dead register"
+            );
             r += 1;
         }
         let mut l = 0;

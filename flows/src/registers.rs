@@ -60,7 +60,12 @@ pub struct RegSpec {
 }
 
 const fn row(
-    reg: Reg, name: &'static str, (register, offset, bits): (u8, u16, u16), from: Table, to: Table, about: &'static str,
+    reg: Reg,
+    name: &'static str,
+    (register, offset, bits): (u8, u16, u16),
+    from: Table,
+    to: Table,
+    about: &'static str,
 ) -> RegSpec {
     RegSpec { reg, name, register, offset, bits, from, to, about }
 }
@@ -71,12 +76,26 @@ pub const REGISTERS: [RegSpec; 14] = [
     row(Reg::FromFabric, "from_fabric", (0, 24, 1), Table::Classify, Table::Fabric, "came from another chassis"),
     row(Reg::Secured, "secured", (0, 25, 1), Table::Classify, Table::Nd, "sends only with its own addresses"),
     row(Reg::Routed, "routed", (0, 26, 1), Table::Route, Table::Fabric, "a router has forwarded it"),
-    row(Reg::Nexthop, "nexthop", (0, 27, 1), Table::Route, Table::MtuVerdict, "eth_dst is set: skip the neighbour table"),
+    row(
+        Reg::Nexthop,
+        "nexthop",
+        (0, 27, 1),
+        Table::Route,
+        Table::MtuVerdict,
+        "eth_dst is set: skip the neighbour table",
+    ),
     row(Reg::Larger, "larger", (0, 28, 1), Table::NdReply, Table::MtuVerdict, "check_pkt_larger's verdict"),
     row(Reg::NdRouter, "nd_router", (0, 29, 1), Table::Nd, Table::NdBare, "the address asked for is a router's"),
     row(Reg::Segment, "segment", (1, 0, 24), Table::Out, Table::Fabric, "VNI, GRE key or VLAN"),
     row(Reg::Router, "router", (2, 0, 24), Table::Gateway, Table::Punt, "router key"),
-    row(Reg::AskerMac, "asker_mac", (6, 0, 64), Table::Gateway, Table::RouterIn, "MAC of the host that sent it, right-aligned"),
+    row(
+        Reg::AskerMac,
+        "asker_mac",
+        (6, 0, 64),
+        Table::Gateway,
+        Table::RouterIn,
+        "MAC of the host that sent it, right-aligned",
+    ),
     row(Reg::OutChassis, "out_chassis", (3, 0, 16), Table::Out, Table::Fabric, "chassis key of where it goes"),
     row(Reg::PuntOp, "punt_op", (3, 16, 8), Table::Nd, Table::Punt, "why it is punted"),
     row(Reg::PuntClass, "punt_class", (3, 24, 2), Table::Nd, Table::Punt, "by which of the port's meters"),

@@ -44,24 +44,12 @@ impl Arp {
         let mut r = Reader::new(Reader::new(bytes).take(LENGTH)?);
         r.take(PREAMBLE.len())?;
         let (op, sha, spa, tha, tpa) = (r.u16()?, r.mac()?, r.v4()?, r.mac()?, r.v4()?);
-        Ok(Arp {
-            op,
-            sha,
-            spa,
-            tha,
-            tpa,
-        })
+        Ok(Arp { op, sha, spa, tha, tpa })
     }
 
     /// The 28 bytes after the Ethernet header.
     pub fn emit(&self) -> Bytes {
-        let Arp {
-            op,
-            sha,
-            spa,
-            tha,
-            tpa,
-        } = self;
+        let Arp { op, sha, spa, tha, tpa } = self;
         let mut out = BytesMut::with_capacity(LENGTH);
         out.put_slice(&PREAMBLE);
         out.put_u16(*op);

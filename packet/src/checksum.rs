@@ -12,33 +12,22 @@ use crate::Bad;
 /// UDP must send `0xffff` where this is zero.
 pub fn checksum_v6(src: Ipv6Addr, dst: Ipv6Addr, next: u8, payload: &[u8]) -> u16 {
     let length = u32::try_from(payload.len()).unwrap_or(u32::MAX);
-    let mut sum = Sum16BitWords::new()
-        .add_16bytes(src.octets())
-        .add_16bytes(dst.octets());
-    sum = sum
-        .add_4bytes(length.to_be_bytes())
-        .add_4bytes(u32::from(next).to_be_bytes());
+    let mut sum = Sum16BitWords::new().add_16bytes(src.octets()).add_16bytes(dst.octets());
+    sum = sum.add_4bytes(length.to_be_bytes()).add_4bytes(u32::from(next).to_be_bytes());
     sum.add_slice(payload).ones_complement().to_be()
 }
 
 /// The checksum of a TCP or UDP segment over the IPv4 pseudo-header (RFC 9293, 3.1), as [`checksum_v6`].
 pub fn checksum_v4(src: Ipv4Addr, dst: Ipv4Addr, protocol: u8, payload: &[u8]) -> u16 {
     let length = u16::try_from(payload.len()).unwrap_or(u16::MAX);
-    let mut sum = Sum16BitWords::new()
-        .add_4bytes(src.octets())
-        .add_4bytes(dst.octets());
-    sum = sum
-        .add_2bytes([0, protocol])
-        .add_2bytes(length.to_be_bytes());
+    let mut sum = Sum16BitWords::new().add_4bytes(src.octets()).add_4bytes(dst.octets());
+    sum = sum.add_2bytes([0, protocol]).add_2bytes(length.to_be_bytes());
     sum.add_slice(payload).ones_complement().to_be()
 }
 
 /// The checksum of bytes alone: the IPv4 header's, and ICMP's for IPv4.
 pub fn checksum(bytes: &[u8]) -> u16 {
-    Sum16BitWords::new()
-        .add_slice(bytes)
-        .ones_complement()
-        .to_be()
+    Sum16BitWords::new().add_slice(bytes).ones_complement().to_be()
 }
 
 /// Refuses a packet whose checksum does not come out; `sum` is computed over the packet as it came, `have`
@@ -62,10 +51,7 @@ mod tests {
         assert_eq!(checksum(&[]), 0xffff);
         assert_eq!(checksum(&[0x01]), !0x0100);
         // The IPv4 header of RFC 1071's usual example.
-        let header = [
-            0x45, 0, 0, 0x73, 0, 0, 0x40, 0, 0x40, 0x11, 0, 0, 0xc0, 0xa8, 0, 1, 0xc0, 0xa8, 0,
-            0xc7,
-        ];
+        let header = [0x45, 0, 0, 0x73, 0, 0, 0x40, 0, 0x40, 0x11, 0, 0, 0xc0, 0xa8, 0, 1, 0xc0, 0xa8, 0, 0xc7];
         assert_eq!(checksum(&header), 0xb861);
     }
 
@@ -74,10 +60,7 @@ mod tests {
         let mut bytes = [0x12, 0x34, 0, 0, 0xab, 0xcd];
         let want = checksum(&bytes);
         bytes[2..4].copy_from_slice(&0x1111u16.to_be_bytes());
-        assert_eq!(
-            verify(checksum(&bytes), 0x1111),
-            Err(Bad::Checksum { want, have: 0x1111 })
-        );
+        assert_eq!(verify(checksum(&bytes), 0x1111), Err(Bad::Checksum { want, have: 0x1111 }));
         bytes[2..4].copy_from_slice(&want.to_be_bytes());
         assert_eq!(verify(checksum(&bytes), want), Ok(()));
     }

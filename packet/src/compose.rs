@@ -6,8 +6,8 @@ use addr::{ALL_NODES, ALL_ROUTERS, MacAddr, multicast_mac, solicited_node};
 use bytes::Bytes;
 
 use crate::{
-    Arp, ETHERTYPE_ARP, ETHERTYPE_IPV4, ETHERTYPE_IPV6, Ethernet, Icmpv4, Icmpv6, Ipv4Packet,
-    Ipv6Packet, NdOption, OP_REPLY, OP_REQUEST, RouterAdvert, protocol,
+    Arp, ETHERTYPE_ARP, ETHERTYPE_IPV4, ETHERTYPE_IPV6, Ethernet, Icmpv4, Icmpv6, Ipv4Packet, Ipv6Packet, NdOption,
+    OP_REPLY, OP_REQUEST, RouterAdvert, protocol,
 };
 
 /// What a neighbour advert says, and from where.
@@ -31,13 +31,7 @@ pub struct Advertised {
 /// all nodes where the address is `::` (duplicate address detection). `None` is an unsolicited advert
 /// (7.2.6), to all nodes.
 pub fn neighbor_advert(what: &Advertised, asked_by: Option<(MacAddr, Ipv6Addr)>) -> Bytes {
-    let Advertised {
-        mac,
-        target,
-        src,
-        router,
-        override_,
-    } = *what;
+    let Advertised { mac, target, src, router, override_ } = *what;
     let asked_by = asked_by.filter(|(_, address)| !address.is_unspecified());
     let (to_mac, to) = asked_by.unwrap_or((multicast_mac(ALL_NODES), ALL_NODES));
     let message = Icmpv6::NeighborAdvert {
@@ -63,53 +57,25 @@ pub fn neighbor_probe(mac: MacAddr, src: Ipv6Addr, target: Ipv6Addr, target_mac:
 }
 
 fn solicit(mac: MacAddr, src: Ipv6Addr, target: Ipv6Addr, to_mac: MacAddr, to: Ipv6Addr) -> Bytes {
-    let message = Icmpv6::NeighborSolicit {
-        target,
-        options: source_link_layer(mac, src),
-    };
+    let message = Icmpv6::NeighborSolicit { target, options: source_link_layer(mac, src) };
     icmpv6_frame(mac, to_mac, src, to, 255, &message)
 }
 
 /// A router advert, to one host or, with `None`, to all nodes. `src` has to be link-local (RFC 4861, 6.1.2).
 /// The options are sent as they stand; the source MAC option is the caller's.
-pub fn router_advert(
-    mac: MacAddr,
-    src: Ipv6Addr,
-    to: Option<(MacAddr, Ipv6Addr)>,
-    advert: &RouterAdvert,
-) -> Bytes {
+pub fn router_advert(mac: MacAddr, src: Ipv6Addr, to: Option<(MacAddr, Ipv6Addr)>, advert: &RouterAdvert) -> Bytes {
     let (to_mac, to) = to.unwrap_or((multicast_mac(ALL_NODES), ALL_NODES));
-    icmpv6_frame(
-        mac,
-        to_mac,
-        src,
-        to,
-        255,
-        &Icmpv6::RouterAdvert(advert.clone()),
-    )
+    icmpv6_frame(mac, to_mac, src, to, 255, &Icmpv6::RouterAdvert(advert.clone()))
 }
 
 /// A router solicitation to all routers, with the source MAC unless `src` is `::` (RFC 4861, 6.1.1).
 pub fn router_solicit(mac: MacAddr, src: Ipv6Addr) -> Bytes {
-    let message = Icmpv6::RouterSolicit {
-        options: source_link_layer(mac, src),
-    };
-    icmpv6_frame(
-        mac,
-        multicast_mac(ALL_ROUTERS),
-        src,
-        ALL_ROUTERS,
-        255,
-        &message,
-    )
+    let message = Icmpv6::RouterSolicit { options: source_link_layer(mac, src) };
+    icmpv6_frame(mac, multicast_mac(ALL_ROUTERS), src, ALL_ROUTERS, 255, &message)
 }
 
 fn source_link_layer(mac: MacAddr, src: Ipv6Addr) -> Vec<NdOption> {
-    if src.is_unspecified() {
-        Vec::new()
-    } else {
-        vec![NdOption::SourceLinkLayer(mac)]
-    }
+    if src.is_unspecified() { Vec::new() } else { vec![NdOption::SourceLinkLayer(mac)] }
 }
 
 /// An untagged frame with an ICMPv6 message. MLD, which needs a router alert and hop limit 1, gets the alert
@@ -122,13 +88,7 @@ pub fn icmpv6_frame(
     hop_limit: u8,
     message: &Icmpv6,
 ) -> Bytes {
-    let mut packet = Ipv6Packet::new(
-        src,
-        dst,
-        hop_limit,
-        protocol::ICMPV6,
-        message.emit(src, dst),
-    );
+    let mut packet = Ipv6Packet::new(src, dst, hop_limit, protocol::ICMPV6, message.emit(src, dst));
     if crate::icmpv6_check::is_mld(message.kind()) {
         packet.extensions.push(crate::Extension::router_alert());
     }
@@ -174,15 +134,7 @@ pub fn icmpv4_frame(
     ttl: u8,
     message: &Icmpv4,
 ) -> Bytes {
-    ipv4_frame(
-        eth_src,
-        eth_dst,
-        src,
-        dst,
-        ttl,
-        protocol::ICMPV4,
-        &message.emit(),
-    )
+    ipv4_frame(eth_src, eth_dst, src, dst, ttl, protocol::ICMPV4, &message.emit())
 }
 
 /// An untagged frame with an ARP packet.
@@ -192,24 +144,12 @@ pub fn arp_frame(eth_src: MacAddr, eth_dst: MacAddr, arp: &Arp) -> Bytes {
 
 /// "Who has `tpa`?", to everyone (RFC 826); with `spa` `0.0.0.0` a probe (RFC 5227, 2.1.1).
 pub fn arp_request(mac: MacAddr, spa: Ipv4Addr, tpa: Ipv4Addr) -> Bytes {
-    let arp = Arp {
-        op: OP_REQUEST,
-        sha: mac,
-        spa,
-        tha: MacAddr::ZERO,
-        tpa,
-    };
+    let arp = Arp { op: OP_REQUEST, sha: mac, spa, tha: MacAddr::ZERO, tpa };
     arp_frame(mac, MacAddr::BROADCAST, &arp)
 }
 
 /// "The address you ask for is at `mac`", to the asker.
 pub fn arp_reply(mac: MacAddr, request: &Arp) -> Bytes {
-    let arp = Arp {
-        op: OP_REPLY,
-        sha: mac,
-        spa: request.tpa,
-        tha: request.sha,
-        tpa: request.spa,
-    };
+    let arp = Arp { op: OP_REPLY, sha: mac, spa: request.tpa, tha: request.sha, tpa: request.spa };
     arp_frame(mac, request.sha, &arp)
 }

@@ -84,11 +84,7 @@ impl Frame {
 
     /// The IPv6 packet in the frame, if that is what it carries.
     pub fn ipv6(&self) -> Option<&Ipv6Packet> {
-        if let Net::Ipv6(ip) = &self.net {
-            Some(ip)
-        } else {
-            None
-        }
+        if let Net::Ipv6(ip) = &self.net { Some(ip) } else { None }
     }
 
     /// The ICMPv6 message in the frame, checked as by [`Ipv6Packet::icmpv6`].
@@ -110,12 +106,7 @@ impl Frame {
 impl Ethernet {
     /// An untagged header.
     pub fn untagged(src: MacAddr, dst: MacAddr, ethertype: u16) -> Ethernet {
-        Ethernet {
-            dst,
-            src,
-            vlans: Vec::new(),
-            ethertype,
-        }
+        Ethernet { dst, src, vlans: Vec::new(), ethertype }
     }
 
     /// Reads the header and its tags; returns what follows.
@@ -125,21 +116,10 @@ impl Ethernet {
         let mut vlans = Vec::new();
         let mut ethertype = r.u16()?;
         while TPIDS.contains(&ethertype) && vlans.len() < VLANS_MAX {
-            vlans.push(Vlan {
-                tpid: ethertype,
-                tci: r.u16()?,
-            });
+            vlans.push(Vlan { tpid: ethertype, tci: r.u16()? });
             ethertype = r.u16()?;
         }
-        Ok((
-            Ethernet {
-                dst,
-                src,
-                vlans,
-                ethertype,
-            },
-            r.rest(),
-        ))
+        Ok((Ethernet { dst, src, vlans, ethertype }, r.rest()))
     }
 
     /// The header, then the payload.

@@ -7,9 +7,7 @@ use bytes::Bytes;
 
 use crate::icmpv4::kind as kind_v4;
 use crate::icmpv6::kind as kind_v6;
-use crate::{
-    Bad, ETHERTYPE_IPV4, ETHERTYPE_IPV6, Ethernet, Icmpv4, Icmpv6, Ipv4Packet, Ipv6Packet, protocol,
-};
+use crate::{Bad, ETHERTYPE_IPV4, ETHERTYPE_IPV6, Ethernet, Icmpv4, Icmpv6, Ipv4Packet, Ipv6Packet, protocol};
 
 /// RFC 4443, 2.4 c: the whole error fits the minimum MTU.
 const V6_BYTES_MAX: usize = 1280;
@@ -70,25 +68,16 @@ pub enum Icmpv4Error {
 impl Icmpv6Error {
     fn about(self, invoking: Bytes) -> Icmpv6 {
         match self {
-            Icmpv6Error::DestinationUnreachable { code } => {
-                Icmpv6::DestinationUnreachable { code, invoking }
-            }
+            Icmpv6Error::DestinationUnreachable { code } => Icmpv6::DestinationUnreachable { code, invoking },
             Icmpv6Error::PacketTooBig { mtu } => Icmpv6::PacketTooBig { mtu, invoking },
             Icmpv6Error::TimeExceeded { code } => Icmpv6::TimeExceeded { code, invoking },
-            Icmpv6Error::ParameterProblem { code, pointer } => Icmpv6::ParameterProblem {
-                code,
-                pointer,
-                invoking,
-            },
+            Icmpv6Error::ParameterProblem { code, pointer } => Icmpv6::ParameterProblem { code, pointer, invoking },
         }
     }
 
     /// RFC 4443, 2.4 e.3: what path MTU discovery and option processing need for multicast.
     fn may_answer_multicast(self) -> bool {
-        matches!(
-            self,
-            Icmpv6Error::PacketTooBig { .. } | Icmpv6Error::ParameterProblem { code: 2, .. }
-        )
+        matches!(self, Icmpv6Error::PacketTooBig { .. } | Icmpv6Error::ParameterProblem { code: 2, .. })
     }
 }
 
@@ -96,11 +85,7 @@ impl Icmpv4Error {
     fn about(self, invoking: Bytes) -> Icmpv4 {
         match self {
             Icmpv4Error::DestinationUnreachable { code, next_hop_mtu } => {
-                Icmpv4::DestinationUnreachable {
-                    code,
-                    next_hop_mtu,
-                    invoking,
-                }
+                Icmpv4::DestinationUnreachable { code, next_hop_mtu, invoking }
             }
             Icmpv4Error::TimeExceeded { code } => Icmpv4::TimeExceeded { code, invoking },
         }
@@ -134,9 +119,7 @@ pub fn icmpv6_error(
     }
     let end = packet.len().min(40 + usize::from(header.payload_length()));
     let invoking = &packet[..end.min(V6_BYTES_MAX - V6_HEADERS)];
-    let message = error
-        .about(Bytes::copy_from_slice(invoking))
-        .emit(router_addr, src);
+    let message = error.about(Bytes::copy_from_slice(invoking)).emit(router_addr, src);
     let answer = Ipv6Packet::new(router_addr, src, HOPS, protocol::ICMPV6, message);
     turn_round(&mut ethernet, router_mac);
     Some(ethernet.emit(&answer.emit()))
@@ -148,10 +131,7 @@ fn is_unanswerable_v6(packet: &[u8]) -> bool {
         Ok(ip) if ip.next != protocol::ICMPV6 => false,
         // The type is in the first fragment only.
         Ok(ip) if ip.fragment().is_some_and(|f| f.offset != 0) => true,
-        Ok(ip) => ip
-            .payload
-            .first()
-            .is_none_or(|kind| *kind < 128 || *kind == kind_v6::REDIRECT),
+        Ok(ip) => ip.payload.first().is_none_or(|kind| *kind < 128 || *kind == kind_v6::REDIRECT),
         // A packet that came cut short: look at what is there.
         Err(Bad::Short { .. }) => Ipv6Packet::parse(&shortened(packet)).is_ok_and(|ip| {
             let kind = ip.payload.first();
@@ -214,14 +194,7 @@ fn is_one_host(src: Ipv4Addr) -> bool {
 fn is_unanswerable_v4(ip: &Ipv4Packet) -> bool {
     // Source quench (4) and redirect (5) are errors too (RFC 1122, 3.2.2).
     let is_error = |kind: &u8| {
-        matches!(
-            *kind,
-            kind_v4::DESTINATION_UNREACHABLE
-                | 4
-                | 5
-                | kind_v4::TIME_EXCEEDED
-                | kind_v4::PARAMETER_PROBLEM
-        )
+        matches!(*kind, kind_v4::DESTINATION_UNREACHABLE | 4 | 5 | kind_v4::TIME_EXCEEDED | kind_v4::PARAMETER_PROBLEM)
     };
     ip.protocol == protocol::ICMPV4 && ip.payload.first().is_none_or(is_error)
 }

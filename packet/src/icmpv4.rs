@@ -80,74 +80,34 @@ impl Icmpv4 {
         let mut body = r;
         let words = [r.u16(), r.u16()];
         let [Ok(high), Ok(low)] = words else {
-            return Err(Bad::Short {
-                need: 8,
-                have: payload.len(),
-            });
+            return Err(Bad::Short { need: 8, have: payload.len() });
         };
         Ok(match kind {
-            kind::ECHO_REQUEST if code == 0 => Icmpv4::EchoRequest {
-                id: high,
-                seq: low,
-                data: r.rest_bytes(),
-            },
-            kind::ECHO_REPLY if code == 0 => Icmpv4::EchoReply {
-                id: high,
-                seq: low,
-                data: r.rest_bytes(),
-            },
-            kind::DESTINATION_UNREACHABLE => Icmpv4::DestinationUnreachable {
-                code,
-                next_hop_mtu: low,
-                invoking: r.rest_bytes(),
-            },
-            kind::TIME_EXCEEDED => Icmpv4::TimeExceeded {
-                code,
-                invoking: r.rest_bytes(),
-            },
-            kind::PARAMETER_PROBLEM => Icmpv4::ParameterProblem {
-                code,
-                pointer: (high >> 8) as u8,
-                invoking: r.rest_bytes(),
-            },
-            _ => Icmpv4::Unknown {
-                kind,
-                code,
-                body: body.rest_bytes(),
-            },
+            kind::ECHO_REQUEST if code == 0 => Icmpv4::EchoRequest { id: high, seq: low, data: r.rest_bytes() },
+            kind::ECHO_REPLY if code == 0 => Icmpv4::EchoReply { id: high, seq: low, data: r.rest_bytes() },
+            kind::DESTINATION_UNREACHABLE => {
+                Icmpv4::DestinationUnreachable { code, next_hop_mtu: low, invoking: r.rest_bytes() }
+            }
+            kind::TIME_EXCEEDED => Icmpv4::TimeExceeded { code, invoking: r.rest_bytes() },
+            kind::PARAMETER_PROBLEM => {
+                Icmpv4::ParameterProblem { code, pointer: (high >> 8) as u8, invoking: r.rest_bytes() }
+            }
+            _ => Icmpv4::Unknown { kind, code, body: body.rest_bytes() },
         })
     }
 
     /// The message with its checksum.
     pub fn emit(&self) -> Bytes {
         let (kind, code, words, rest) = match self {
-            Icmpv4::EchoRequest { id, seq, data } => {
-                (kind::ECHO_REQUEST, 0, Some([*id, *seq]), data)
-            }
+            Icmpv4::EchoRequest { id, seq, data } => (kind::ECHO_REQUEST, 0, Some([*id, *seq]), data),
             Icmpv4::EchoReply { id, seq, data } => (kind::ECHO_REPLY, 0, Some([*id, *seq]), data),
-            Icmpv4::DestinationUnreachable {
-                code,
-                next_hop_mtu,
-                invoking,
-            } => (
-                kind::DESTINATION_UNREACHABLE,
-                *code,
-                Some([0, *next_hop_mtu]),
-                invoking,
-            ),
-            Icmpv4::TimeExceeded { code, invoking } => {
-                (kind::TIME_EXCEEDED, *code, Some([0, 0]), invoking)
+            Icmpv4::DestinationUnreachable { code, next_hop_mtu, invoking } => {
+                (kind::DESTINATION_UNREACHABLE, *code, Some([0, *next_hop_mtu]), invoking)
             }
-            Icmpv4::ParameterProblem {
-                code,
-                pointer,
-                invoking,
-            } => (
-                kind::PARAMETER_PROBLEM,
-                *code,
-                Some([u16::from(*pointer) << 8, 0]),
-                invoking,
-            ),
+            Icmpv4::TimeExceeded { code, invoking } => (kind::TIME_EXCEEDED, *code, Some([0, 0]), invoking),
+            Icmpv4::ParameterProblem { code, pointer, invoking } => {
+                (kind::PARAMETER_PROBLEM, *code, Some([u16::from(*pointer) << 8, 0]), invoking)
+            }
             Icmpv4::Unknown { kind, code, body } => (*kind, *code, None, body),
         };
         let mut out = BytesMut::with_capacity(8 + rest.len());

@@ -5,10 +5,7 @@ use std::net::Ipv6Addr;
 use bytes::{BufMut, Bytes, BytesMut};
 
 use crate::wire::Reader;
-use crate::{
-    Bad, MldQuery, MldRecord, NdOption, RouterAdvert, checksum, checksum_v6, icmpv6_check, mld, nd,
-    protocol,
-};
+use crate::{Bad, MldQuery, MldRecord, NdOption, RouterAdvert, checksum, checksum_v6, icmpv6_check, mld, nd, protocol};
 
 pub(crate) mod kind {
     pub(crate) const DESTINATION_UNREACHABLE: u8 = 1;
@@ -163,33 +160,20 @@ impl Icmpv6 {
             return Err(Bad::Code { kind, code });
         }
         let message = match kind {
-            kind::DESTINATION_UNREACHABLE
-            | kind::PACKET_TOO_BIG
-            | kind::TIME_EXCEEDED
-            | kind::PARAMETER_PROBLEM => error(kind, code, &mut r)?,
-            kind::ECHO_REQUEST if code == 0 => Icmpv6::EchoRequest {
-                id: r.u16()?,
-                seq: r.u16()?,
-                data: r.rest_bytes(),
-            },
-            kind::ECHO_REPLY if code == 0 => Icmpv6::EchoReply {
-                id: r.u16()?,
-                seq: r.u16()?,
-                data: r.rest_bytes(),
-            },
+            kind::DESTINATION_UNREACHABLE | kind::PACKET_TOO_BIG | kind::TIME_EXCEEDED | kind::PARAMETER_PROBLEM => {
+                error(kind, code, &mut r)?
+            }
+            kind::ECHO_REQUEST if code == 0 => {
+                Icmpv6::EchoRequest { id: r.u16()?, seq: r.u16()?, data: r.rest_bytes() }
+            }
+            kind::ECHO_REPLY if code == 0 => Icmpv6::EchoReply { id: r.u16()?, seq: r.u16()?, data: r.rest_bytes() },
             kind::ROUTER_SOLICIT
             | kind::ROUTER_ADVERT
             | kind::NEIGHBOR_SOLICIT
             | kind::NEIGHBOR_ADVERT
             | kind::REDIRECT => discovery(kind, &mut r)?,
-            kind::MLD_QUERY | kind::MLD_REPORT_V1 | kind::MLD_DONE | kind::MLD_REPORT_V2 => {
-                listeners(kind, &mut r)?
-            }
-            _ => Icmpv6::Unknown {
-                kind,
-                code,
-                body: r.rest_bytes(),
-            },
+            kind::MLD_QUERY | kind::MLD_REPORT_V1 | kind::MLD_DONE | kind::MLD_REPORT_V2 => listeners(kind, &mut r)?,
+            _ => Icmpv6::Unknown { kind, code, body: r.rest_bytes() },
         };
         icmpv6_check::rules(src, dst, &message)?;
         Ok(message)
@@ -255,54 +239,30 @@ impl Icmpv6 {
 
     fn emit_body(&self, out: &mut BytesMut) {
         match self {
-            Icmpv6::DestinationUnreachable { invoking, .. }
-            | Icmpv6::TimeExceeded { invoking, .. } => {
+            Icmpv6::DestinationUnreachable { invoking, .. } | Icmpv6::TimeExceeded { invoking, .. } => {
                 put_word(out, 0, invoking);
             }
-            Icmpv6::PacketTooBig {
-                mtu: word,
-                invoking,
+            Icmpv6::PacketTooBig { mtu: word, invoking } | Icmpv6::ParameterProblem { pointer: word, invoking, .. } => {
+                put_word(out, *word, invoking)
             }
-            | Icmpv6::ParameterProblem {
-                pointer: word,
-                invoking,
-                ..
-            } => put_word(out, *word, invoking),
             Icmpv6::EchoRequest { id, seq, data } | Icmpv6::EchoReply { id, seq, data } => {
                 put_word(out, u32::from(*id) << 16 | u32::from(*seq), data);
             }
             Icmpv6::RouterSolicit { .. } => out.put_u32(0),
             Icmpv6::RouterAdvert(advert) => return advert.emit(out),
             Icmpv6::NeighborSolicit { target, .. } => put_word(out, 0, &target.octets()),
-            Icmpv6::NeighborAdvert {
-                router,
-                solicited,
-                override_,
-                target,
-                ..
-            } => {
-                let flags = u32::from(*router) << 31
-                    | u32::from(*solicited) << 30
-                    | u32::from(*override_) << 29;
+            Icmpv6::NeighborAdvert { router, solicited, override_, target, .. } => {
+                let flags = u32::from(*router) << 31 | u32::from(*solicited) << 30 | u32::from(*override_) << 29;
                 put_word(out, flags, &target.octets());
             }
-            Icmpv6::Redirect {
-                target,
-                destination,
-                ..
-            } => {
+            Icmpv6::Redirect { target, destination, .. } => {
                 put_word(out, 0, &target.octets());
                 out.put_slice(&destination.octets());
             }
-            Icmpv6::MldQueryV1 {
-                max_response_ms,
-                group,
-            } => {
+            Icmpv6::MldQueryV1 { max_response_ms, group } => {
                 put_word(out, u32::from(*max_response_ms) << 16, &group.octets());
             }
-            Icmpv6::MldReportV1 { group } | Icmpv6::MldDone { group } => {
-                put_word(out, 0, &group.octets())
-            }
+            Icmpv6::MldReportV1 { group } | Icmpv6::MldDone { group } => put_word(out, 0, &group.octets()),
             Icmpv6::MldQueryV2(query) => query.emit(out),
             Icmpv6::MldReportV2 { records } => mld::put_records(out, records),
             Icmpv6::Unknown { body, .. } => out.put_slice(body),
@@ -323,16 +283,9 @@ fn error(kind: u8, code: u8, r: &mut Reader<'_>) -> Result<Icmpv6, Bad> {
     let invoking = r.rest_bytes();
     Ok(match kind {
         kind::DESTINATION_UNREACHABLE => Icmpv6::DestinationUnreachable { code, invoking },
-        kind::PACKET_TOO_BIG => Icmpv6::PacketTooBig {
-            mtu: word,
-            invoking,
-        },
+        kind::PACKET_TOO_BIG => Icmpv6::PacketTooBig { mtu: word, invoking },
         kind::TIME_EXCEEDED => Icmpv6::TimeExceeded { code, invoking },
-        _ => Icmpv6::ParameterProblem {
-            code,
-            pointer: word,
-            invoking,
-        },
+        _ => Icmpv6::ParameterProblem { code, pointer: word, invoking },
     })
 }
 
@@ -342,13 +295,8 @@ fn discovery(kind: u8, r: &mut Reader<'_>) -> Result<Icmpv6, Bad> {
     }
     let flags = r.u32()?;
     Ok(match kind {
-        kind::ROUTER_SOLICIT => Icmpv6::RouterSolicit {
-            options: nd::options(r)?,
-        },
-        kind::NEIGHBOR_SOLICIT => Icmpv6::NeighborSolicit {
-            target: r.v6()?,
-            options: nd::options(r)?,
-        },
+        kind::ROUTER_SOLICIT => Icmpv6::RouterSolicit { options: nd::options(r)? },
+        kind::NEIGHBOR_SOLICIT => Icmpv6::NeighborSolicit { target: r.v6()?, options: nd::options(r)? },
         kind::NEIGHBOR_ADVERT => Icmpv6::NeighborAdvert {
             router: flags >> 31 & 1 == 1,
             solicited: flags >> 30 & 1 == 1,
@@ -356,11 +304,7 @@ fn discovery(kind: u8, r: &mut Reader<'_>) -> Result<Icmpv6, Bad> {
             target: r.v6()?,
             options: nd::options(r)?,
         },
-        _ => Icmpv6::Redirect {
-            target: r.v6()?,
-            destination: r.v6()?,
-            options: nd::options(r)?,
-        },
+        _ => Icmpv6::Redirect { target: r.v6()?, destination: r.v6()?, options: nd::options(r)? },
     })
 }
 
@@ -368,9 +312,7 @@ fn listeners(kind: u8, r: &mut Reader<'_>) -> Result<Icmpv6, Bad> {
     // RFC 3810, 8.1: the length tells the versions of a query apart.
     const V1_BODY: usize = 20;
     if kind == kind::MLD_REPORT_V2 {
-        return Ok(Icmpv6::MldReportV2 {
-            records: mld::records(r)?,
-        });
+        return Ok(Icmpv6::MldReportV2 { records: mld::records(r)? });
     }
     if kind == kind::MLD_QUERY && r.left() > V1_BODY {
         return MldQuery::parse(r).map(Icmpv6::MldQueryV2);
@@ -379,10 +321,7 @@ fn listeners(kind: u8, r: &mut Reader<'_>) -> Result<Icmpv6, Bad> {
     r.u16()?;
     let group = r.v6()?;
     Ok(match kind {
-        kind::MLD_QUERY => Icmpv6::MldQueryV1 {
-            max_response_ms,
-            group,
-        },
+        kind::MLD_QUERY => Icmpv6::MldQueryV1 { max_response_ms, group },
         kind::MLD_REPORT_V1 => Icmpv6::MldReportV1 { group },
         _ => Icmpv6::MldDone { group },
     })

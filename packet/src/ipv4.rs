@@ -77,15 +77,9 @@ impl Ipv4Packet {
         checksum::verify(checksum(header.slice()), header.header_checksum())?;
         let (start, end) = (header.slice().len(), usize::from(header.total_len()));
         if end < start {
-            return Err(Bad::HeaderLength {
-                need: start,
-                have: end,
-            });
+            return Err(Bad::HeaderLength { need: start, have: end });
         }
-        let payload = bytes.get(start..end).ok_or(Bad::Short {
-            need: end,
-            have: bytes.len(),
-        })?;
+        let payload = bytes.get(start..end).ok_or(Bad::Short { need: end, have: bytes.len() })?;
         let (tos, flags) = (header.slice()[1], header.slice()[6] >> 5);
         Ok(Ipv4Packet {
             src: header.source_addr(),
@@ -129,18 +123,10 @@ impl Ipv4Packet {
 
 fn refused(error: HeaderSliceError) -> Bad {
     match error {
-        HeaderSliceError::Len(e) => Bad::Short {
-            need: e.required_len,
-            have: e.len,
-        },
-        HeaderSliceError::Content(HeaderError::UnexpectedVersion { version_number }) => {
-            Bad::Version(version_number)
-        }
+        HeaderSliceError::Len(e) => Bad::Short { need: e.required_len, have: e.len },
+        HeaderSliceError::Content(HeaderError::UnexpectedVersion { version_number }) => Bad::Version(version_number),
         HeaderSliceError::Content(HeaderError::HeaderLengthSmallerThanHeader { ihl }) => {
-            Bad::HeaderLength {
-                need: 20,
-                have: 4 * usize::from(ihl),
-            }
+            Bad::HeaderLength { need: 20, have: 4 * usize::from(ihl) }
         }
     }
 }

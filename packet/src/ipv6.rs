@@ -57,23 +57,8 @@ pub struct Fragment {
 
 impl Ipv6Packet {
     /// A packet without extension headers, traffic class and flow label.
-    pub fn new(
-        src: Ipv6Addr,
-        dst: Ipv6Addr,
-        hop_limit: u8,
-        next: u8,
-        payload: Bytes,
-    ) -> Ipv6Packet {
-        Ipv6Packet {
-            src,
-            dst,
-            traffic_class: 0,
-            flow_label: 0,
-            hop_limit,
-            extensions: Vec::new(),
-            next,
-            payload,
-        }
+    pub fn new(src: Ipv6Addr, dst: Ipv6Addr, hop_limit: u8, next: u8, payload: Bytes) -> Ipv6Packet {
+        Ipv6Packet { src, dst, traffic_class: 0, flow_label: 0, hop_limit, extensions: Vec::new(), next, payload }
     }
 
     /// Reads the bytes after the Ethernet header. The chain of extension headers has to be whole, except
@@ -86,18 +71,12 @@ impl Ipv6Packet {
             return Err(Bad::Jumbogram);
         }
         let end = 40 + length;
-        let body = bytes.get(40..end).ok_or(Bad::Short {
-            need: end,
-            have: bytes.len(),
-        })?;
+        let body = bytes.get(40..end).ok_or(Bad::Short { need: end, have: bytes.len() })?;
         let mut r = Reader::new(body);
         let mut extensions = Vec::new();
         while let Some(extension) = Extension::parse(next, &mut r)? {
             if extensions.len() == EXTENSIONS_MAX {
-                return Err(Bad::TooMany {
-                    what: "extension headers",
-                    max: EXTENSIONS_MAX,
-                });
+                return Err(Bad::TooMany { what: "extension headers", max: EXTENSIONS_MAX });
             }
             next = extension.0;
             let later = extension.1.fragment().is_some_and(|f| f.offset != 0);
@@ -147,9 +126,7 @@ impl Ipv6Packet {
     /// Whether the hop-by-hop options have a router alert (RFC 2711).
     pub fn has_router_alert(&self) -> bool {
         let alert = |(kind, _): (u8, &[u8])| kind == 5;
-        self.extensions
-            .iter()
-            .any(|e| e.kind == protocol::HOP_BY_HOP && e.options().any(alert))
+        self.extensions.iter().any(|e| e.kind == protocol::HOP_BY_HOP && e.options().any(alert))
     }
 
     /// The ICMPv6 message in the packet, `None` if it carries something else or is a fragment.
@@ -165,12 +142,7 @@ impl Ipv6Packet {
             Some(Fragment { offset: 0, .. }) if kind.is_some_and(icmpv6_check::is_nd) => {
                 return Err(Bad::FragmentedNd);
             }
-            Some(Fragment {
-                offset: 0,
-                more: false,
-                ..
-            })
-            | None => {}
+            Some(Fragment { offset: 0, more: false, .. }) | None => {}
             Some(_) => return Ok(None),
         }
         icmpv6_check::link_scope(self, kind)?;
@@ -200,10 +172,7 @@ impl Extension {
         body.put_u8(0);
         body.put_u16(fragment.offset << 3 | u16::from(fragment.more));
         body.put_u32(fragment.id);
-        Extension {
-            kind: protocol::FRAGMENT,
-            body: body.freeze(),
-        }
+        Extension { kind: protocol::FRAGMENT, body: body.freeze() }
     }
 
     /// What it says, if it is a fragment header.
@@ -214,11 +183,7 @@ impl Extension {
         let mut r = Reader::new(&self.body);
         r.u8().ok()?;
         let word = r.u16().ok()?;
-        Some(Fragment {
-            offset: word >> 3,
-            more: word & 1 == 1,
-            id: r.u32().ok()?,
-        })
+        Some(Fragment { offset: word >> 3, more: word & 1 == 1, id: r.u32().ok()? })
     }
 
     /// The options of a hop-by-hop or destination header as (type, data), without padding; ends at the
@@ -257,10 +222,7 @@ impl Extension {
                 body.put_bytes(0, n - 2);
             }
         }
-        Extension {
-            kind,
-            body: body.freeze(),
-        }
+        Extension { kind, body: body.freeze() }
     }
 
     /// The header of this number with the number of the one that follows; `None` if it is no extension.
@@ -287,24 +249,13 @@ impl Extension {
             _ => 8 * (usize::from(length) + 1),
         };
         let whole = r.take(total)?;
-        Ok(Some((
-            next,
-            Extension {
-                kind,
-                body: Bytes::copy_from_slice(&whole[1..]),
-            },
-        )))
+        Ok(Some((next, Extension { kind, body: Bytes::copy_from_slice(&whole[1..]) })))
     }
 }
 
 fn refused(error: HeaderSliceError) -> Bad {
     match error {
-        HeaderSliceError::Len(e) => Bad::Short {
-            need: e.required_len,
-            have: e.len,
-        },
-        HeaderSliceError::Content(HeaderError::UnexpectedVersion { version_number }) => {
-            Bad::Version(version_number)
-        }
+        HeaderSliceError::Len(e) => Bad::Short { need: e.required_len, have: e.len },
+        HeaderSliceError::Content(HeaderError::UnexpectedVersion { version_number }) => Bad::Version(version_number),
     }
 }

@@ -35,12 +35,10 @@ pub use arp::{Arp, OP_REPLY, OP_REQUEST};
 pub use bad::Bad;
 pub use checksum::{checksum, checksum_v4, checksum_v6};
 pub use compose::{
-    Advertised, arp_frame, arp_reply, arp_request, icmpv4_frame, icmpv6_frame, ipv4_frame,
-    ipv6_frame, neighbor_advert, neighbor_probe, neighbor_solicit, router_advert, router_solicit,
+    Advertised, arp_frame, arp_reply, arp_request, icmpv4_frame, icmpv6_frame, ipv4_frame, ipv6_frame, neighbor_advert,
+    neighbor_probe, neighbor_solicit, router_advert, router_solicit,
 };
-pub use ethernet::{
-    ETHERTYPE_ARP, ETHERTYPE_IPV4, ETHERTYPE_IPV6, Ethernet, Frame, Net, VLANS_MAX, Vlan,
-};
+pub use ethernet::{ETHERTYPE_ARP, ETHERTYPE_IPV4, ETHERTYPE_IPV6, Ethernet, Frame, Net, VLANS_MAX, Vlan};
 pub use icmp_error::{Icmpv4Error, Icmpv6Error, icmpv4_error, icmpv6_error};
 pub use icmpv4::Icmpv4;
 pub use icmpv6::Icmpv6;

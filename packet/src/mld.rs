@@ -123,10 +123,7 @@ pub(crate) fn records(r: &mut Reader<'_>) -> Result<Vec<MldRecord>, Bad> {
     r.u16()?;
     let count = usize::from(r.u16()?);
     if count > RECORDS_MAX {
-        return Err(Bad::TooMany {
-            what: "records",
-            max: RECORDS_MAX,
-        });
+        return Err(Bad::TooMany { what: "records", max: RECORDS_MAX });
     }
     let mut records = Vec::new();
     for _ in 0..count {
@@ -134,12 +131,7 @@ pub(crate) fn records(r: &mut Reader<'_>) -> Result<Vec<MldRecord>, Bad> {
         let (source_count, group) = (r.u16()?, r.v6()?);
         let sources = sources(r, source_count)?;
         let aux = Bytes::copy_from_slice(r.take(4 * usize::from(aux_words))?);
-        records.push(MldRecord {
-            kind: MldRecordKind::from_number(kind),
-            group,
-            sources,
-            aux,
-        });
+        records.push(MldRecord { kind: MldRecordKind::from_number(kind), group, sources, aux });
     }
     Ok(records)
 }
@@ -156,9 +148,7 @@ pub(crate) fn put_records(out: &mut BytesMut, records: &[MldRecord]) {
         let sources = &record.sources[..record.sources.len().min(0xffff)];
         out.put_u16(sources.len() as u16);
         out.put_slice(&record.group.octets());
-        sources
-            .iter()
-            .for_each(|source| out.put_slice(&source.octets()));
+        sources.iter().for_each(|source| out.put_slice(&source.octets()));
         out.put_slice(aux);
         out.put_bytes(0, 4 * words - aux.len());
     }
@@ -167,17 +157,12 @@ pub(crate) fn put_records(out: &mut BytesMut, records: &[MldRecord]) {
 fn put_sources(out: &mut BytesMut, sources: &[Ipv6Addr]) {
     let sources = &sources[..sources.len().min(0xffff)];
     out.put_u16(sources.len() as u16);
-    sources
-        .iter()
-        .for_each(|source| out.put_slice(&source.octets()));
+    sources.iter().for_each(|source| out.put_slice(&source.octets()));
 }
 
 fn sources(r: &mut Reader<'_>, count: u16) -> Result<Vec<Ipv6Addr>, Bad> {
     if usize::from(count) > SOURCES_MAX {
-        return Err(Bad::TooMany {
-            what: "sources",
-            max: SOURCES_MAX,
-        });
+        return Err(Bad::TooMany { what: "sources", max: SOURCES_MAX });
     }
     (0..count).map(|_| r.v6()).collect()
 }

@@ -43,10 +43,7 @@ pub struct Tcp {
 impl Udp {
     /// Reads the payload of an IP packet.
     pub fn parse(payload: &[u8]) -> Result<Udp, Bad> {
-        let short = |e: etherparse::err::LenError| Bad::Short {
-            need: e.required_len,
-            have: e.len,
-        };
+        let short = |e: etherparse::err::LenError| Bad::Short { need: e.required_len, have: e.len };
         let udp = UdpSlice::from_slice(payload).map_err(short)?;
         Ok(Udp {
             sport: udp.source_port(),
@@ -69,15 +66,9 @@ impl Tcp {
     /// Reads the payload of an IP packet.
     pub fn parse(payload: &[u8]) -> Result<Tcp, Bad> {
         let tcp = TcpSlice::from_slice(payload).map_err(|error| match error {
-            HeaderSliceError::Len(e) => Bad::Short {
-                need: e.required_len,
-                have: e.len,
-            },
+            HeaderSliceError::Len(e) => Bad::Short { need: e.required_len, have: e.len },
             HeaderSliceError::Content(HeaderError::DataOffsetTooSmall { data_offset }) => {
-                Bad::HeaderLength {
-                    need: 20,
-                    have: 4 * usize::from(data_offset),
-                }
+                Bad::HeaderLength { need: 20, have: 4 * usize::from(data_offset) }
             }
         })?;
         Ok(Tcp {

@@ -22,10 +22,7 @@ impl<'a> Reader<'a> {
     /// The next `n` bytes.
     pub(crate) fn take(&mut self, n: usize) -> Result<&'a [u8], Bad> {
         let need = self.at.saturating_add(n);
-        let taken = self.whole.get(self.at..need).ok_or(Bad::Short {
-            need,
-            have: self.whole.len(),
-        })?;
+        let taken = self.whole.get(self.at..need).ok_or(Bad::Short { need, have: self.whole.len() })?;
         self.at = need;
         Ok(taken)
     }

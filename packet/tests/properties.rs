@@ -33,20 +33,12 @@ fn read_all(bytes: &[u8]) {
     let _segment = Tcp::parse(bytes);
     let mac = MacAddr::ZERO;
     let _error = icmpv6_error(mac, src, Icmpv6Error::PacketTooBig { mtu: 1280 }, bytes);
-    let _error = icmpv4_error(
-        mac,
-        Ipv4Addr::LOCALHOST,
-        Icmpv4Error::TimeExceeded { code: 0 },
-        bytes,
-    );
+    let _error = icmpv4_error(mac, Ipv4Addr::LOCALHOST, Icmpv4Error::TimeExceeded { code: 0 }, bytes);
 }
 
 /// The message with the checksum that makes [`Icmpv6::parse`] look further.
 fn read_summed(mut message: Vec<u8>) {
-    let (src, dst) = (
-        Ipv6Addr::from(0xfe80 << 112 | 1),
-        Ipv6Addr::from(0x2001 << 112 | 1),
-    );
+    let (src, dst) = (Ipv6Addr::from(0xfe80 << 112 | 1), Ipv6Addr::from(0x2001 << 112 | 1));
     if message.len() < 4 {
         return;
     }
@@ -55,11 +47,7 @@ fn read_summed(mut message: Vec<u8>) {
     message[2..4].copy_from_slice(&sum.to_be_bytes());
     if let Ok(read) = Icmpv6::parse(src, dst, &message) {
         let emitted = read.emit(src, dst);
-        assert_eq!(
-            Icmpv6::parse(src, dst, &emitted),
-            Ok(read),
-            "what was read is emitted and read again"
-        );
+        assert_eq!(Icmpv6::parse(src, dst, &emitted), Ok(read), "what was read is emitted and read again");
     }
 }
 

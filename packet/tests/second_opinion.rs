@@ -40,11 +40,7 @@ impl Capture {
     fn fields(&self, names: &[&str]) -> Vec<Vec<String>> {
         let mut tshark = Command::new("tshark");
         tshark.arg("-n").arg("-r").arg(&self.0);
-        for preference in [
-            "ip.check_checksum:TRUE",
-            "udp.check_checksum:TRUE",
-            "tcp.check_checksum:TRUE",
-        ] {
+        for preference in ["ip.check_checksum:TRUE", "udp.check_checksum:TRUE", "tcp.check_checksum:TRUE"] {
             tshark.args(["-o", preference]);
         }
         tshark.args(["-T", "fields", "-E", "separator=|"]);
@@ -52,15 +48,9 @@ impl Capture {
             tshark.args(["-e", name]);
         });
         let output = tshark.output().unwrap();
-        assert!(
-            output.status.success(),
-            "{}",
-            String::from_utf8_lossy(&output.stderr)
-        );
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
         let text = String::from_utf8(output.stdout).unwrap();
-        text.lines()
-            .map(|line| line.split('|').map(str::to_owned).collect())
-            .collect()
+        text.lines().map(|line| line.split('|').map(str::to_owned).collect()).collect()
     }
 }
 
@@ -72,15 +62,9 @@ impl Drop for Capture {
 
 /// Whether there is no second opinion to be had, which has to be said by hand.
 fn excused() -> bool {
-    let there = Command::new("tshark")
-        .arg("--version")
-        .output()
-        .is_ok_and(|o| o.status.success());
+    let there = Command::new("tshark").arg("--version").output().is_ok_and(|o| o.status.success());
     let excused = !there && std::env::var_os("SEXTANT_NO_TSHARK").is_some();
-    assert!(
-        there || excused,
-        "tshark is not installed, and SEXTANT_NO_TSHARK is not set"
-    );
+    assert!(there || excused, "tshark is not installed, and SEXTANT_NO_TSHARK is not set");
     if excused {
         println!("skipped: SEXTANT_NO_TSHARK is set and tshark is not installed");
     }
@@ -109,22 +93,12 @@ fn assert_clean(name: &str, frames: &[Bytes]) {
         let [malformed, severity, message, sums @ .., protocols] = row.as_slice() else {
             panic!("{row:?}");
         };
-        let worst = severity
-            .split(',')
-            .filter_map(|s| s.parse::<u32>().ok())
-            .max()
-            .unwrap_or(0);
-        assert!(
-            malformed.is_empty() && worst < WARN,
-            "{protocols}: {message}"
-        );
+        let worst = severity.split(',').filter_map(|s| s.parse::<u32>().ok()).max().unwrap_or(0);
+        assert!(malformed.is_empty() && worst < WARN, "{protocols}: {message}");
         // 0 is bad, 1 good; 2, not verified, is the packet cut off inside an error.
         let sums: Vec<&str> = sums.iter().flat_map(|s| s.split(',')).collect();
         assert!(!sums.contains(&"0"), "{protocols}: checksums {sums:?}");
-        assert!(
-            sums.contains(&"1") || protocols.contains("arp"),
-            "{protocols}: {sums:?}"
-        );
+        assert!(sums.contains(&"1") || protocols.contains("arp"), "{protocols}: {sums:?}");
     }
 }
 
@@ -172,10 +146,7 @@ fn a_full_router_advert() {
         ("icmpv6.opt.prefix.flag.r", "0,1"),
         ("icmpv6.opt.prefix.valid_lifetime", "86400,86400"),
         ("icmpv6.opt.prefix.preferred_lifetime", "14400,14400"),
-        (
-            "icmpv6.opt.prefix",
-            "2001:db8:a::,2001:db8:b::1,64:ff9b::,2001:db8:c::",
-        ),
+        ("icmpv6.opt.prefix", "2001:db8:a::,2001:db8:b::1,64:ff9b::,2001:db8:c::"),
         ("icmpv6.opt.prefix.length", "64,64,96,48,0"),
         ("icmpv6.opt.route_info.flag.route_preference", "3,1,0"),
         ("icmpv6.opt.route_lifetime", "600,601,602"),
@@ -200,22 +171,8 @@ fn neighbour_discovery() {
         return;
     }
     let (router, host) = (v6("fe80::1"), v6("2001:db8::2"));
-    let told = Advertised {
-        mac: ROUTER_MAC,
-        target: router,
-        src: router,
-        router: true,
-        override_: true,
-    };
-    let invoking = ipv6_frame(
-        HOST_MAC,
-        ROUTER_MAC,
-        host,
-        v6("2001:db8::9"),
-        64,
-        protocol::NO_NEXT,
-        &[],
-    );
+    let told = Advertised { mac: ROUTER_MAC, target: router, src: router, router: true, override_: true };
+    let invoking = ipv6_frame(HOST_MAC, ROUTER_MAC, host, v6("2001:db8::9"), 64, protocol::NO_NEXT, &[]);
     let redirect = Icmpv6::Redirect {
         target: v6("fe80::9"),
         destination: v6("2001:db8::9"),
@@ -237,13 +194,7 @@ fn neighbour_discovery() {
     ];
     assert_clean("neighbours", &frames);
     let capture = Capture::of("neighbours-fields", &frames);
-    let rows = capture.fields(&[
-        "eth.dst",
-        "ipv6.dst",
-        "icmpv6.type",
-        "icmpv6.nd.na.flag.s",
-        "icmpv6.opt.type",
-    ]);
+    let rows = capture.fields(&["eth.dst", "ipv6.dst", "icmpv6.type", "icmpv6.nd.na.flag.s", "icmpv6.opt.type"]);
     let expected = [
         "33:33:00:00:00:02|ff02::2|133||1",
         "33:33:00:00:00:02|ff02::2|133||",
@@ -255,10 +206,7 @@ fn neighbour_discovery() {
         "33:33:00:00:00:01|ff02::1|136|0|2",
         "02:00:00:00:00:02|2001:db8::2,2001:db8::9|137||2,4",
     ];
-    assert_eq!(
-        rows.iter().map(|row| row.join("|")).collect::<Vec<_>>(),
-        expected
-    );
+    assert_eq!(rows.iter().map(|row| row.join("|")).collect::<Vec<_>>(), expected);
 }
 
 #[test]
@@ -268,19 +216,8 @@ fn listener_discovery() {
     }
     let src = v6("fe80::1");
     let frame = |message: &Icmpv6| {
-        let dst = if message.kind() == 143 {
-            v6("ff02::16")
-        } else {
-            v6("ff05::1234")
-        };
-        icmpv6_frame(
-            ROUTER_MAC,
-            MacAddr([0x33, 0x33, 0, 0, 0, 0x16]),
-            src,
-            dst,
-            1,
-            message,
-        )
+        let dst = if message.kind() == 143 { v6("ff02::16") } else { v6("ff05::1234") };
+        icmpv6_frame(ROUTER_MAC, MacAddr([0x33, 0x33, 0, 0, 0, 0x16]), src, dst, 1, message)
     };
     let frames: Vec<Bytes> = mld_messages().iter().map(frame).collect();
     assert_clean("listeners", &frames);
@@ -300,10 +237,7 @@ fn listener_discovery() {
         "130|0|2||",
         "143|0||4,5,3|2001:db8::1,2001:db8::2,2001:db8::3",
     ];
-    assert_eq!(
-        rows.iter().map(|row| row.join("|")).collect::<Vec<_>>(),
-        expected
-    );
+    assert_eq!(rows.iter().map(|row| row.join("|")).collect::<Vec<_>>(), expected);
 }
 
 /// Frames, and for each what tshark says of some fields, joined by bars.
@@ -311,10 +245,7 @@ fn assert_reads(name: &str, fields: &[&str], frames: &[(Bytes, &str)]) {
     let (frames, expected): (Vec<Bytes>, Vec<&str>) = frames.iter().cloned().unzip();
     assert_clean(name, &frames);
     let rows = Capture::of(&format!("{name}-fields"), &frames).fields(fields);
-    assert_eq!(
-        rows.iter().map(|row| row.join("|")).collect::<Vec<_>>(),
-        expected
-    );
+    assert_eq!(rows.iter().map(|row| row.join("|")).collect::<Vec<_>>(), expected);
 }
 
 #[test]
@@ -325,56 +256,19 @@ fn ipv6_errors_echoes_and_segments() {
     let (router, host, far) = (v6("2001:db8::1"), v6("2001:db8::2"), v6("2001:db8:1::2"));
     let datagram = udp(host, far, 1000, 2000, &[7; 1400]);
     let invoking = ipv6_frame(HOST_MAC, ROUTER_MAC, host, far, 1, protocol::UDP, &datagram);
-    let syn = Tcp {
-        sport: 1,
-        dport: 80,
-        flags: Tcp::SYN,
-        window: 1000,
-        ..Tcp::default()
-    };
+    let syn = Tcp { sport: 1, dport: 80, flags: Tcp::SYN, window: 1000, ..Tcp::default() };
     let error = |error| icmpv6_error(ROUTER_MAC, router, error, &invoking).unwrap();
-    let request = Icmpv6::EchoRequest {
-        id: 1,
-        seq: 2,
-        data: Bytes::from_static(b"abcdefgh"),
-    };
+    let request = Icmpv6::EchoRequest { id: 1, seq: 2, data: Bytes::from_static(b"abcdefgh") };
     let frames = [
         (invoking.clone(), "||"),
-        (
-            ipv6_frame(
-                HOST_MAC,
-                ROUTER_MAC,
-                host,
-                far,
-                64,
-                protocol::TCP,
-                &tcp(host, far, &syn),
-            ),
-            "||",
-        ),
-        (
-            icmpv6_frame(HOST_MAC, ROUTER_MAC, host, far, 64, &request),
-            "128||",
-        ),
-        (
-            error(Icmpv6Error::DestinationUnreachable { code: 1 }),
-            "1||",
-        ),
+        (ipv6_frame(HOST_MAC, ROUTER_MAC, host, far, 64, protocol::TCP, &tcp(host, far, &syn)), "||"),
+        (icmpv6_frame(HOST_MAC, ROUTER_MAC, host, far, 64, &request), "128||"),
+        (error(Icmpv6Error::DestinationUnreachable { code: 1 }), "1||"),
         (error(Icmpv6Error::PacketTooBig { mtu: 1400 }), "2|1400|"),
         (error(Icmpv6Error::TimeExceeded { code: 0 }), "3||"),
-        (
-            error(Icmpv6Error::ParameterProblem {
-                code: 1,
-                pointer: 6,
-            }),
-            "4||6",
-        ),
+        (error(Icmpv6Error::ParameterProblem { code: 1, pointer: 6 }), "4||6"),
     ];
-    assert_reads(
-        "ipv6",
-        &["icmpv6.type", "icmpv6.mtu", "icmpv6.pointer"],
-        &frames,
-    );
+    assert_reads("ipv6", &["icmpv6.type", "icmpv6.mtu", "icmpv6.pointer"], &frames);
 }
 
 #[test]
@@ -385,44 +279,16 @@ fn ipv4_errors_echoes_segments_and_arp() {
     let [router, host, far] = [[192, 0, 2, 1], [192, 0, 2, 2], [198, 51, 100, 2]].map(Into::into);
     let datagram = udp_v4(host, far, 1000, 2000, &[7; 1000]);
     let invoking = ipv4_frame(HOST_MAC, ROUTER_MAC, host, far, 1, protocol::UDP, &datagram);
-    let syn = Tcp {
-        sport: 1,
-        dport: 80,
-        flags: Tcp::SYN,
-        window: 1000,
-        ..Tcp::default()
-    };
+    let syn = Tcp { sport: 1, dport: 80, flags: Tcp::SYN, window: 1000, ..Tcp::default() };
     let syn = tcp_v4(host, far, &syn);
     let error = |error| icmpv4_error(ROUTER_MAC, router, error, &invoking).unwrap();
-    let request = Icmpv4::EchoRequest {
-        id: 1,
-        seq: 2,
-        data: Bytes::from_static(b"abcdefgh"),
-    };
-    let asked = Arp {
-        op: OP_REQUEST,
-        sha: HOST_MAC,
-        spa: host,
-        tha: MacAddr::ZERO,
-        tpa: router,
-    };
+    let request = Icmpv4::EchoRequest { id: 1, seq: 2, data: Bytes::from_static(b"abcdefgh") };
+    let asked = Arp { op: OP_REQUEST, sha: HOST_MAC, spa: host, tha: MacAddr::ZERO, tpa: router };
     let frames = [
         (invoking.clone(), "||"),
-        (
-            ipv4_frame(HOST_MAC, ROUTER_MAC, host, far, 64, protocol::TCP, &syn),
-            "||",
-        ),
-        (
-            icmpv4_frame(HOST_MAC, ROUTER_MAC, host, far, 64, &request),
-            "8||",
-        ),
-        (
-            error(Icmpv4Error::DestinationUnreachable {
-                code: 4,
-                next_hop_mtu: 1400,
-            }),
-            "3|1400|",
-        ),
+        (ipv4_frame(HOST_MAC, ROUTER_MAC, host, far, 64, protocol::TCP, &syn), "||"),
+        (icmpv4_frame(HOST_MAC, ROUTER_MAC, host, far, 64, &request), "8||"),
+        (error(Icmpv4Error::DestinationUnreachable { code: 4, next_hop_mtu: 1400 }), "3|1400|"),
         (error(Icmpv4Error::TimeExceeded { code: 0 }), "11||"),
         (arp_request(HOST_MAC, host, router), "||1"),
         (arp_reply(ROUTER_MAC, &asked), "||2"),

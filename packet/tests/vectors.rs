@@ -5,8 +5,8 @@ mod common;
 use bytes::Bytes;
 use common::{hex, mac, v6};
 use packet::{
-    Arp, Bad, Extension, Fragment, Frame, Icmpv6, Ipv6Packet, MldQuery, NdOption, Net, Preference,
-    RouterAdvert, checksum_v6, protocol,
+    Arp, Bad, Extension, Fragment, Frame, Icmpv6, Ipv6Packet, MldQuery, NdOption, Net, Preference, RouterAdvert,
+    checksum_v6, protocol,
 };
 
 const ROUTER: &str = "fe80::1";
@@ -26,9 +26,7 @@ fn option(text: &str) -> NdOption {
     let message = read(ROUTER, NODES, &format!("{header}\n{text}")).unwrap();
     let emitted = message.emit(v6(ROUTER), v6(NODES));
     assert_eq!(&emitted[16..], hex(text), "emitted otherwise than read");
-    let [option] = message.options() else {
-        panic!("{message:?}")
-    };
+    let [option] = message.options() else { panic!("{message:?}") };
     option.clone()
 }
 
@@ -36,22 +34,14 @@ fn option(text: &str) -> NdOption {
 fn broken(text: &str) {
     let bytes = hex(text);
     let body = Bytes::copy_from_slice(&bytes[2..]);
-    assert_eq!(
-        option(text),
-        NdOption::Unknown {
-            kind: bytes[0],
-            body
-        }
-    );
+    assert_eq!(option(text), NdOption::Unknown { kind: bytes[0], body });
 }
 
 #[test]
 fn router_advert_flags() {
     let advert = |flags: &str| {
         let text = format!("86 00 0000 40 {flags} 0708 00007530 000003e8");
-        let Ok(Icmpv6::RouterAdvert(advert)) = read(ROUTER, NODES, &text) else {
-            panic!("{text}")
-        };
+        let Ok(Icmpv6::RouterAdvert(advert)) = read(ROUTER, NODES, &text) else { panic!("{text}") };
         advert
     };
     let plain = RouterAdvert {
@@ -62,74 +52,23 @@ fn router_advert_flags() {
         ..RouterAdvert::default()
     };
     assert_eq!(advert("00"), plain);
-    assert_eq!(
-        advert("80"),
-        RouterAdvert {
-            managed: true,
-            ..plain.clone()
-        }
-    );
-    assert_eq!(
-        advert("40"),
-        RouterAdvert {
-            other: true,
-            ..plain.clone()
-        }
-    );
-    assert_eq!(
-        advert("20"),
-        RouterAdvert {
-            home_agent: true,
-            ..plain.clone()
-        }
-    );
-    assert_eq!(
-        advert("08"),
-        RouterAdvert {
-            preference: Preference::High,
-            ..plain.clone()
-        }
-    );
-    assert_eq!(
-        advert("18"),
-        RouterAdvert {
-            preference: Preference::Low,
-            ..plain.clone()
-        }
-    );
+    assert_eq!(advert("80"), RouterAdvert { managed: true, ..plain.clone() });
+    assert_eq!(advert("40"), RouterAdvert { other: true, ..plain.clone() });
+    assert_eq!(advert("20"), RouterAdvert { home_agent: true, ..plain.clone() });
+    assert_eq!(advert("08"), RouterAdvert { preference: Preference::High, ..plain.clone() });
+    assert_eq!(advert("18"), RouterAdvert { preference: Preference::Low, ..plain.clone() });
     assert_eq!(advert("10"), plain, "the reserved preference is medium");
-    assert_eq!(
-        advert("04"),
-        RouterAdvert {
-            proxy: true,
-            ..plain.clone()
-        }
-    );
-    assert_eq!(
-        advert("03"),
-        RouterAdvert {
-            reserved_flags: 3,
-            ..plain
-        }
-    );
+    assert_eq!(advert("04"), RouterAdvert { proxy: true, ..plain.clone() });
+    assert_eq!(advert("03"), RouterAdvert { reserved_flags: 3, ..plain });
 }
 
 #[test]
 fn options_of_rfc_4861() {
-    assert_eq!(
-        option("01 01 020000000001"),
-        NdOption::SourceLinkLayer(mac("02:00:00:00:00:01"))
-    );
-    assert_eq!(
-        option("02 01 020000000002"),
-        NdOption::TargetLinkLayer(mac("02:00:00:00:00:02"))
-    );
+    assert_eq!(option("01 01 020000000001"), NdOption::SourceLinkLayer(mac("02:00:00:00:00:01")));
+    assert_eq!(option("02 01 020000000002"), NdOption::TargetLinkLayer(mac("02:00:00:00:00:02")));
     assert_eq!(option("05 01 0000 000005a2"), NdOption::Mtu(1442));
     let redirected = option("04 02 000000000000 6000000000000000");
-    assert_eq!(
-        redirected,
-        NdOption::RedirectedHeader(hex("6000000000000000").into())
-    );
+    assert_eq!(redirected, NdOption::RedirectedHeader(hex("6000000000000000").into()));
     let prefix = "03 04 40 d0 00015180 00003840 00000000 20010db8000a0000 0000000000000000";
     let expected = NdOption::PrefixInformation {
         prefix: "2001:db8:a::/64".parse().unwrap(),
@@ -142,12 +81,7 @@ fn options_of_rfc_4861() {
     };
     assert_eq!(option(prefix), expected);
     let whole = "03 04 40 20 ffffffff 00000000 00000000 20010db8000a0000 0000000000000001";
-    let NdOption::PrefixInformation {
-        prefix,
-        router_address: true,
-        ..
-    } = option(whole)
-    else {
+    let NdOption::PrefixInformation { prefix, router_address: true, .. } = option(whole) else {
         panic!("no R");
     };
     assert_eq!(prefix.to_string(), "2001:db8:a::1/64");
@@ -161,10 +95,7 @@ fn later_options() {
         preference,
         lifetime_s,
     };
-    assert_eq!(
-        option("18 01 00 08 00000258"),
-        route("::/0", Preference::High, 600)
-    );
+    assert_eq!(option("18 01 00 08 00000258"), route("::/0", Preference::High, 600));
     let half = option("18 02 30 18 00000259 20010db8000c0000");
     assert_eq!(half, route("2001:db8:c::/48", Preference::Low, 601));
     let whole = option("18 03 60 00 ffffffff 0064ff9b00000000 0000000000000000");
@@ -172,43 +103,19 @@ fn later_options() {
     // RFC 8106, 5.1 and 5.2
     let servers = vec![v6("2001:db8::53")];
     let rdnss = option("19 03 0000 000004b0 20010db8000000000000000000000053");
-    assert_eq!(
-        rdnss,
-        NdOption::Rdnss {
-            lifetime_s: 1200,
-            servers
-        }
-    );
+    assert_eq!(rdnss, NdOption::Rdnss { lifetime_s: 1200, servers });
     let domains = vec!["ex.org".to_owned(), "a".to_owned()];
     let dnssl = option("1f 03 0000 00000000 02 6578 03 6f7267 00 01 61 00 0000000000");
-    assert_eq!(
-        dnssl,
-        NdOption::Dnssl {
-            lifetime_s: 0,
-            domains
-        }
-    );
+    assert_eq!(dnssl, NdOption::Dnssl { lifetime_s: 0, domains });
     // RFC 8910, 2.3
     let portal = option("25 02 68747470733a2f2f612e620000 00");
     assert_eq!(portal, NdOption::CaptivePortal("https://a.b".into()));
     // RFC 8781, 4: 1800 s are 225 units of 8
-    let pref64 = |prefix: &str| NdOption::Pref64 {
-        lifetime_s: 1800,
-        prefix: prefix.parse().unwrap(),
-    };
-    assert_eq!(
-        option("26 02 0708 0064ff9b 0000000000000000"),
-        pref64("64:ff9b::/96")
-    );
-    assert_eq!(
-        option("26 02 070d 20010db8 0000000000000000"),
-        pref64("2001:db8::/32")
-    );
+    let pref64 = |prefix: &str| NdOption::Pref64 { lifetime_s: 1800, prefix: prefix.parse().unwrap() };
+    assert_eq!(option("26 02 0708 0064ff9b 0000000000000000"), pref64("64:ff9b::/96"));
+    assert_eq!(option("26 02 070d 20010db8 0000000000000000"), pref64("2001:db8::/32"));
     // RFC 3971, 5.3.2
-    assert_eq!(
-        option("0e 01 0102030405 06"),
-        NdOption::Nonce(hex("010203040506").into())
-    );
+    assert_eq!(option("0e 01 0102030405 06"), NdOption::Nonce(hex("010203040506").into()));
     broken("fd 02 0102030405060708090a0b0c0d0e");
 }
 
@@ -245,45 +152,20 @@ fn messages_to_discard() {
     bytes[2..4].copy_from_slice(&[1, 2]);
     let have = 0x0102;
     let bad = Icmpv6::parse(v6(ROUTER), v6("ff02::1:ff00:2"), &bytes);
-    assert!(
-        matches!(bad, Err(Bad::Checksum { have: h, .. }) if h == have),
-        "{bad:?}"
-    );
+    assert!(matches!(bad, Err(Bad::Checksum { have: h, .. }) if h == have), "{bad:?}");
 
-    let code = refused(
-        ROUTER,
-        NODES,
-        "87 01 0000 00000000 fe800000000000000000000000000002",
-    );
+    let code = refused(ROUTER, NODES, "87 01 0000 00000000 fe800000000000000000000000000002");
     assert_eq!(code, Bad::Code { kind: 135, code: 1 });
-    assert_eq!(
-        refused(ROUTER, NODES, "87 00 0000 00000000 fe80"),
-        Bad::Short { need: 24, have: 10 }
-    );
-    assert_eq!(
-        refused(ROUTER, NODES, "86 00 0000 40 00 0708"),
-        Bad::Short { need: 12, have: 8 }
-    );
+    assert_eq!(refused(ROUTER, NODES, "87 00 0000 00000000 fe80"), Bad::Short { need: 24, have: 10 });
+    assert_eq!(refused(ROUTER, NODES, "86 00 0000 40 00 0708"), Bad::Short { need: 12, have: 8 });
     let zero = format!("{ns} 01 00 020000000001");
     assert_eq!(refused(ROUTER, NODES, &zero), Bad::EmptyOption { kind: 1 });
     let long = format!("{ns} 01 02 020000000001");
-    assert_eq!(
-        refused(ROUTER, NODES, &long),
-        Bad::Short { need: 40, have: 32 }
-    );
+    assert_eq!(refused(ROUTER, NODES, &long), Bad::Short { need: 40, have: 32 });
     let odd = format!("{ns} 01");
-    assert_eq!(
-        refused(ROUTER, NODES, &odd),
-        Bad::Short { need: 26, have: 25 }
-    );
+    assert_eq!(refused(ROUTER, NODES, &odd), Bad::Short { need: 26, have: 25 });
     let many = format!("{ADVERT} {}", "fd01000000000000".repeat(257));
-    assert_eq!(
-        refused(ROUTER, NODES, &many),
-        Bad::TooMany {
-            what: "options",
-            max: 256
-        }
-    );
+    assert_eq!(refused(ROUTER, NODES, &many), Bad::TooMany { what: "options", max: 256 });
 }
 
 #[test]
@@ -293,51 +175,24 @@ fn messages_with_the_wrong_addresses() {
     assert!(read("::", "ff02::1:ff00:2", ns).is_ok());
     assert_eq!(refused("::", NODES, ns), Bad::Destination(v6(NODES)));
     let told = format!("{ns} 01 01 020000000001");
-    assert_eq!(
-        refused("::", "ff02::1:ff00:2", &told),
-        Bad::LinkLayerOfNobody
-    );
-    assert_eq!(
-        refused("::", "ff02::2", "85 00 0000 00000000 01 01 020000000001"),
-        Bad::LinkLayerOfNobody
-    );
+    assert_eq!(refused("::", "ff02::1:ff00:2", &told), Bad::LinkLayerOfNobody);
+    assert_eq!(refused("::", "ff02::2", "85 00 0000 00000000 01 01 020000000001"), Bad::LinkLayerOfNobody);
 
-    let group = refused(
-        ROUTER,
-        NODES,
-        "88 00 0000 20000000 ff020000000000000000000000000002",
-    );
+    let group = refused(ROUTER, NODES, "88 00 0000 20000000 ff020000000000000000000000000002");
     assert_eq!(group, Bad::Target(v6("ff02::2")));
-    let solicited = refused(
-        ROUTER,
-        NODES,
-        "88 00 0000 60000000 fe800000000000000000000000000001",
-    );
+    let solicited = refused(ROUTER, NODES, "88 00 0000 60000000 fe800000000000000000000000000001");
     assert_eq!(solicited, Bad::SolicitedToGroup);
 
-    assert_eq!(
-        refused("2001:db8::1", NODES, ADVERT),
-        Bad::Source(v6("2001:db8::1"))
-    );
-    let redirect =
-        "89 00 0000 00000000 20010db8000000000000000000000009 20010db8000000000000000000000008";
-    assert_eq!(
-        refused(ROUTER, "2001:db8::2", redirect),
-        Bad::Target(v6("2001:db8::9"))
-    );
+    assert_eq!(refused("2001:db8::1", NODES, ADVERT), Bad::Source(v6("2001:db8::1")));
+    let redirect = "89 00 0000 00000000 20010db8000000000000000000000009 20010db8000000000000000000000008";
+    assert_eq!(refused(ROUTER, "2001:db8::2", redirect), Bad::Target(v6("2001:db8::9")));
 }
 
 #[test]
 fn listener_discovery_by_length() {
     let v1 = "82 00 0000 2710 0000 00000000000000000000000000000000";
     let query = read(ROUTER, NODES, v1).unwrap();
-    assert_eq!(
-        query,
-        Icmpv6::MldQueryV1 {
-            max_response_ms: 10000,
-            group: v6("::")
-        }
-    );
+    assert_eq!(query, Icmpv6::MldQueryV1 { max_response_ms: 10000, group: v6("::") });
     let v2 = format!("{v1} 0a 7d 0001 20010db8000000000000000000000001");
     let query = MldQuery {
         max_response_ms: 10000,
@@ -348,31 +203,14 @@ fn listener_discovery_by_length() {
         sources: vec![v6("2001:db8::1")],
     };
     assert_eq!(read(ROUTER, NODES, &v2).unwrap(), Icmpv6::MldQueryV2(query));
+    assert_eq!(read(ROUTER, NODES, &format!("{v1} 0a7d")).unwrap_err(), Bad::Short { need: 28, have: 26 });
     assert_eq!(
-        read(ROUTER, NODES, &format!("{v1} 0a7d")).unwrap_err(),
-        Bad::Short { need: 28, have: 26 }
-    );
-    assert_eq!(
-        read(
-            ROUTER,
-            NODES,
-            &format!("{v1} 0a 7d 0002 20010db8000000000000000000000001")
-        )
-        .unwrap_err(),
+        read(ROUTER, NODES, &format!("{v1} 0a 7d 0002 20010db8000000000000000000000001")).unwrap_err(),
         Bad::Short { need: 60, have: 44 }
     );
-    assert_eq!(
-        read("2001:db8::1", NODES, v1).unwrap_err(),
-        Bad::Source(v6("2001:db8::1"))
-    );
+    assert_eq!(read("2001:db8::1", NODES, v1).unwrap_err(), Bad::Source(v6("2001:db8::1")));
     let report = "8f 00 0000 0000 ffff";
-    assert_eq!(
-        read(ROUTER, "ff02::16", report).unwrap_err(),
-        Bad::TooMany {
-            what: "records",
-            max: 128
-        }
-    );
+    assert_eq!(read(ROUTER, "ff02::16", report).unwrap_err(), Bad::TooMany { what: "records", max: 128 });
 }
 
 #[test]
@@ -400,81 +238,40 @@ fn arp_and_tags() {
     let read = Frame::parse(&[frame.as_slice(), &[0; 18]].concat()).unwrap();
     let vids: Vec<u16> = read.ethernet.vlans.iter().map(|v| v.vid()).collect();
     assert_eq!(vids, [100, 5]);
-    let Net::Arp(Arp {
-        op: 1, spa, tpa, ..
-    }) = read.net
-    else {
-        panic!("{read:?}")
-    };
-    assert_eq!(
-        (spa.to_string(), tpa.to_string()),
-        ("192.0.2.1".into(), "192.0.2.2".into())
-    );
+    let Net::Arp(Arp { op: 1, spa, tpa, .. }) = read.net else { panic!("{read:?}") };
+    assert_eq!((spa.to_string(), tpa.to_string()), ("192.0.2.1".into(), "192.0.2.2".into()));
     assert_eq!(read.emit(), frame, "padding is dropped");
-    assert_eq!(
-        Frame::parse(&frame[..40]),
-        Err(Bad::Short { need: 28, have: 18 })
-    );
-    assert_eq!(
-        Frame::parse(&frame[..16]),
-        Err(Bad::Short { need: 18, have: 16 })
-    );
+    assert_eq!(Frame::parse(&frame[..40]), Err(Bad::Short { need: 28, have: 18 }));
+    assert_eq!(Frame::parse(&frame[..16]), Err(Bad::Short { need: 18, have: 16 }));
 }
 
 #[test]
 fn extension_headers() {
-    let solicit = Icmpv6::NeighborSolicit {
-        target: v6("fe80::2"),
-        options: vec![],
-    };
+    let solicit = Icmpv6::NeighborSolicit { target: v6("fe80::2"), options: vec![] };
     let (src, dst) = (v6(ROUTER), v6("ff02::1:ff00:2"));
     let mut packet = Ipv6Packet::new(src, dst, 255, protocol::ICMPV6, solicit.emit(src, dst));
     let behind = |packet: &Ipv6Packet| Ipv6Packet::parse(&packet.emit()).unwrap();
 
-    packet.extensions = vec![
-        Extension::hop_by_hop(&[]),
-        Extension::destination(&[0x1e, 3, 1, 2, 3]),
-    ];
+    packet.extensions = vec![Extension::hop_by_hop(&[]), Extension::destination(&[0x1e, 3, 1, 2, 3])];
     assert_eq!(behind(&packet), packet);
     assert_eq!(packet.icmpv6(), Ok(Some(solicit)));
     let options: Vec<_> = packet.extensions[1].options().collect();
     assert_eq!(options, [(0x1e, &[1u8, 2, 3][..])]);
 
-    packet.extensions.push(Extension::of_fragment(Fragment {
-        offset: 0,
-        more: false,
-        id: 7,
-    }));
+    packet.extensions.push(Extension::of_fragment(Fragment { offset: 0, more: false, id: 7 }));
     assert_eq!(behind(&packet).icmpv6(), Err(Bad::FragmentedNd));
-    packet.extensions.push(Extension::of_fragment(Fragment {
-        offset: 9,
-        more: false,
-        id: 7,
-    }));
+    packet.extensions.push(Extension::of_fragment(Fragment { offset: 9, more: false, id: 7 }));
     packet.extensions.remove(2);
     packet.next = protocol::DESTINATION;
-    assert_eq!(
-        behind(&packet),
-        packet,
-        "nothing is read past a later fragment's header"
-    );
+    assert_eq!(behind(&packet), packet, "nothing is read past a later fragment's header");
 
     packet.next = protocol::ICMPV6;
     packet.extensions = vec![Extension::destination(&[]); 17];
-    let many = Bad::TooMany {
-        what: "extension headers",
-        max: 16,
-    };
+    let many = Bad::TooMany { what: "extension headers", max: 16 };
     assert_eq!(Ipv6Packet::parse(&packet.emit()), Err(many));
     packet.extensions.clear();
     packet.hop_limit = 254;
-    assert_eq!(
-        packet.icmpv6(),
-        Err(Bad::HopLimit {
-            need: 255,
-            have: 254
-        })
-    );
+    assert_eq!(packet.icmpv6(), Err(Bad::HopLimit { need: 255, have: 254 }));
 }
 
 #[test]
@@ -486,34 +283,16 @@ fn lengths_that_lie() {
             "00".repeat(16)
         ))
     };
-    assert_eq!(
-        Frame::parse(&header("0001", "3b")),
-        Err(Bad::Short { need: 41, have: 40 })
-    );
+    assert_eq!(Frame::parse(&header("0001", "3b")), Err(Bad::Short { need: 41, have: 40 }));
     assert_eq!(Frame::parse(&header("0000", "00")), Err(Bad::Jumbogram));
     assert!(Frame::parse(&header("0000", "3b")).is_ok());
-    assert_eq!(
-        Frame::parse(&header("0000", "2b")),
-        Err(Bad::Short { need: 2, have: 0 })
-    );
+    assert_eq!(Frame::parse(&header("0000", "2b")), Err(Bad::Short { need: 2, have: 0 }));
     let mut cut = header("0008", "2c");
     cut.extend([58, 0, 0, 0]);
     assert_eq!(Frame::parse(&cut), Err(Bad::Short { need: 48, have: 44 }));
-    assert_eq!(
-        Frame::parse(&[0; 13]),
-        Err(Bad::Short { need: 14, have: 13 })
-    );
-    let v5 = hex(&format!(
-        "020000000001 020000000002 86dd 50{}",
-        "00".repeat(39)
-    ));
+    assert_eq!(Frame::parse(&[0; 13]), Err(Bad::Short { need: 14, have: 13 }));
+    let v5 = hex(&format!("020000000001 020000000002 86dd 50{}", "00".repeat(39)));
     assert_eq!(Frame::parse(&v5), Err(Bad::Version(5)));
-    let small = hex(&format!(
-        "020000000001 020000000002 0800 44{}",
-        "00".repeat(19)
-    ));
-    assert_eq!(
-        Frame::parse(&small),
-        Err(Bad::HeaderLength { need: 20, have: 16 })
-    );
+    let small = hex(&format!("020000000001 020000000002 0800 44{}", "00".repeat(19)));
+    assert_eq!(Frame::parse(&small), Err(Bad::HeaderLength { need: 20, have: 16 }));
 }

@@ -69,7 +69,8 @@ impl<A: Bounds, B: Bounds> Bounds for (A, B) {
 
 impl Bounds for addr::IpNet {
     const LEAST: Self = addr::IpNet::V4(addr::Ipv4Net::new_assert(std::net::Ipv4Addr::UNSPECIFIED, 0));
-    const GREATEST: Self = addr::IpNet::V6(addr::Ipv6Net::new_assert(std::net::Ipv6Addr::new(
-        0xffff, 0xffff, 0xffff, 0xffff, 0xffff, 0xffff, 0xffff, 0xffff,
-    ), 128));
+    const GREATEST: Self = addr::IpNet::V6(addr::Ipv6Net::new_assert(
+        std::net::Ipv6Addr::new(0xffff, 0xffff, 0xffff, 0xffff, 0xffff, 0xffff, 0xffff, 0xffff),
+        128,
+    ));
 }

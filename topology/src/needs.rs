@@ -95,7 +95,13 @@ fn set_need(world: &mut World, marks: &mut Marks, network: NetworkKey, chassis: 
 }
 
 /// A chassis gained its first port of a network, or lost its last.
-pub(crate) fn set_resident(world: &mut World, marks: &mut Marks, network: NetworkKey, chassis: ChassisKey, present: bool) {
+pub(crate) fn set_resident(
+    world: &mut World,
+    marks: &mut Marks,
+    network: NetworkKey,
+    chassis: ChassisKey,
+    present: bool,
+) {
     world.residents.set(network, chassis, present);
     world.resident_networks.set(chassis, network, present);
     marks.changed(Key::Residents(network));

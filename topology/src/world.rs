@@ -69,9 +69,8 @@ impl crate::index::Bounds for Holder {
 
 impl crate::index::Bounds for IpAddr {
     const LEAST: Self = IpAddr::V4(std::net::Ipv4Addr::UNSPECIFIED);
-    const GREATEST: Self = IpAddr::V6(std::net::Ipv6Addr::new(
-        0xffff, 0xffff, 0xffff, 0xffff, 0xffff, 0xffff, 0xffff, 0xffff,
-    ));
+    const GREATEST: Self =
+        IpAddr::V6(std::net::Ipv6Addr::new(0xffff, 0xffff, 0xffff, 0xffff, 0xffff, 0xffff, 0xffff, 0xffff));
 }
 
 impl World {
@@ -109,7 +108,8 @@ impl World {
 
     /// The chassis that a chassis sends to.
     pub fn peers(&self, from: ChassisKey) -> Vec<ChassisKey> {
-        let mut peers: Vec<_> = self.chassis.keys().copied().filter(|to| self.peers.contains_key(&(from, *to))).collect();
+        let mut peers: Vec<_> =
+            self.chassis.keys().copied().filter(|to| self.peers.contains_key(&(from, *to))).collect();
         peers.sort_unstable();
         peers
     }
@@ -177,9 +177,7 @@ impl World {
             | Key::Residents(n)
             | Key::SubnetsOf(n)
             | Key::InterfacesOn(n)
-            | Key::Holder(n, _) => {
-                self.networks.contains_key(&n)
-            }
+            | Key::Holder(n, _) => self.networks.contains_key(&n),
             Key::Subnet(s) => self.subnets.contains_key(&s),
             Key::Advert(s) => self.adverts.contains_key(&s),
             Key::Router(r) => self.routers.contains_key(&r),

@@ -145,7 +145,9 @@ fn allocate_mac(catalog: &Catalog, id: &ResourceId, record: &mut v1::Record) {
     let [a, b, c, d] = record.key.to_be_bytes();
     let mut candidates = (0x02u8..=0xfe).step_by(4).map(|first| MacAddr([first, 0x54, a, b, c, d]));
     // With all 64 taken the first stands, and is found to be somebody's.
-    let mac = candidates.find(|mac| free(mac) && !features::router::is_reserved(*mac)).unwrap_or(MacAddr([0x02, 0x54, a, b, c, d]));
+    let mac = candidates
+        .find(|mac| free(mac) && !features::router::is_reserved(*mac))
+        .unwrap_or(MacAddr([0x02, 0x54, a, b, c, d]));
     record.mac_address = mac.to_string();
 }
 

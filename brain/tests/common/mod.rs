@@ -6,10 +6,13 @@ use std::collections::{BTreeMap, HashMap, VecDeque};
 
 use addr::{Dpid, MacAddr, OfPort};
 use brain::{
-    Batch, Brain, Caller, Effect, Entry, EntryChange, Event, Millis, Refusal, Reply, Request, RequestId, SessionId, SwitchCommand,
-    SwitchEvent,
+    Batch, Brain, Caller, Effect, Entry, EntryChange, Event, Millis, Refusal, Reply, Request, RequestId, SessionId,
+    SwitchCommand, SwitchEvent,
 };
-use ofp::{Body, FlowModCommand, FlowStats, GroupDesc, GroupModCommand, Match, MeterConfig, MeterModCommand, PortDesc, PortReason};
+use ofp::{
+    Body, FlowModCommand, FlowStats, GroupDesc, GroupModCommand, Match, MeterConfig, MeterModCommand, PortDesc,
+    PortReason,
+};
 use proto::v1;
 
 /// A store in memory.
@@ -180,7 +183,9 @@ fn missing_group(flow: &ofp::FlowMod, tables: &Tables) -> Option<u32> {
         ofp::Instruction::ApplyActions(actions) => &actions[..],
         _ => &[],
     });
-    actions.filter_map(|a| if let ofp::Action::Group(id) = a { Some(*id) } else { None }).find(|id| !tables.groups.contains_key(id))
+    actions
+        .filter_map(|a| if let ofp::Action::Group(id) = a { Some(*id) } else { None })
+        .find(|id| !tables.groups.contains_key(id))
 }
 
 pub fn desc(port: OfPort, name: &str, dpid: u64) -> PortDesc {
@@ -224,7 +229,8 @@ impl Site {
 
     /// The controller is killed and comes back with the same store; bridges keep what they hold.
     pub fn restarted(self) -> Site {
-        let bridges = self.bridges.into_iter().map(|b| Bridge { session: None, batches: vec![], packets: vec![], ..b }).collect();
+        let bridges =
+            self.bridges.into_iter().map(|b| Bridge { session: None, batches: vec![], packets: vec![], ..b }).collect();
         Site::with(self.store, bridges)
     }
 
@@ -395,7 +401,11 @@ pub fn site_documents() -> Vec<v1::Document> {
     for tenant in ["acme", "umbra"] {
         let mut document = v1::Document { tenant: tenant.to_owned(), ..v1::Document::default() };
         for (index, color) in ["red", "blue"].into_iter().enumerate() {
-            document.networks.push(v1::Network { meta: meta(color), spec: Some(v1::NetworkSpec::default()), status: None });
+            document.networks.push(v1::Network {
+                meta: meta(color),
+                spec: Some(v1::NetworkSpec::default()),
+                status: None,
+            });
             let spec = v1::SubnetSpec {
                 network: color.to_owned(),
                 cidr: format!("2001:db8:{}::/64", ["a", "b"][index]),
@@ -405,7 +415,8 @@ pub fn site_documents() -> Vec<v1::Document> {
             };
             document.subnets.push(v1::Subnet { meta: meta(&format!("{color}6")), spec: Some(spec), status: None });
         }
-        let interface = |subnet: &str| v1::RouterInterface { subnet: subnet.to_owned(), ..v1::RouterInterface::default() };
+        let interface =
+            |subnet: &str| v1::RouterInterface { subnet: subnet.to_owned(), ..v1::RouterInterface::default() };
         let spec = v1::RouterSpec { interfaces: vec![interface("red6"), interface("blue6")], routes: vec![] };
         document.routers.push(v1::Router { meta: meta("r1"), spec: Some(spec), status: None });
         for n in 1..=6 {

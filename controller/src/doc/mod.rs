@@ -108,10 +108,12 @@ impl Unreadable {
         let mut files: Vec<Arc<str>> = Vec::new();
         let placed = violations.iter().filter_map(|violation| self.rest.place(violation));
         let about_read = |(file, found): &(Arc<str>, Problem)| {
-            let same = |(f, p): &(Arc<str>, Problem)| f == file && !p.path.is_empty() && found.path.starts_with(&p.path);
+            let same =
+                |(f, p): &(Arc<str>, Problem)| f == file && !p.path.is_empty() && found.path.starts_with(&p.path);
             !self.problems.iter().any(same)
         };
-        let mut all: Vec<(Arc<str>, Problem)> = self.problems.iter().cloned().chain(placed.filter(about_read)).collect();
+        let mut all: Vec<(Arc<str>, Problem)> =
+            self.problems.iter().cloned().chain(placed.filter(about_read)).collect();
         for (file, _) in &all {
             if !files.contains(file) {
                 files.push(Arc::clone(file));

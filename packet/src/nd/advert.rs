@@ -93,12 +93,7 @@ impl RouterAdvert {
 
     pub(crate) fn emit(&self, out: &mut BytesMut) {
         let mut flags = self.preference.bits() << 3 | (self.reserved_flags & 0x03);
-        for (set, bit) in [
-            (self.managed, 0x80),
-            (self.other, 0x40),
-            (self.home_agent, 0x20),
-            (self.proxy, 0x04),
-        ] {
+        for (set, bit) in [(self.managed, 0x80), (self.other, 0x40), (self.home_agent, 0x20), (self.proxy, 0x04)] {
             if set {
                 flags |= bit;
             }

@@ -33,11 +33,7 @@ pub(super) fn read(mut bytes: &[u8]) -> Option<Vec<String>> {
 /// Appends a name; `None`, with nothing appended, if it is no domain name.
 pub(super) fn write(name: &str, out: &mut BytesMut) -> Option<()> {
     let name = name.strip_suffix('.').unwrap_or(name);
-    if name.len() > 253
-        || name
-            .split('.')
-            .any(|label| !(1..=63).contains(&label.len()))
-    {
+    if name.len() > 253 || name.split('.').any(|label| !(1..=63).contains(&label.len())) {
         return None;
     }
     for label in name.split('.') {
@@ -54,10 +50,7 @@ mod tests {
 
     #[test]
     fn refuses_what_is_no_list_of_names() {
-        assert_eq!(
-            read(b"\x01a\x02bc\0\x01d\0\0\0\0"),
-            Some(vec!["a.bc".into(), "d".into()])
-        );
+        assert_eq!(read(b"\x01a\x02bc\0\x01d\0\0\0\0"), Some(vec!["a.bc".into(), "d".into()]));
         for bytes in [
             &b"\0\0\0\0"[..],
             b"",

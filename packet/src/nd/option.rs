@@ -125,16 +125,9 @@ impl NdOption {
         self.body()
             .and_then(|body| {
                 let fits = 2 + body.len() <= WHOLE_BYTES_MAX;
-                if fits {
-                    Ok(())
-                } else {
-                    Err("longer than 2040 bytes")
-                }
+                if fits { Ok(()) } else { Err("longer than 2040 bytes") }
             })
-            .map_err(|why| Bad::Unfit {
-                kind: self.kind(),
-                why,
-            })
+            .map_err(|why| Bad::Unfit { kind: self.kind(), why })
     }
 
     pub(crate) fn emit(&self, out: &mut BytesMut) {
@@ -154,9 +147,7 @@ impl NdOption {
     fn body(&self) -> Result<BytesMut, &'static str> {
         let mut out = BytesMut::new();
         match self {
-            NdOption::SourceLinkLayer(mac) | NdOption::TargetLinkLayer(mac) => {
-                out.put_slice(&mac.0)
-            }
+            NdOption::SourceLinkLayer(mac) | NdOption::TargetLinkLayer(mac) => out.put_slice(&mac.0),
             NdOption::PrefixInformation { .. } => self.prefix_information(&mut out),
             NdOption::RedirectedHeader(packet) => {
                 out.put_bytes(0, 6);
@@ -167,11 +158,7 @@ impl NdOption {
                 out.put_u32(*mtu);
             }
             NdOption::Nonce(bytes) | NdOption::Unknown { body: bytes, .. } => out.put_slice(bytes),
-            NdOption::RouteInformation {
-                prefix,
-                preference,
-                lifetime_s,
-            } => {
+            NdOption::RouteInformation { prefix, preference, lifetime_s } => {
                 out.put_u8(prefix.prefix_len());
                 out.put_u8(preference.bits() << 3);
                 out.put_u32(*lifetime_s);
@@ -179,23 +166,15 @@ impl NdOption {
                 let bytes = usize::from(prefix.prefix_len().div_ceil(64)) * 8;
                 out.put_slice(&prefix.network().octets()[..bytes]);
             }
-            NdOption::Rdnss {
-                lifetime_s,
-                servers,
-            } => {
+            NdOption::Rdnss { lifetime_s, servers } => {
                 if servers.is_empty() {
                     return Err("no server");
                 }
                 out.put_u16(0);
                 out.put_u32(*lifetime_s);
-                servers
-                    .iter()
-                    .for_each(|server| out.put_slice(&server.octets()));
+                servers.iter().for_each(|server| out.put_slice(&server.octets()));
             }
-            NdOption::Dnssl {
-                lifetime_s,
-                domains,
-            } => {
+            NdOption::Dnssl { lifetime_s, domains } => {
                 if domains.is_empty() {
                     return Err("no domain");
                 }
@@ -236,28 +215,19 @@ impl NdOption {
         let flag = |set: &bool, bit: u8| if *set { bit } else { 0 };
         out.put_u8(prefix.prefix_len());
         out.put_u8(
-            flag(on_link, 0x80)
-                | flag(autonomous, 0x40)
-                | flag(router_address, 0x20)
-                | flag(pd_preferred, 0x10),
+            flag(on_link, 0x80) | flag(autonomous, 0x40) | flag(router_address, 0x20) | flag(pd_preferred, 0x10),
         );
         out.put_u32(*valid_s);
         out.put_u32(*preferred_s);
         out.put_u32(0);
-        let address = if *router_address {
-            prefix.addr()
-        } else {
-            prefix.network()
-        };
+        let address = if *router_address { prefix.addr() } else { prefix.network() };
         out.put_slice(&address.octets());
     }
 }
 
 /// Lifetime in units of 8 seconds (13 bits), length code (3 bits), then the prefix's first 12 bytes.
 fn pref64(out: &mut BytesMut, lifetime_s: u16, prefix: Ipv6Net) -> Result<(), &'static str> {
-    let code = PREF64_LENGTHS
-        .iter()
-        .position(|length| *length == prefix.prefix_len());
+    let code = PREF64_LENGTHS.iter().position(|length| *length == prefix.prefix_len());
     let code = code.ok_or("prefix length is none of 96, 64, 56, 48, 40, 32")? as u16;
     out.put_u16(lifetime_s.div_ceil(8).min(0x1fff) << 3 | code);
     out.put_slice(&prefix.network().octets()[..12]);
@@ -274,45 +244,22 @@ mod tests {
     #[test]
     fn what_cannot_be_emitted_is_left_out() {
         let unfit = [
-            NdOption::Rdnss {
-                lifetime_s: 1,
-                servers: vec![],
-            },
-            NdOption::Rdnss {
-                lifetime_s: 1,
-                servers: vec![Ipv6Addr::LOCALHOST; 128],
-            },
-            NdOption::Dnssl {
-                lifetime_s: 1,
-                domains: vec![],
-            },
-            NdOption::Dnssl {
-                lifetime_s: 1,
-                domains: vec!["a..b".into()],
-            },
+            NdOption::Rdnss { lifetime_s: 1, servers: vec![] },
+            NdOption::Rdnss { lifetime_s: 1, servers: vec![Ipv6Addr::LOCALHOST; 128] },
+            NdOption::Dnssl { lifetime_s: 1, domains: vec![] },
+            NdOption::Dnssl { lifetime_s: 1, domains: vec!["a..b".into()] },
             NdOption::CaptivePortal(String::new()),
             NdOption::CaptivePortal("x".repeat(2039)),
-            NdOption::Pref64 {
-                lifetime_s: 8,
-                prefix: "64:ff9b::/95".parse().unwrap(),
-            },
-            NdOption::Unknown {
-                kind: 253,
-                body: Bytes::from(vec![0; 2039]),
-            },
+            NdOption::Pref64 { lifetime_s: 8, prefix: "64:ff9b::/95".parse().unwrap() },
+            NdOption::Unknown { kind: 253, body: Bytes::from(vec![0; 2039]) },
         ];
         for option in unfit {
             let mut out = BytesMut::new();
             option.emit(&mut out);
             assert!(out.is_empty(), "{option:?}");
-            assert!(
-                matches!(option.check(), Err(Bad::Unfit { kind, .. }) if kind == option.kind())
-            );
+            assert!(matches!(option.check(), Err(Bad::Unfit { kind, .. }) if kind == option.kind()));
         }
-        let longest = NdOption::Rdnss {
-            lifetime_s: 1,
-            servers: vec![Ipv6Addr::LOCALHOST; 127],
-        };
+        let longest = NdOption::Rdnss { lifetime_s: 1, servers: vec![Ipv6Addr::LOCALHOST; 127] };
         assert_eq!(longest.check(), Ok(()));
     }
 
@@ -320,16 +267,9 @@ mod tests {
     fn pref64_lifetimes_are_rounded_up_and_capped() {
         let units = |lifetime_s| {
             let mut out = BytesMut::new();
-            NdOption::Pref64 {
-                lifetime_s,
-                prefix: "64:ff9b::/96".parse().unwrap(),
-            }
-            .emit(&mut out);
+            NdOption::Pref64 { lifetime_s, prefix: "64:ff9b::/96".parse().unwrap() }.emit(&mut out);
             u16::from_be_bytes([out[2], out[3]]) >> 3
         };
-        assert_eq!(
-            [0, 1, 8, 9, 65528, 65535].map(units),
-            [0, 1, 1, 2, 8191, 8191]
-        );
+        assert_eq!([0, 1, 8, 9, 65528, 65535].map(units), [0, 1, 1, 2, 8191, 8191]);
     }
 }

@@ -17,20 +17,14 @@ pub(crate) fn options(r: &mut Reader<'_>) -> Result<Vec<NdOption>, Bad> {
     let mut options = Vec::new();
     while r.left() > 0 {
         if options.len() == OPTIONS_MAX {
-            return Err(Bad::TooMany {
-                what: "options",
-                max: OPTIONS_MAX,
-            });
+            return Err(Bad::TooMany { what: "options", max: OPTIONS_MAX });
         }
         let [kind, units] = r.array()?;
         let body = match units {
             0 => return Err(Bad::EmptyOption { kind }),
             n => r.take(8 * usize::from(n) - 2)?,
         };
-        let unknown = || NdOption::Unknown {
-            kind,
-            body: Bytes::copy_from_slice(body),
-        };
+        let unknown = || NdOption::Unknown { kind, body: Bytes::copy_from_slice(body) };
         options.push(known(kind, body).unwrap_or_else(unknown));
     }
     Ok(options)
@@ -40,12 +34,8 @@ pub(crate) fn options(r: &mut Reader<'_>) -> Result<Vec<NdOption>, Bad> {
 fn known(kind: u8, body: &[u8]) -> Option<NdOption> {
     let mut r = Reader::new(body);
     match kind {
-        kind::SOURCE_LINK_LAYER if body.len() == 6 => {
-            Some(NdOption::SourceLinkLayer(r.mac().ok()?))
-        }
-        kind::TARGET_LINK_LAYER if body.len() == 6 => {
-            Some(NdOption::TargetLinkLayer(r.mac().ok()?))
-        }
+        kind::SOURCE_LINK_LAYER if body.len() == 6 => Some(NdOption::SourceLinkLayer(r.mac().ok()?)),
+        kind::TARGET_LINK_LAYER if body.len() == 6 => Some(NdOption::TargetLinkLayer(r.mac().ok()?)),
         kind::PREFIX_INFORMATION if body.len() == 30 => prefix_information(&mut r),
         kind::REDIRECTED_HEADER => {
             r.take(6).ok()?;
@@ -60,10 +50,7 @@ fn known(kind: u8, body: &[u8]) -> Option<NdOption> {
         kind::RDNSS => rdnss(&mut r),
         kind::DNSSL => {
             r.u16().ok()?;
-            Some(NdOption::Dnssl {
-                lifetime_s: r.u32().ok()?,
-                domains: dnssl::read(r.rest())?,
-            })
+            Some(NdOption::Dnssl { lifetime_s: r.u32().ok()?, domains: dnssl::read(r.rest())? })
         }
         kind::CAPTIVE_PORTAL => {
             let text = std::str::from_utf8(body).ok()?.trim_end_matches('\0');
@@ -83,11 +70,7 @@ fn prefix_information(r: &mut Reader<'_>) -> Option<NdOption> {
     let router_address = flags & 0x20 != 0;
     Some(NdOption::PrefixInformation {
         // RFC 4861, 4.6.2: without R, bits after the prefix length are to be ignored.
-        prefix: if router_address {
-            prefix
-        } else {
-            prefix.trunc()
-        },
+        prefix: if router_address { prefix } else { prefix.trunc() },
         on_link: flags & 0x80 != 0,
         autonomous: flags & 0x40 != 0,
         router_address,
@@ -109,11 +92,7 @@ fn route_information(r: &mut Reader<'_>) -> Option<NdOption> {
     let mut octets = [0; 16];
     octets[..bytes.len()].copy_from_slice(bytes);
     let prefix = Ipv6Net::new(octets.into(), length).ok()?.trunc();
-    Some(NdOption::RouteInformation {
-        prefix,
-        preference,
-        lifetime_s,
-    })
+    Some(NdOption::RouteInformation { prefix, preference, lifetime_s })
 }
 
 fn rdnss(r: &mut Reader<'_>) -> Option<NdOption> {
@@ -124,10 +103,7 @@ fn rdnss(r: &mut Reader<'_>) -> Option<NdOption> {
         return None;
     }
     let servers = std::iter::from_fn(|| r.v6().ok()).collect();
-    Some(NdOption::Rdnss {
-        lifetime_s,
-        servers,
-    })
+    Some(NdOption::Rdnss { lifetime_s, servers })
 }
 
 fn pref64(r: &mut Reader<'_>) -> Option<NdOption> {
@@ -137,8 +113,5 @@ fn pref64(r: &mut Reader<'_>) -> Option<NdOption> {
     let mut octets = [0; 16];
     octets[..12].copy_from_slice(r.take(12).ok()?);
     let prefix = Ipv6Net::new(octets.into(), length).ok()?.trunc();
-    Some(NdOption::Pref64 {
-        lifetime_s: word & 0xfff8,
-        prefix,
-    })
+    Some(NdOption::Pref64 { lifetime_s: word & 0xfff8, prefix })
 }

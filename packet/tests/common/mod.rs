@@ -4,9 +4,7 @@
 use std::net::Ipv6Addr;
 
 use bytes::Bytes;
-use packet::{
-    Icmpv6, MacAddr, MldQuery, MldRecord, MldRecordKind, NdOption, Preference, RouterAdvert,
-};
+use packet::{Icmpv6, MacAddr, MldQuery, MldRecord, MldRecordKind, NdOption, Preference, RouterAdvert};
 
 /// Bytes from hexadecimal text; white space separates, `#` comments to the end of the line.
 pub(crate) fn hex(text: &str) -> Vec<u8> {
@@ -16,14 +14,8 @@ pub(crate) fn hex(text: &str) -> Vec<u8> {
         .flat_map(str::chars)
         .filter(|c| !c.is_whitespace())
         .collect();
-    assert!(
-        digits.len().is_multiple_of(2),
-        "odd number of digits in {text}"
-    );
-    (0..digits.len())
-        .step_by(2)
-        .map(|i| u8::from_str_radix(&digits[i..i + 2], 16).unwrap())
-        .collect()
+    assert!(digits.len().is_multiple_of(2), "odd number of digits in {text}");
+    (0..digits.len()).step_by(2).map(|i| u8::from_str_radix(&digits[i..i + 2], 16).unwrap()).collect()
 }
 
 /// An address from text.
@@ -75,19 +67,10 @@ pub(crate) fn full_advert() -> RouterAdvert {
                 preference: Preference::Medium,
                 lifetime_s: 602,
             },
-            NdOption::Rdnss {
-                lifetime_s: 1200,
-                servers: vec![v6("2001:db8::53"), v6("fe80::53")],
-            },
-            NdOption::Dnssl {
-                lifetime_s: 1201,
-                domains: vec!["example.org".into(), "a.b.example.net".into()],
-            },
+            NdOption::Rdnss { lifetime_s: 1200, servers: vec![v6("2001:db8::53"), v6("fe80::53")] },
+            NdOption::Dnssl { lifetime_s: 1201, domains: vec!["example.org".into(), "a.b.example.net".into()] },
             NdOption::CaptivePortal("https://portal.example/api".into()),
-            NdOption::Pref64 {
-                lifetime_s: 1800,
-                prefix: "64:ff9b::/96".parse().unwrap(),
-            },
+            NdOption::Pref64 { lifetime_s: 1800, prefix: "64:ff9b::/96".parse().unwrap() },
         ],
         ..RouterAdvert::default()
     }
@@ -113,10 +96,7 @@ pub(crate) fn mld_messages() -> Vec<Icmpv6> {
         })
     };
     vec![
-        Icmpv6::MldQueryV1 {
-            max_response_ms: 10000,
-            group: Ipv6Addr::UNSPECIFIED,
-        },
+        Icmpv6::MldQueryV1 { max_response_ms: 10000, group: Ipv6Addr::UNSPECIFIED },
         Icmpv6::MldReportV1 { group },
         Icmpv6::MldDone { group },
         query("::", &[]),

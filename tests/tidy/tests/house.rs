@@ -87,7 +87,15 @@ fn only_the_controller_has_a_clock_or_a_socket() {
     for room in ["addr", "packet", "ofp", "topology", "flows", "features", "brain"] {
         for file in rust_files().iter().filter(|f| f.starts_with(root().join(room).join("src"))) {
             let text = std::fs::read_to_string(file).unwrap();
-            for word in ["tokio", "std::net::Tcp", "std::net::Udp", "std::fs", "std::time::Instant", "SystemTime", "std::thread"] {
+            for word in [
+                "tokio",
+                "std::net::Tcp",
+                "std::net::Udp",
+                "std::fs",
+                "std::time::Instant",
+                "SystemTime",
+                "std::thread",
+            ] {
                 assert!(!text.contains(word), "{} names {word}", file.display());
             }
         }

@@ -58,7 +58,10 @@ pub(crate) fn mac(text: &mut Option<String>, field: &str, findings: &mut Finding
     if mac.is_multicast() || mac == MacAddr::ZERO {
         findings.spec(field, format!("{mac} is not a unicast address"));
     } else if features::router::is_reserved(mac) {
-        findings.spec(field, format!("{mac} is kept for routers and chassis: any that begins with neither 02:53 nor d6 will do"));
+        findings.spec(
+            field,
+            format!("{mac} is kept for routers and chassis: any that begins with neither 02:53 nor d6 will do"),
+        );
     }
     Some(mac)
 }

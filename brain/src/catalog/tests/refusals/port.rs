@@ -9,7 +9,10 @@ fn port_rules() {
     refuses(|_, a| prt(a, 0).mac_address = text("ff:ff:ff:ff:ff:ff"), &[("ports[0].mac_address", "unicast")]);
     refuses(|_, a| prt(a, 0).mac_address = text("00:00:00:00:00:00"), &[("ports[0].mac_address", "unicast")]);
     for kept in ["02:53:00:00:00:01", "d6:00:01:00:00:01"] {
-        refuses(|_, a| prt(a, 0).mac_address = text(kept), &[("ports[0].mac_address", "is kept for routers and chassis")]);
+        refuses(
+            |_, a| prt(a, 0).mac_address = text(kept),
+            &[("ports[0].mac_address", "is kept for routers and chassis")],
+        );
     }
     refuses(
         |_, a| a.ports.push(with_mac(port("vm3", "red"), "02:00:00:00:01:01")),
