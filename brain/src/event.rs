@@ -53,8 +53,9 @@ pub struct EntryChange {
     pub value: Option<Vec<u8>>,
 }
 
-/// An input.
+/// An input. Moved once from queue to brain, so its size matters little.
 #[derive(Clone, Debug)]
+#[allow(clippy::large_enum_variant)]
 pub enum Event {
     /// The store's content: the first event of all, before any switch.
     Loaded {

@@ -1,5 +1,6 @@
 //! What one switch holds, what it should hold, and what is on its way.
 
+use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 
@@ -323,11 +324,12 @@ impl Switch {
             if matches!((&*key.0, &pending.op), (Item::Meter(_), Op::Put { .. })) {
                 self.held.insert(key.clone());
             }
-            if self.pending.contains_key(&key) {
-                self.uncount(&pending);
-            } else {
-                again.push(key.clone());
-                self.pending.insert(key, pending);
+            match self.pending.entry(key) {
+                Entry::Occupied(_) => self.uncount(&pending),
+                Entry::Vacant(place) => {
+                    again.push(place.key().clone());
+                    place.insert(pending);
+                }
             }
         }
         // The rest keeps its place in the order.

@@ -91,6 +91,9 @@ pub struct Delta {
     pub conflicts: Vec<Conflict>,
 }
 
+/// What the keys that an update touches held before it.
+type Before = HashMap<(ChassisKey, Keyed), Option<(Arc<Item>, Unit)>>;
+
 /// Who claims one key on one switch, the lesser unit first.
 type Claims = BTreeMap<Unit, Arc<Item>>;
 
@@ -181,13 +184,7 @@ impl Engine {
         self.features.iter().find(|f| f.id() == id).map_or("unknown", |f| f.name())
     }
 
-    fn compile(
-        &mut self,
-        world: &World,
-        unit: Unit,
-        before: &mut HashMap<(ChassisKey, Keyed), Option<(Arc<Item>, Unit)>>,
-        delta: &mut Delta,
-    ) {
+    fn compile(&mut self, world: &World, unit: Unit, before: &mut Before, delta: &mut Delta) {
         let Some(feature) = self.features.iter().find(|f| f.id() == unit.feature) else { return };
         let view = View::new(world);
         let mut emit = Emit::new(feature.name());
@@ -234,12 +231,7 @@ impl Engine {
     }
 
     /// Notes what a key held before this update, once.
-    fn remember(
-        &self,
-        before: &mut HashMap<(ChassisKey, Keyed), Option<(Arc<Item>, Unit)>>,
-        chassis: ChassisKey,
-        item: &Arc<Item>,
-    ) {
+    fn remember(&self, before: &mut Before, chassis: ChassisKey, item: &Arc<Item>) {
         before.entry((chassis, Keyed(item.clone()))).or_insert_with_key(|(chassis, keyed)| {
             self.wanted(*chassis, keyed).map(|(item, unit)| (item.clone(), unit))
         });

@@ -419,7 +419,7 @@ const _: () = {
         let mut l = 0;
         while l < spec.loads.len() {
             let reg = spec.loads[l].spec();
-            let router_again = spec.reenters.len() > 0;
+            let router_again = !spec.reenters.is_empty();
             assert!(
                 ((reg.from as u8) <= (spec.table as u8) || router_again) && (spec.table as u8) <= (reg.to as u8),
                 "sets a dead register"

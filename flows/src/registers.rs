@@ -136,7 +136,7 @@ const _: () = {
         assert!(a.register < 16);
         assert!((a.from as u8) <= (a.to as u8), "a register lives forward");
         if a.bits > 32 {
-            assert!(a.offset == 0 && a.bits == 64 && a.register % 2 == 0, "a 64-bit register is a whole pair");
+            assert!(a.offset == 0 && a.bits == 64 && a.register.is_multiple_of(2), "a 64-bit register is a whole pair");
         } else {
             assert!(a.bits > 0 && a.offset + a.bits <= 32, "a 33rd bit");
         }

@@ -1,6 +1,6 @@
 //! The brain among stand-ins: a store in memory, and switches that hold what they are sent.
 
-#![allow(dead_code)]
+#![allow(dead_code, unreachable_pub)]
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 

@@ -1,6 +1,6 @@
 //! Worlds for tests: two tenants with the same prefixes and MACs on three chassis, and random changes to them.
 
-#![allow(dead_code)]
+#![allow(dead_code, unreachable_pub)]
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -31,7 +31,7 @@ pub fn network(n: u32, mtu: u32) -> Change {
 }
 
 fn tenant(n: u32) -> Arc<str> {
-    if n % 2 == 0 { "acme".into() } else { "umbra".into() }
+    if n.is_multiple_of(2) { "acme".into() } else { "umbra".into() }
 }
 
 /// The /64 of a subnet: networks of both tenants share them.

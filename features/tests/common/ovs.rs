@@ -1,5 +1,7 @@
 //! A real `ovs-vswitchd` with a dummy datapath, in a folder of its own; and an OpenFlow connection to its bridge.
 
+#![allow(dead_code, unreachable_pub)]
+
 use std::io::{Read, Write};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};

@@ -8,12 +8,9 @@ fn port_rules() {
     refuses(|_, a| prt(a, 0).mac_address = text("02:00:00:00:01"), &[("ports[0].mac_address", "is not a MAC address")]);
     refuses(|_, a| prt(a, 0).mac_address = text("ff:ff:ff:ff:ff:ff"), &[("ports[0].mac_address", "unicast")]);
     refuses(|_, a| prt(a, 0).mac_address = text("00:00:00:00:00:00"), &[("ports[0].mac_address", "unicast")]);
-    for kept in ["02:53:00:00:00:01", "d6:00:01:00:00:01"] {
-        refuses(
-            |_, a| prt(a, 0).mac_address = text(kept),
-            &[("ports[0].mac_address", "is kept for routers and chassis")],
-        );
-    }
+    let kept = "is kept for routers and chassis";
+    refuses(|_, a| prt(a, 0).mac_address = text("02:53:00:00:00:01"), &[("ports[0].mac_address", kept)]);
+    refuses(|_, a| prt(a, 0).mac_address = text("d6:00:01:00:00:01"), &[("ports[0].mac_address", kept)]);
     refuses(
         |_, a| a.ports.push(with_mac(port("vm3", "red"), "02:00:00:00:01:01")),
         &[("ports[2].mac_address", "02:00:00:00:01:01 on network acme/red is port acme/vm1's already")],
