@@ -2,7 +2,7 @@
 
 LAB ?= dvr
 
-.PHONY: lab test check docs
+.PHONY: lab test check docs bench
 
 # A lab to look at. KEEP=1 leaves it up; LAB=name picks another one of labs/.
 lab:
@@ -24,3 +24,7 @@ check:
 # Writes anew what is generated from the code; `cargo test` fails while it is stale.
 docs:
 	UPDATE_DOCS=1 cargo test --locked -p features docs
+
+# What a change costs: criterion's figures for compiling a site and moving one port, at three sizes in one run.
+bench:
+	cargo bench --locked -p features
