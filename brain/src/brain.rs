@@ -25,6 +25,7 @@ pub struct Brain {
     /// What is plugged, by chassis and name: as last heard.
     pub(crate) plugs: HashMap<ChassisKey, BTreeMap<Arc<str>, OfPort>>,
     pub(crate) ra: features::ra::service::Service,
+    pub(crate) announce: features::announce::service::Service,
     /// When each chassis warms its tunnels next, and how often it has.
     pub(crate) warm: BTreeMap<ChassisKey, (Millis, u32)>,
     pub(crate) warm_due: BTreeSet<(Millis, ChassisKey)>,
@@ -72,6 +73,7 @@ impl Default for Brain {
             sessions: BTreeMap::new(),
             plugs: HashMap::new(),
             ra: features::ra::service::Service::default(),
+            announce: features::announce::service::Service::default(),
             warm: BTreeMap::new(),
             warm_due: BTreeSet::new(),
             busy: BTreeSet::new(),
@@ -131,7 +133,7 @@ impl Brain {
         let warm = self.warm_due.first().map(|(at, _)| *at);
         let halted = self.switches.values().filter_map(|s| s.halted_until).min();
         let waiter = self.waiters.iter().map(|w| w.deadline).min();
-        [self.ra.next_due(), warm, halted, waiter].into_iter().flatten().min()
+        [self.ra.next_due(), self.announce.next_due(), warm, halted, waiter].into_iter().flatten().min()
     }
 
     /// Changes facts and brings everything that follows from them in step.
@@ -163,6 +165,7 @@ impl Brain {
         let ready = |chassis| switches.get(&chassis).is_some_and(|s| s.ready);
         let packets = self.ra.changed(&self.world, &committed.changed, self.now, ready);
         self.send(packets);
+        self.announce.changed(&self.world, &committed.changed, self.now);
     }
 
     fn want(&mut self, chassis: ChassisKey, op: Op, sequence: u64) {

@@ -1,6 +1,5 @@
 //! Packets: punted ones are answered by their feature's service; what is due by the clock is sent.
 
-use addr::OfPort;
 use features::overlay::warm::{self, WARM_INTERVAL_S};
 use features::punt::{PacketOut, Punted, Unanswered};
 use features::{Millis, icmp, nd, ra};
@@ -54,11 +53,11 @@ impl Brain {
 
     /// Sends packets by the chassis that are in step; for the others nothing is promised.
     pub(crate) fn send(&mut self, packets: Vec<PacketOut>) {
-        for PacketOut { chassis, actions, frame } in packets {
+        for PacketOut { chassis, in_port, actions, frame } in packets {
             let Some(session) = self.switches.get(&chassis).filter(|s| s.in_step()).and_then(Switch::session) else {
                 continue;
             };
-            let command = SwitchCommand::PacketOut { in_port: OfPort::CONTROLLER, actions, data: frame };
+            let command = SwitchCommand::PacketOut { in_port, actions, data: frame };
             self.effects.push(Effect::Switch(session, command));
         }
     }
@@ -67,6 +66,18 @@ impl Brain {
     pub(crate) fn timers(&mut self) {
         let packets = self.ra.due(self.now);
         self.send(packets);
+        let switches = &self.switches;
+        let ready = |chassis| switches.get(&chassis).is_some_and(|s| s.ready);
+        let packets = self.announce.due(&self.world, self.now, ready);
+        self.send(packets);
+        let left_out = self.announce.take_left_out();
+        if left_out > 0 {
+            self.effects.push(Effect::Count {
+                counter: "sextant_announcements_left_out_total",
+                labels: vec![],
+                by: left_out,
+            });
+        }
         while let Some((_, chassis)) = self.warm_due.first().copied().filter(|(at, _)| *at <= self.now) {
             self.warm_now(chassis);
         }
@@ -100,7 +111,7 @@ impl Brain {
     fn warm_now(&mut self, chassis: ChassisKey) {
         let peers = self.world.peers(chassis);
         let packets = warm::packets(&View::new(&self.world), chassis, &peers);
-        let send = |(actions, frame)| PacketOut { chassis, actions, frame };
+        let send = |(actions, frame)| PacketOut::by(chassis, actions, frame);
         self.send(packets.into_iter().map(send).collect());
         let count = self.warm.get(&chassis).map_or(0, |(_, count)| *count);
         let wait = WARM_AGAIN_S.get(count as usize).copied().unwrap_or(WARM_INTERVAL_S);

@@ -210,6 +210,7 @@ impl Brain {
             switch.ready = true;
             self.warm_soon(chassis);
             self.ra.ready(&self.world, chassis, self.now);
+            self.announce.ready(&self.world, chassis, self.now);
         }
     }
 

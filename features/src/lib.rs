@@ -1,5 +1,6 @@
 //! One folder per capability. Each says what it writes into which tables, and answers the packets that its rows punt.
 
+pub mod announce;
 pub mod arp;
 pub mod icmp;
 pub mod l2;

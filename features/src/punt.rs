@@ -27,6 +27,8 @@ pub struct Punted {
 pub struct PacketOut {
     /// By which chassis.
     pub chassis: ChassisKey,
+    /// As if it came in by this port: no output and no group sends it back there.
+    pub in_port: OfPort,
     /// What to do with it there.
     pub actions: Vec<Action>,
     /// The frame.
@@ -34,10 +36,15 @@ pub struct PacketOut {
 }
 
 impl PacketOut {
+    /// From the controller, wherever the actions lead.
+    pub fn by(chassis: ChassisKey, actions: Vec<Action>, frame: impl Into<Vec<u8>>) -> PacketOut {
+        PacketOut { chassis, in_port: OfPort::CONTROLLER, actions, frame: frame.into() }
+    }
+
     /// Out of one port.
     pub fn to(place: Place, frame: impl Into<Vec<u8>>) -> PacketOut {
         let actions = vec![Action::Output { port: place.ofport, max_len: 0 }];
-        PacketOut { chassis: place.chassis, actions, frame: frame.into() }
+        PacketOut::by(place.chassis, actions, frame)
     }
 }
 

@@ -1,7 +1,7 @@
 //! Warms tunnels: the first packet towards an endpoint whose MAC Open vSwitch does not know is lost, so the controller
 //! sends one that nobody misses, before any host does and again before the entry ages (900 s).
 
-use addr::OfPort;
+use addr::{MacAddr, OfPort};
 use ofp::Action;
 use packet::Ethernet;
 use topology::{ChassisKey, Encap, View};
@@ -20,7 +20,7 @@ pub fn packets(view: &View<'_>, from: ChassisKey, to: &[ChassisKey]) -> Vec<(Vec
     if fabric.encap == Encap::Vlan {
         return Vec::new();
     }
-    to.iter().filter_map(|to| Some((actions(view, *to, port)?, frame()))).collect()
+    to.iter().filter_map(|to| Some((actions(view, *to, port)?, frame(NOBODY)))).collect()
 }
 
 fn actions(view: &View<'_>, to: ChassisKey, port: OfPort) -> Option<Vec<Action>> {
@@ -28,8 +28,10 @@ fn actions(view: &View<'_>, to: ChassisKey, port: OfPort) -> Option<Vec<Action>>
     Some(copy_to(NO_SEGMENT, Some(endpoint), port))
 }
 
-/// A frame of a local experimental ethertype (IEEE 802, 88b5), from and to nobody.
-fn frame() -> Vec<u8> {
-    let nobody = addr::MacAddr([0x02, 0x53, 0x02, 0, 0, 0]);
-    Ethernet::untagged(nobody, nobody, 0x88b5).emit(&[0; 46]).to_vec()
+/// A MAC that nobody has.
+const NOBODY: MacAddr = MacAddr([0x02, 0x53, 0x02, 0, 0, 0]);
+
+/// A frame of a local experimental ethertype (IEEE 802, 88b5), to nobody.
+pub(crate) fn frame(from: MacAddr) -> Vec<u8> {
+    Ethernet::untagged(from, NOBODY, 0x88b5).emit(&[0; 46]).to_vec()
 }

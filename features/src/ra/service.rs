@@ -164,7 +164,7 @@ fn taken_back(before: &Sender, now: &[Sender]) -> (Sender, Vec<Advert>) {
 
 fn to_everybody(network: NetworkKey, chassis: ChassisKey, sender: &Sender, taken_back: &[Advert]) -> PacketOut {
     let frame = advert::frame(sender, To::Everybody, taken_back);
-    PacketOut { chassis, actions: vec![Action::Group(group_here(network))], frame }
+    PacketOut::by(chassis, vec![Action::Group(group_here(network))], frame)
 }
 
 /// Milliseconds to the next advertisement: short ones first, then spread over a third to the whole of the longest interval,

@@ -1,0 +1,64 @@
+//! Where a port's MAC is, for the physical switches under a VLAN fabric: a host that only listens is in none of their
+//! tables, and one that has moved is in them where it was. A frame from its MAC tells them, at once and before the entry
+//! ages (300 s as a rule; IEEE 802.1Q, 8.8.3).
+
+use topology::{ChassisKey, Encap, Key, NetworkKey, PortKey, View, World};
+
+use crate::overlay::{copy_to, warm};
+use crate::punt::PacketOut;
+
+/// Milliseconds to the second and third frame of a port that has come.
+const AGAIN_MS: [u64; 2] = [1_000, 2_000];
+/// Milliseconds between two frames from then on, at most.
+const INTERVAL_MS: u64 = 120_000;
+/// By so much they come earlier, each port by another part of it, so that not all come at once.
+const SPREAD_MS: u64 = 20_000;
+
+/// Whether switches between chassis see the MACs of ports.
+fn matters(world: &World) -> bool {
+    View::new(world).fabric().is_some_and(|fabric| fabric.encap == Encap::Vlan)
+}
+
+/// The ports whose place, or the way from it, a change concerns.
+pub(super) fn concerned(world: &World, key: &Key) -> Vec<PortKey> {
+    match *key {
+        _ if !matters(world) => Vec::new(),
+        Key::Place(port) | Key::Port(port) => vec![port],
+        // The fabric's own changes are changes of every uplink.
+        Key::Uplink(chassis) => on(world, chassis),
+        Key::Segment(network) => {
+            let residents = world.residents(network);
+            residents.into_iter().flat_map(|chassis| members(world, network, chassis)).collect()
+        }
+        _ => Vec::new(),
+    }
+}
+
+/// The ports on a chassis that have something to tell.
+pub(super) fn on(world: &World, chassis: ChassisKey) -> Vec<PortKey> {
+    if !matters(world) {
+        return Vec::new();
+    }
+    world.networks_resident(chassis).into_iter().flat_map(|network| members(world, network, chassis)).collect()
+}
+
+fn members(world: &World, network: NetworkKey, chassis: ChassisKey) -> Vec<PortKey> {
+    View::new(world).members(network, chassis).into_iter().map(|member| member.port).collect()
+}
+
+/// The frame that tells where a port is; nothing if it is nowhere, or if it does not matter.
+pub(super) fn frame(world: &World, key: PortKey) -> Option<PacketOut> {
+    let view = View::new(world);
+    let (place, port) = (view.place(key)?, view.port(key)?);
+    if !matters(world) {
+        return None;
+    }
+    let actions = copy_to(view.segment(port.network)?, None, view.uplink(place.chassis)?);
+    Some(PacketOut::by(place.chassis, actions, warm::frame(port.mac)))
+}
+
+/// Milliseconds to the next frame of a port that sent so many.
+pub(super) fn interval_ms(port: PortKey, sent: u32) -> u64 {
+    let steady = || INTERVAL_MS - u64::from(port.0).wrapping_mul(0x9e37_79b9_7f4a_7c15) % SPREAD_MS;
+    AGAIN_MS.get(sent.saturating_sub(1) as usize).copied().unwrap_or_else(steady)
+}
