@@ -1,12 +1,13 @@
 //! What one switch holds, what it should hold, and what is on its way.
 
 use std::collections::hash_map::Entry;
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use features::Millis;
 use flows::{BATCH_OPERATIONS_MAX, COOKIE_MAGIC, Flow, Group, Item, Keyed, Meter, Op, Plan, Table, is_ours};
 use ofp::{FlowStats, GroupDesc, MeterConfig};
+use rustc_hash::{FxHashMap as HashMap, FxHashSet as HashSet};
 use topology::ResourceId;
 
 use crate::effect::Batch;
@@ -81,17 +82,17 @@ impl Switch {
         Switch {
             link: Link::Down,
             ready: false,
-            pending: HashMap::new(),
+            pending: HashMap::default(),
             order: VecDeque::new(),
             inflight: None,
-            refused: HashMap::new(),
+            refused: HashMap::default(),
             refusals: 0,
             halted_until: None,
             read_at: 0,
-            held: HashSet::new(),
+            held: HashSet::default(),
             stale_since: Some(sequence),
             since: BTreeMap::new(),
-            by_resource: HashMap::new(),
+            by_resource: HashMap::default(),
             foreign_flows: 0,
             next_batch: 1,
             batch_limit: BATCH_OPERATIONS_MAX,

@@ -2,9 +2,11 @@
 //! changed, and diffed against what they said before.
 
 use std::collections::hash_map::Entry;
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+// A hash that is fast, and the same in every run: events replay to the letter.
+use rustc_hash::{FxHashMap as HashMap, FxHashSet as HashSet};
 use topology::{ChassisKey, Key, KeyKind, View, World};
 
 use crate::cookie::cookie;
@@ -119,11 +121,11 @@ impl Engine {
     pub fn new(features: &'static [&'static dyn Feature]) -> Engine {
         Engine {
             features,
-            units: HashMap::new(),
-            contested: HashSet::new(),
+            units: HashMap::default(),
+            contested: HashSet::default(),
             faulty: BTreeMap::new(),
-            readers: HashMap::new(),
-            desired: HashMap::new(),
+            readers: HashMap::default(),
+            desired: HashMap::default(),
         }
     }
 
@@ -137,7 +139,7 @@ impl Engine {
             }
         }
         let mut delta = Delta { compiled: dirty.len(), ..Delta::default() };
-        let mut before = HashMap::new();
+        let mut before = HashMap::default();
         for unit in dirty {
             self.compile(world, unit, &mut before, &mut delta);
         }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use addr::{IpNet, OfPort};
 use rpds::HashTrieMapSync;
+use rustc_hash::FxBuildHasher;
 
 use crate::facts::{Advert, Binding, Chassis, Fabric, Interface, Network, Policy, Port, Route, Router, Subnet};
 use crate::index::Index;
@@ -12,7 +13,8 @@ use crate::keys::{ChassisKey, Key, NetworkKey, PortKey, ResourceId, RouterKey, S
 use crate::needs::Need;
 use crate::view::Place;
 
-pub(crate) type Map<K, V> = HashTrieMapSync<K, V>;
+/// A persistent map. Its hash is fast, and the same in every run: events replay to the letter.
+pub(crate) type Map<K, V> = HashTrieMapSync<K, V, FxBuildHasher>;
 
 /// All facts. A clone is cheap and independent: plans compile on one.
 #[derive(Clone, Default)]
