@@ -151,6 +151,8 @@ fn check_lifetimes(spec: &v1::SubnetSpec, ra: bool, findings: &mut Findings) {
         (spec.prefix_lifetimes.is_some(), "prefix_lifetimes"),
         (spec.advertise_router.is_some(), "advertise_router"),
         (spec.advertise_prefix.is_some(), "advertise_prefix"),
+        // Until there is DHCP, only router advertisements tell of them.
+        (!spec.dns_nameservers.is_empty(), "dns_nameservers"),
     ];
     for (_, field) in given.into_iter().filter(|(given, _)| *given && !ra) {
         findings.spec(field, "has no meaning without ipv6_ra_mode: the subnet is in no router advertisement");

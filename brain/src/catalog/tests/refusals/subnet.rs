@@ -107,15 +107,19 @@ fn subnet_gateways_and_pools() {
         &[("subnets[2].allocation_pools[1]", "10.1.0.9-10.1.0.20 overlaps 10.1.0.5-10.1.0.9")],
     );
     refuses(
-        |_, a| sub(a, 1).dns_nameservers = vec!["8.8.8.8".into(), "::1:2".into(), "0::1:2".into()],
+        |_, a| sub(a, 0).dns_nameservers = vec!["8.8.8.8".into(), "::1:2".into(), "0::1:2".into()],
         &[
-            ("subnets[1].dns_nameservers[0]", "is not of 2001:db8:b::/64's family"),
-            ("subnets[1].dns_nameservers[2]", "::1:2 is listed twice"),
+            ("subnets[0].dns_nameservers[0]", "is not of 2001:db8:a::/64's family"),
+            ("subnets[0].dns_nameservers[2]", "::1:2 is listed twice"),
         ],
     );
     refuses(
-        |_, a| sub(a, 1).dns_nameservers = (1..7).map(|i| format!("2001:db8::{i}")).collect(),
-        &[("subnets[1].dns_nameservers", "has 6 entries; 5 are the most")],
+        |_, a| sub(a, 1).dns_nameservers = vec!["2001:db8::53".into()],
+        &[("subnets[1].dns_nameservers", "has no meaning without ipv6_ra_mode")],
+    );
+    refuses(
+        |_, a| sub(a, 0).dns_nameservers = (1..7).map(|i| format!("2001:db8::{i}")).collect(),
+        &[("subnets[0].dns_nameservers", "has 6 entries; 5 are the most")],
     );
     let rig = accepts(|_, a| sub(a, 2).allocation_pools = vec![pool("10.1.0.7", "10.1.0.9")]);
     assert_eq!(rig.addresses("vm2"), "10.1.0.7 2001:db8:b::1");
