@@ -136,6 +136,13 @@ impl Brain {
         [self.ra.next_due(), self.announce.next_due(), warm, halted, waiter].into_iter().flatten().min()
     }
 
+    /// Where what was compiled piece by piece differs from what the same facts compile to from scratch, in words; empty: nowhere.
+    /// The second opinion that tests ask for after every step. Costs a full compile.
+    pub fn audit(&self) -> Vec<String> {
+        let (fresh, _) = Engine::from_scratch(features::ALL, &self.world);
+        self.engine.differences(&fresh)
+    }
+
     /// Changes facts and brings everything that follows from them in step.
     pub(crate) fn commit(&mut self, changes: Vec<Change>) {
         let committed = self.world.commit(changes);

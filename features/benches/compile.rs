@@ -29,7 +29,12 @@ fn site(ports: u32) -> Vec<Change> {
         let (n, c) = (1 + p / PORTS_OF_NETWORK, 1 + (p as u16) % CHASSIS);
         let Change::Port(key, Some(mut port)) = port(p, n) else { unreachable!() };
         port.addresses.truncate(1);
-        changes.extend([Change::Port(key, Some(port)), bind(p, c), policy(p, true), plug(c, &format!("vm{p}"), Some(p))]);
+        changes.extend([
+            Change::Port(key, Some(port)),
+            bind(p, c),
+            policy(p, true),
+            plug(c, &format!("vm{p}"), Some(p)),
+        ]);
     }
     changes
 }

@@ -54,7 +54,12 @@ pub type Unanswered = &'static str;
 impl Punted {
     /// Reads a packet-in; refused if it is not from a port of that chassis (an old packet of a port that has moved).
     pub fn read(
-        view: &View<'_>, chassis: ChassisKey, in_port: OfPort, userdata: &[u8], metadata: &Match, frame: Vec<u8>,
+        view: &View<'_>,
+        chassis: ChassisKey,
+        in_port: OfPort,
+        userdata: &[u8],
+        metadata: &Match,
+        frame: Vec<u8>,
     ) -> Result<Punted, Unanswered> {
         let port = crate::port::punting_port(userdata).ok_or("foreign_userdata")?;
         let place = view.place(port).filter(|p| p.chassis == chassis && p.ofport == in_port).ok_or("port_moved")?;

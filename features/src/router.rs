@@ -25,7 +25,9 @@ pub fn generated_mac(router: RouterKey) -> MacAddr {
 /// Every address that a router answers to by one of its interfaces: the interface's own, the subnet-router anycast address
 /// (RFC 4291, 2.6.1), and once for each network and MAC the link-local ones.
 pub fn addresses(view: &View<'_>, router: RouterKey, subnet: SubnetKey) -> Vec<IpAddr> {
-    let (Some(interface), Some(fact)) = (view.interface(router, subnet), view.subnet(subnet)) else { return Vec::new() };
+    let (Some(interface), Some(fact)) = (view.interface(router, subnet), view.subnet(subnet)) else {
+        return Vec::new();
+    };
     let mut addresses = vec![interface.address];
     if let IpNet::V6(prefix) = fact.cidr
         && speaks_for_prefix(view, interface, router, subnet, prefix)
@@ -45,7 +47,13 @@ pub fn addresses(view: &View<'_>, router: RouterKey, subnet: SubnetKey) -> Vec<I
 
 /// Whether this interface answers to its prefix' subnet-router anycast address: if nobody has that address for his own, it is
 /// the first router's there; and a prefix for two has none (RFC 6164, 5.1).
-fn speaks_for_prefix(view: &View<'_>, interface: &Interface, router: RouterKey, subnet: SubnetKey, prefix: Ipv6Net) -> bool {
+fn speaks_for_prefix(
+    view: &View<'_>,
+    interface: &Interface,
+    router: RouterKey,
+    subnet: SubnetKey,
+    prefix: Ipv6Net,
+) -> bool {
     let anycast = IpAddr::V6(subnet_router_anycast(prefix));
     let free = match view.holder(interface.network, anycast) {
         None => true,

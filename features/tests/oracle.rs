@@ -46,7 +46,11 @@ fn what_an_mtu_costs_grows_with_chassis_not_with_ports() {
         let mut world = World::default();
         let mut changes = small(Encap::Geneve);
         for p in 13..13 + ports {
-            changes.extend([port(p, 1), bind(p, 1 + (p % 3) as u16), plug(1 + (p % 3) as u16, &format!("vm{p}"), Some(p))]);
+            changes.extend([
+                port(p, 1),
+                bind(p, 1 + (p % 3) as u16),
+                plug(1 + (p % 3) as u16, &format!("vm{p}"), Some(p)),
+            ]);
         }
         world.commit(changes);
         let (mut engine, _) = Engine::from_scratch(features::ALL, &world);

@@ -84,7 +84,10 @@ fn read_back_as_sent(encap: Encap, name: &str, tunnel: &str) {
             }
         }
     }
-    assert!(flows.is_empty() && groups.is_empty() && meters.is_empty(), "more than was sent: {flows:?} {groups:?} {meters:?}");
+    assert!(
+        flows.is_empty() && groups.is_empty() && meters.is_empty(),
+        "more than was sent: {flows:?} {groups:?} {meters:?}"
+    );
 }
 
 #[test]

@@ -51,7 +51,10 @@ fn a_solicitation_is_answered_to_the_one_who_asks() {
     assert_eq!((ethernet.dst, ethernet.src), (mac, router));
     assert_eq!((ip.src, ip.dst, ip.hop_limit), (addr::link_local(router), addr::link_local(mac), 255));
     let advert = advert(out);
-    assert_eq!((advert.managed, advert.other, advert.router_lifetime_s, advert.cur_hop_limit), (false, false, 1800, 64));
+    assert_eq!(
+        (advert.managed, advert.other, advert.router_lifetime_s, advert.cur_hop_limit),
+        (false, false, 1800, 64)
+    );
     assert_eq!(
         advert.options,
         vec![
@@ -85,8 +88,22 @@ fn a_bad_solicitation_gets_nothing() {
     let world = world();
     let mac = port_mac(4);
     let message = Icmpv6::RouterSolicit { options: vec![NdOption::SourceLinkLayer(mac)] };
-    let unspecified = icmpv6_frame(mac, packet::MacAddr([0x33, 0x33, 0, 0, 0, 2]), Ipv6Addr::UNSPECIFIED, addr::ALL_ROUTERS, 255, &message);
-    let far = icmpv6_frame(mac, packet::MacAddr([0x33, 0x33, 0, 0, 0, 2]), addr::link_local(mac), addr::ALL_ROUTERS, 254, &message);
+    let unspecified = icmpv6_frame(
+        mac,
+        packet::MacAddr([0x33, 0x33, 0, 0, 0, 2]),
+        Ipv6Addr::UNSPECIFIED,
+        addr::ALL_ROUTERS,
+        255,
+        &message,
+    );
+    let far = icmpv6_frame(
+        mac,
+        packet::MacAddr([0x33, 0x33, 0, 0, 0, 2]),
+        addr::link_local(mac),
+        addr::ALL_ROUTERS,
+        254,
+        &message,
+    );
     for frame in [&unspecified[..], &far[..], &far[..30], &[]] {
         let punted = punted(PuntOp::RouterSolicit, 1, frame);
         assert!(ra::service::solicited(&View::new(&world), &punted).is_err(), "{frame:?}");
@@ -119,7 +136,8 @@ fn unasked_advertisements_keep_their_pace_and_say_farewell() {
     });
     assert_eq!(preferred, Some(0));
     let now = service.due(Millis(43_000));
-    let by_network = now.iter().map(advert).find(|a| a.router_lifetime_s == 0).expect("the prefix goes on, without a router");
+    let by_network =
+        now.iter().map(advert).find(|a| a.router_lifetime_s == 0).expect("the prefix goes on, without a router");
     assert!(by_network.options.iter().any(|o| matches!(o, NdOption::PrefixInformation { preferred_s: 14400, .. })));
 }
 
@@ -146,15 +164,25 @@ fn a_prefix_is_taken_back_without_giving_up_the_router() {
     let out = service.changed(&world, &gone.changed, Millis(5_000), |_| true);
     let advert = advert(&out[0]);
     assert_eq!(advert.router_lifetime_s, 1800);
-    let prefixes: Vec<_> = advert.options.iter().filter_map(|o| match o {
-        NdOption::PrefixInformation { prefix, valid_s, preferred_s, .. } => Some((prefix.to_string(), *valid_s, *preferred_s)),
-        _ => None,
-    }).collect();
+    let prefixes: Vec<_> = advert
+        .options
+        .iter()
+        .filter_map(|o| match o {
+            NdOption::PrefixInformation { prefix, valid_s, preferred_s, .. } => {
+                Some((prefix.to_string(), *valid_s, *preferred_s))
+            }
+            _ => None,
+        })
+        .collect();
     assert_eq!(prefixes, [("2001:db8::/64".to_owned(), 86400, 14400), ("2001:db8:99::/64".to_owned(), 0, 0)]);
-    let servers: Vec<_> = advert.options.iter().filter_map(|o| match o {
-        NdOption::Rdnss { lifetime_s, servers } => Some((*lifetime_s, servers[0].to_string())),
-        _ => None,
-    }).collect();
+    let servers: Vec<_> = advert
+        .options
+        .iter()
+        .filter_map(|o| match o {
+            NdOption::Rdnss { lifetime_s, servers } => Some((*lifetime_s, servers[0].to_string())),
+            _ => None,
+        })
+        .collect();
     assert_eq!(servers, [(1800, "2001:db8::53".to_owned()), (0, "2001:db8::54".to_owned())]);
 }
 
@@ -229,5 +257,8 @@ fn no_error_about_an_error() {
 fn keys_that_no_network_has_change_no_advertisement() {
     let world = world();
     let mut service = ra::service::Service::default();
-    assert_eq!(service.changed(&world, &[Key::Fabric, Key::Peer(ChassisKey(1), ChassisKey(2))], Millis(0), |_| true), []);
+    assert_eq!(
+        service.changed(&world, &[Key::Fabric, Key::Peer(ChassisKey(1), ChassisKey(2))], Millis(0), |_| true),
+        []
+    );
 }

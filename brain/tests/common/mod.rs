@@ -300,7 +300,9 @@ impl Site {
         while let Some(event) = self.queue.pop_front() {
             steps += 1;
             assert!(steps < 100_000, "never at rest");
-            for effect in self.brain.handle(Millis(self.now), event) {
+            let effects = self.brain.handle(Millis(self.now), event);
+            assert_eq!(self.brain.audit(), [""; 0], "piece by piece is not from scratch");
+            for effect in effects {
                 self.carry_out(effect);
             }
         }

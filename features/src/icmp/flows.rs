@@ -102,9 +102,15 @@ fn own_v6(on: &mut On<'_>, router: RouterKey, interface: &Interface, address: Ip
 }
 
 fn to_v6<'o>(
-    on: &'o mut On<'_>, router: RouterKey, interface: &Interface, address: Ipv6Addr, priority: u16, why: &'static str,
+    on: &'o mut On<'_>,
+    router: RouterKey,
+    interface: &Interface,
+    address: Ipv6Addr,
+    priority: u16,
+    why: &'static str,
 ) -> Row<'o> {
-    let row = on.row(Table::RouterIn, priority, why).ipv6().when_reg(Reg::Router, router.0).when(Field::IPV6_DST, address);
+    let row =
+        on.row(Table::RouterIn, priority, why).ipv6().when_reg(Reg::Router, router.0).when(Field::IPV6_DST, address);
     if is_local_to_link(address.into()) { row.when_reg(Reg::Net, interface.network.0) } else { row }
 }
 

@@ -2,8 +2,8 @@
 
 use std::net::IpAddr;
 
-use addr::{MacAddr, OfPort};
 use ::flows::{Drop, Emit, Feature, FeatureId, Reg, Row, Table};
+use addr::{MacAddr, OfPort};
 use ofp::{Action, Field};
 use topology::{ChassisKey, Encap, Key, KeyKind, NetworkKey, RouterKey, SubnetKey, View};
 
@@ -41,7 +41,9 @@ impl Feature for Overlay {
 
 /// What holds for every packet that leaves by the fabric.
 fn uplink(view: &View<'_>, emit: &mut Emit, chassis: ChassisKey) {
-    let (Some(fabric), Some(port), Some(_)) = (view.fabric(), view.uplink(chassis), view.chassis(chassis)) else { return };
+    let (Some(fabric), Some(port), Some(_)) = (view.fabric(), view.uplink(chassis), view.chassis(chassis)) else {
+        return;
+    };
     let mut on = emit.on(chassis);
     on.row(Table::Fabric, 300, "what came from the fabric does not return to it")
         .when_reg(Reg::FromFabric, 1u64)
@@ -91,7 +93,9 @@ fn peer(view: &View<'_>, emit: &mut Emit, from: ChassisKey, to: ChassisKey) {
 /// What arrives for a network with ports here.
 fn arrival(view: &View<'_>, emit: &mut Emit, key: NetworkKey, chassis: ChassisKey) {
     let resident = view.need(key, chassis).is_some_and(|need| need.resident);
-    let (Some(fabric), Some(port), Some(segment)) = (view.fabric(), view.uplink(chassis), view.segment(key)) else { return };
+    let (Some(fabric), Some(port), Some(segment)) = (view.fabric(), view.uplink(chassis), view.segment(key)) else {
+        return;
+    };
     if !resident {
         return;
     }
@@ -104,10 +108,7 @@ fn arrival(view: &View<'_>, emit: &mut Emit, key: NetworkKey, chassis: ChassisKe
             .load(Reg::FromFabric, 1u64)
             .goto(Table::Restore);
     } else {
-        row.when(Field::TUN_ID, u64::from(segment))
-            .load(Reg::Net, key.0)
-            .load(Reg::FromFabric, 1u64)
-            .goto(Table::Out);
+        row.when(Field::TUN_ID, u64::from(segment)).load(Reg::Net, key.0).load(Reg::FromFabric, 1u64).goto(Table::Out);
     }
 }
 
@@ -116,7 +117,8 @@ fn restore(view: &View<'_>, emit: &mut Emit, router: RouterKey, subnet: SubnetKe
     let (Some(fabric), Some(interface)) = (view.fabric(), view.interface(router, subnet)) else { return };
     let resident = view.need(interface.network, chassis).is_some_and(|need| need.resident);
     let first = view.interfaces_on(interface.network).into_iter().find(|(r, _)| *r == router);
-    if fabric.encap != Encap::Vlan || !resident || first != Some((router, subnet)) || !view.routes_for(router, chassis) {
+    if fabric.encap != Encap::Vlan || !resident || first != Some((router, subnet)) || !view.routes_for(router, chassis)
+    {
         return;
     }
     let sent_from = MacAddr::from_u64((u64::from(CHASSIS_MAC_PREFIX) << 40) | u64::from(router.0 & 0xff_ffff));

@@ -66,7 +66,9 @@ pub(super) fn everybody(view: &View<'_>, emit: &mut Emit, chassis: ChassisKey) {
         .when(Field::IP_PROTO, 58u8)
         .when(Field::ICMPV6_TYPE, NEIGHBOR_ADVERT)
         .drop(Drop::ForeignNeighborAdvert);
-    for (ethertype, why) in [(0x86ddu16, "IPv6: by its source"), (0x0800, "IPv4: by its source"), (0x0806, "ARP: by its sender")] {
+    for (ethertype, why) in
+        [(0x86ddu16, "IPv6: by its source"), (0x0800, "IPv4: by its source"), (0x0806, "ARP: by its sender")]
+    {
         on.row(Table::Guard, 100, why).when(Field::ETH_TYPE, ethertype).goto(Table::Admit);
     }
 }

@@ -57,7 +57,11 @@ impl Service {
     /// Facts have changed: who advertises may have, and on which chassis. `ready`: the chassis holds its flows, so that nothing
     /// is promised that does not work yet.
     pub fn changed(
-        &mut self, world: &World, changed: &[Key], now: Millis, ready: impl Fn(ChassisKey) -> bool,
+        &mut self,
+        world: &World,
+        changed: &[Key],
+        now: Millis,
+        ready: impl Fn(ChassisKey) -> bool,
     ) -> Vec<PacketOut> {
         let view = View::new(world);
         let networks: BTreeSet<NetworkKey> = changed.iter().filter_map(|key| network_of(&view, key)).collect();
@@ -109,7 +113,11 @@ impl Service {
     }
 
     fn reconcile(
-        &mut self, world: &World, network: NetworkKey, now: Millis, ready: &impl Fn(ChassisKey) -> bool,
+        &mut self,
+        world: &World,
+        network: NetworkKey,
+        now: Millis,
+        ready: &impl Fn(ChassisKey) -> bool,
     ) -> Vec<PacketOut> {
         let senders = advert::senders(&View::new(world), network);
         let residents: BTreeSet<ChassisKey> = world.residents(network).into_iter().filter(|c| ready(*c)).collect();
@@ -157,7 +165,8 @@ impl Service {
 fn taken_back(before: &Sender, now: &[Sender]) -> (Sender, Vec<Advert>) {
     let still = now.iter().find(|s| s.router == before.router && s.mac == before.mac);
     let still = still.cloned().unwrap_or_else(|| Sender { adverts: Vec::new(), ..before.clone() });
-    let kept = |a: &&Advert| !still.adverts.iter().any(|b| a.prefix == b.prefix && b.advertise_prefix >= a.advertise_prefix);
+    let kept =
+        |a: &&Advert| !still.adverts.iter().any(|b| a.prefix == b.prefix && b.advertise_prefix >= a.advertise_prefix);
     let taken_back = before.adverts.iter().filter(kept).cloned().collect();
     (still, taken_back)
 }

@@ -7,8 +7,8 @@ use std::sync::Arc;
 
 use addr::{Dpid, IpNet, MacAddr, OfPort, eui64_address};
 use topology::{
-    Advert, Binding, Change, Chassis, ChassisKey, Encap, Fabric, Interface, Network, NetworkKey, Policy, Port, PortKey, Route,
-    Router, RouterKey, Subnet, SubnetKey,
+    Advert, Binding, Change, Chassis, ChassisKey, Encap, Fabric, Interface, Network, NetworkKey, Policy, Port, PortKey,
+    Route, Router, RouterKey, Subnet, SubnetKey,
 };
 
 pub fn fabric(encap: Encap) -> Change {

@@ -30,15 +30,19 @@ impl Ovs {
         wait_for(Path::new(&sock));
         ovs.vsctl(&["--no-wait", "init"]);
         let ctl = ovs.path("vsw.ctl");
-        ovs.spawn("ovs-vswitchd", &[&format!("unix:{sock}"), "--enable-dummy", "--disable-system", &format!("--unixctl={ctl}")]);
+        ovs.spawn(
+            "ovs-vswitchd",
+            &[&format!("unix:{sock}"), "--enable-dummy", "--disable-system", &format!("--unixctl={ctl}")],
+        );
         ovs
     }
 
     /// A bridge with dummy ports, by name and number.
     pub fn bridge(&self, name: &str, ports: &[(&str, u32, &str)]) {
-        let mut args: Vec<String> = ["add-br", name, "--", "set", "bridge", name, "datapath_type=dummy", "fail_mode=secure"]
-            .map(str::to_owned)
-            .to_vec();
+        let mut args: Vec<String> =
+            ["add-br", name, "--", "set", "bridge", name, "datapath_type=dummy", "fail_mode=secure"]
+                .map(str::to_owned)
+                .to_vec();
         args.push("protocols=OpenFlow13".to_owned());
         for (port, number, kind) in ports {
             args.extend(["--", "add-port", name, port, "--", "set", "interface", port].map(str::to_owned));
@@ -76,7 +80,10 @@ impl Ovs {
     }
 
     fn run(&self, program: &str, args: &[&str]) -> String {
-        let out = self.command(program, args).output().unwrap_or_else(|e| panic!("{program}: {e}: is Open vSwitch installed?"));
+        let out = self
+            .command(program, args)
+            .output()
+            .unwrap_or_else(|e| panic!("{program}: {e}: is Open vSwitch installed?"));
         assert!(out.status.success(), "{program} {args:?}: {}", String::from_utf8_lossy(&out.stderr));
         String::from_utf8_lossy(&out.stdout).into_owned()
     }
