@@ -8,11 +8,12 @@ LAB ?= dvr
 lab:
 	@KEEP=$(KEEP) labs/run $(LAB)
 
-# Everything: unit tests of all crates, then the system tests on real Open vSwitch.
+# Everything: unit tests of all crates, then on real Open vSwitch the labs and the system tests.
 test:
 	labs/install.sh test
 	cargo test --locked --workspace
 	cargo build --locked --release -p controller
+	/usr/bin/python3 labs/dvr/lab.py
 	tests/ovs/run
 
 # What must hold before a change goes in, without root.

@@ -5,6 +5,7 @@ mod catalog;
 mod effect;
 mod event;
 mod requests;
+mod rows;
 mod serve;
 mod sessions;
 mod status;

@@ -32,6 +32,20 @@ fn an_applied_site_is_installed_and_active() {
 }
 
 #[test]
+fn rows_are_told_with_names_and_reasons() {
+    let mut site = up();
+    let request = v1::FlowsRequest { chassis: "hv1".to_owned(), port: "acme/vm1".to_owned() };
+    let Some(Ok(brain::Reply::Flows(rows))) = site.ask(brain::Request::Flows(request)) else { panic!("no rows") };
+    let first = rows.iter().find(|row| row.table == "classify" && row.priority == 100).unwrap();
+    assert_eq!(first.r#match, "in_port=11,dl_src=02:00:00:00:00:01");
+    assert!(first.actions.ends_with(",goto_table:guard"), "{}", first.actions);
+    assert_eq!((first.feature.as_str(), first.why.as_str()), ("port", "a frame from the port's own MAC"));
+    assert_eq!((first.resource.as_str(), first.installed), ("port acme/vm1", true));
+    assert!(rows.iter().any(|row| row.actions == "drop (foreign_mac)"));
+    assert!(rows.iter().all(|row| row.resource == "port acme/vm1"));
+}
+
+#[test]
 fn in_whatever_order_it_comes_the_same_is_installed() {
     let late = {
         let mut site = Site::new(bridges());
