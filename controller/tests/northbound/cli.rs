@@ -114,12 +114,14 @@ async fn refusals_name_file_and_line() {
     write("c.json", "{\"ports\": [{\"name\": 5}]}");
     let told = bench.run(&apply).await;
     let lines: Vec<&str> = told.err.lines().collect();
-    assert_eq!((told.code, lines.len()), (1, 2), "{}", told.err);
+    // What can't be read hides nothing: the controller judges the rest.
+    assert_eq!((told.code, lines.len()), (1, 3), "{}", told.err);
     assert!(lines[0].ends_with("b.yml:1: portss: unknown field; did you mean `ports`?"), "{}", lines[0]);
+    assert!(lines[1].ends_with("c.json:1: ports[0].network: there is no network \"\""), "{}", lines[1]);
     assert!(
-        lines[1].ends_with("c.json:1: ports[0].name: must be a text, and 5 is a number: write \"5\""),
+        lines[2].ends_with("c.json:1: ports[0].name: must be a text, and 5 is a number: write \"5\""),
         "{}",
-        lines[1]
+        lines[2]
     );
     let many: String = (0..3_000).map(|at| format!("- {{name: p{at}, network: nowhere}}\n")).collect();
     let all = bench.run_with("apply -f -", &format!("ports:\n{many}")).await;
