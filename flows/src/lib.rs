@@ -5,6 +5,7 @@ mod cookie;
 pub mod docs;
 mod emit;
 mod engine;
+pub mod eval;
 mod item;
 mod misses;
 mod pipeline;

@@ -1,0 +1,284 @@
+//! The run of one packet: tables, actions, groups, until it has left or not.
+
+use addr::OfPort;
+use ofp::{Action, Bucket, Controller, Field, GroupType, Instruction};
+use packet::Vlan;
+
+use super::extract::{Layout, extract};
+use super::rewrite::rewrite;
+use super::{DEPTH_MAX, Fate, Headers, LOOKUPS_MAX, Output, Problem, Step, Switch, Trace, Tunnel};
+use crate::item::Flow;
+use crate::pipeline::Table;
+
+/// One packet on its way.
+pub(super) struct Run<'s> {
+    switch: &'s Switch,
+    frame: &'s [u8],
+    layout: Layout,
+    /// The fields as they came.
+    original: Headers,
+    /// The fields as they are.
+    headers: Headers,
+    in_port: OfPort,
+    depth: usize,
+    lookups: usize,
+    trace: Trace,
+}
+
+/// Why an action list ends before its end.
+enum Stop {
+    /// This list only: the hop limit has run out.
+    List,
+    /// All: the switch gives the packet up.
+    All,
+}
+
+impl<'s> Run<'s> {
+    pub(super) fn new(switch: &'s Switch, frame: &'s [u8], in_port: OfPort, tunnel: Option<Tunnel>) -> Run<'s> {
+        let (mut headers, layout) = extract(frame);
+        headers.set(Field::IN_PORT, in_port);
+        if let Some(tunnel) = tunnel {
+            headers.set_tunnel(&tunnel);
+        }
+        let original = headers.clone();
+        Run { switch, frame, layout, original, headers, in_port, depth: 0, lookups: 0, trace: Trace::default() }
+    }
+
+    /// From the first table on.
+    pub(super) fn pipeline(mut self) -> Trace {
+        let result = self.tables(Table::Classify.id(), false);
+        self.finish(result)
+    }
+
+    /// By the controller's actions.
+    pub(super) fn packet_out(mut self, actions: &[Action]) -> Trace {
+        let result = self.actions(None, None, Table::Classify.id(), actions);
+        self.finish(result)
+    }
+
+    fn finish(mut self, result: Result<(), Stop>) -> Trace {
+        if let Err(Stop::All) = result {
+            self.trace.outputs.clear();
+        }
+        if self.trace.outputs.is_empty() {
+            self.leave(None, Fate::Dropped(None));
+        }
+        self.trace
+    }
+
+    /// A table, and those that its row leads on to. `deepens`: it is one that was passed before.
+    fn tables(&mut self, first: u8, deepens: bool) -> Result<(), Stop> {
+        self.depth += usize::from(deepens);
+        let mut next = Some(first);
+        while let Some(table) = next {
+            next = self.table(table)?;
+        }
+        self.depth -= usize::from(deepens);
+        Ok(())
+    }
+
+    fn table(&mut self, id: u8) -> Result<Option<u8>, Stop> {
+        self.lookups += 1;
+        self.bounded()?;
+        let table = Table::from_id(id);
+        let switch = self.switch;
+        let Some((held, rival)) = switch.lookup(id, &self.headers) else {
+            self.step(Step { table, item: None, unit: None, changes: Vec::new() });
+            return Ok(None);
+        };
+        let at = self.step(Step { table, item: Some(held.item.clone()), unit: held.unit, changes: Vec::new() });
+        let Some(flow) = held.flow() else { return Ok(None) };
+        if let Some(rival) = rival {
+            let alike = flow.instructions == rival.instructions;
+            let problem = if alike { Problem::TwoNames } else { Problem::Overlap };
+            self.trace.problems.push(problem(flow.clone(), rival.clone()));
+        }
+        self.row(at, id, flow)
+    }
+
+    fn row(&mut self, at: usize, table: u8, flow: &Flow) -> Result<Option<u8>, Stop> {
+        let (mut next, mut meter) = (None, None);
+        for instruction in &flow.instructions {
+            match instruction {
+                Instruction::Meter(id) => meter = Some(*id),
+                Instruction::ApplyActions(actions) => match self.actions(Some(at), meter, table, actions) {
+                    Err(Stop::List) => return Ok(None),
+                    other => other?,
+                },
+                Instruction::GotoTable(id) => next = Some(*id),
+                Instruction::WriteMetadata { metadata, mask } => {
+                    let kept = self.headers.get(Field::METADATA) & !u128::from(*mask);
+                    self.write(Some(at), Field::METADATA, kept | u128::from(metadata & mask));
+                }
+                other => self.unknown(format!("{other:?}")),
+            }
+        }
+        if let Some(drop) = flow.drop {
+            self.leave(Some(at), Fate::Dropped(Some(drop)));
+        }
+        Ok(next)
+    }
+
+    fn actions(&mut self, at: Option<usize>, meter: Option<u32>, table: u8, list: &[Action]) -> Result<(), Stop> {
+        for action in list {
+            match action {
+                Action::Output { port, .. } => self.output(at, meter, *port),
+                Action::Controller(controller) => self.punt(at, meter, controller),
+                Action::Group(id) => self.group(meter, table, *id)?,
+                Action::Resubmit { port: None, table: to, ct: false } => {
+                    let to = to.unwrap_or(table);
+                    self.tables(to, to <= table)?;
+                }
+                Action::DecNwTtl => self.dec_ttl(at, meter)?,
+                Action::PushVlan(_) | Action::PopVlan => self.tag(at, action),
+                Action::SetField { .. }
+                | Action::RegMove { .. }
+                | Action::RegLoad { .. }
+                | Action::CheckPktLarger { .. } => self.set(at, action),
+                other => self.unknown(format!("{other:?}")),
+            }
+        }
+        Ok(())
+    }
+
+    /// Actions that write fields.
+    fn set(&mut self, at: Option<usize>, action: &Action) {
+        let (dst, value) = match action {
+            Action::SetField { field, value, mask } => {
+                let mask = mask.unwrap_or(u128::MAX);
+                (*field, self.headers.get(*field) & !mask | value & mask)
+            }
+            Action::RegMove { src, dst } => {
+                let mut copy = self.headers.clone();
+                copy.set_bits(*dst, self.headers.bits(*src));
+                (dst.field, copy.get(dst.field))
+            }
+            Action::RegLoad { dst, value } => {
+                let mut copy = self.headers.clone();
+                copy.set_bits(*dst, u128::from(*value));
+                (dst.field, copy.get(dst.field))
+            }
+            Action::CheckPktLarger { len, dst } => {
+                let mut copy = self.headers.clone();
+                copy.set_bits(*dst, u128::from(self.bytes().len() > usize::from(*len)));
+                (dst.field, copy.get(dst.field))
+            }
+            _ => return,
+        };
+        self.write(at, dst, value);
+    }
+
+    fn tag(&mut self, at: Option<usize>, action: &Action) {
+        match action {
+            Action::PushVlan(tpid) => self.headers.tags.insert(0, Vlan { tpid: *tpid, tci: 0 }),
+            _ if !self.headers.tags.is_empty() => drop(self.headers.tags.remove(0)),
+            _ => {}
+        }
+        self.note(at, Field::VLAN_VID);
+    }
+
+    fn dec_ttl(&mut self, at: Option<usize>, meter: Option<u32>) -> Result<(), Stop> {
+        if !matches!(self.headers.get(Field::ETH_TYPE), 0x0800 | 0x86dd) {
+            return Ok(());
+        }
+        let ttl = self.headers.get(Field::NW_TTL);
+        if ttl <= 1 {
+            let reason = ofp::packet_in_reason::INVALID_TTL;
+            self.punt(at, meter, &Controller { reason, ..Controller::default() });
+            return Err(Stop::List);
+        }
+        self.write(at, Field::NW_TTL, ttl - 1);
+        Ok(())
+    }
+
+    fn output(&mut self, at: Option<usize>, meter: Option<u32>, port: OfPort) {
+        match port {
+            OfPort::IN_PORT => self.leave(at, Fate::Port(self.in_port)),
+            OfPort::CONTROLLER => self.punt(at, meter, &Controller::default()),
+            port if port == self.in_port => {}
+            port if port.is_ordinary() || port == OfPort::LOCAL => self.leave(at, Fate::Port(port)),
+            port => self.unknown(format!("output to {port}")),
+        }
+    }
+
+    fn punt(&mut self, at: Option<usize>, meter: Option<u32>, controller: &Controller) {
+        let fate = Fate::Controller {
+            userdata: controller.userdata.to_vec(),
+            meter: controller.meter_id.or(meter),
+            metadata: self.headers.metadata(),
+            reason: controller.reason,
+        };
+        self.leave(at, fate);
+    }
+
+    /// A bucket's actions are a set, done in the order of OpenFlow 1.3.5, 5.10, in which ours are written. What one changes
+    /// the next doesn't see.
+    fn group(&mut self, meter: Option<u32>, table: u8, id: u32) -> Result<(), Stop> {
+        self.bounded()?;
+        let switch = self.switch;
+        let Some((held, group)) = switch.group(id) else {
+            self.trace.problems.push(Problem::NoGroup(id));
+            return Ok(());
+        };
+        let at = self.step(Step { table: None, item: Some(held.item.clone()), unit: held.unit, changes: Vec::new() });
+        let buckets: Vec<&Bucket> = match group.kind {
+            GroupType::All => group.buckets.iter().collect(),
+            GroupType::Select => group.buckets.iter().filter(|bucket| bucket.weight > 0).take(1).collect(),
+            GroupType::Indirect | GroupType::FastFailover => group.buckets.iter().take(1).collect(),
+        };
+        if group.kind == GroupType::Select && group.buckets.len() > 1 {
+            self.unknown(format!("group {id:#x}: one of several buckets by hash"));
+        }
+        let before = self.headers.clone();
+        self.depth += 1;
+        for bucket in buckets {
+            match self.actions(Some(at), meter, table, &bucket.actions) {
+                Err(Stop::List) => {}
+                other => other?,
+            }
+            self.headers = before.clone();
+        }
+        self.depth -= 1;
+        Ok(())
+    }
+
+    fn bounded(&mut self) -> Result<(), Stop> {
+        if self.depth < DEPTH_MAX && self.lookups <= LOOKUPS_MAX {
+            return Ok(());
+        }
+        self.trace.problems.push(Problem::TooDeep);
+        Err(Stop::All)
+    }
+
+    fn step(&mut self, step: Step) -> usize {
+        self.trace.steps.push(step);
+        self.trace.steps.len() - 1
+    }
+
+    fn write(&mut self, at: Option<usize>, field: Field, value: u128) {
+        self.headers.set(field, value);
+        self.note(at, field);
+    }
+
+    /// Notes a field's value with the step that gave it.
+    fn note(&mut self, at: Option<usize>, field: Field) {
+        let value = self.headers.get(field);
+        if let Some(step) = at.and_then(|at| self.trace.steps.get_mut(at)) {
+            step.changes.push((field, value));
+        }
+    }
+
+    fn unknown(&mut self, what: String) {
+        self.trace.problems.push(Problem::Unknown(what));
+    }
+
+    /// The frame as it is now.
+    fn bytes(&self) -> Vec<u8> {
+        rewrite(self.frame, &self.layout, &self.original, &self.headers)
+    }
+
+    fn leave(&mut self, step: Option<usize>, fate: Fate) {
+        let output = Output { fate, step, frame: self.bytes(), tunnel: self.headers.tunnel() };
+        self.trace.outputs.push(output);
+    }
+}
