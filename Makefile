@@ -2,7 +2,7 @@
 
 LAB ?= dvr
 
-.PHONY: lab test check docs bench
+.PHONY: lab test check docs bench bench-ovn
 
 # A lab to look at. KEEP=1 leaves it up; LAB=name picks another one of labs/.
 lab:
@@ -29,3 +29,9 @@ docs:
 # What a change costs: criterion's figures for compiling a site and moving one port, at three sizes in one run.
 bench:
 	cargo bench --locked -p features
+
+# Beside OVN in one run, as a table; bench/README.md says what the figures mean. Takes about half an hour.
+bench-ovn:
+	labs/install.sh bench
+	cargo build --locked --release -p controller
+	BENCH_OUT=$(or $(BENCH_OUT),bench-figures.jsonl) bench/run.sh

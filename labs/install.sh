@@ -1,9 +1,10 @@
 #!/bin/sh
-# Installs from Debian what the labs need (with the argument "test": what the system tests need too),
+# Installs from Debian what the labs need (with the argument "test": what the system tests need too; "bench": OVN beside it),
 # without starting a daemon. Does nothing, and calls no apt, where all of it is there already.
 set -eu
 
 packages="openvswitch-switch mininet ethtool ndisc6 iputils-ping iperf3 iproute2 procps"
+[ "${1:-}" = bench ] && packages="$packages ovn-central ovn-host python3-grpcio"
 [ "${1:-}" = test ] && packages="$packages tcpdump tshark python3-scapy thc-ipv6"
 
 missing=

@@ -15,7 +15,7 @@ pub struct Port;
 pub const USERDATA_PORT: u8 = 1;
 
 /// Packets per second that one port may punt, by class, and the burst on top.
-const PUNT_RATE: [(PuntClass, u32, u32); 2] = [(PuntClass::Address, 50, 100), (PuntClass::Error, 100, 100)];
+const PUNT_RATE: [(PuntClass, u32, u32); 2] = [(PuntClass::Address, 200, 200), (PuntClass::Error, 100, 100)];
 
 impl Feature for Port {
     fn id(&self) -> FeatureId {

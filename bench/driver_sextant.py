@@ -1,0 +1,214 @@
+"""Sextant under the bench: one `sextant controller`; bridges by their management sockets.
+
+The northbound client is one persistent gRPC channel. Messages are written field by field (the contract is in ../proto), so
+that no generated code is needed. A chassis has no agent: the controller is the process that programs every bridge.
+"""
+import os
+import socket
+import time
+
+import grpc
+
+import nslab
+from driver import BaseDriver
+from nslab import sh
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+BINARY = os.environ.get("SEXTANT") or os.path.join(
+    os.environ.get("CARGO_TARGET_DIR") or os.path.join(HERE, "..", "target"), "release", "sextant")
+TENANT = "bench"
+
+# Where each interface is plugged: name of the port -> (chassis, interface). Intent names both.
+PLACES = {}
+
+
+def _remember():
+    """Notes where the lab plugs what; the lab itself does nothing else than before."""
+    plug, dummies = nslab.Vm.plug, nslab.Chassis.plug_dummies
+
+    def vm_plug(self):
+        PLACES[self.name] = (self.ch.name, self.dev)
+        return plug(self)
+
+    def plug_dummies(self, names, br="br-int"):
+        PLACES.update({n: (self.name, n) for n in names})
+        return dummies(self, names, br)
+
+    nslab.Vm.plug, nslab.Chassis.plug_dummies = vm_plug, plug_dummies
+
+
+_remember()
+
+
+# -- protobuf, as far as it is needed ------------------------------------------------------------
+
+def varint(n):
+    out = b""
+    while n > 0x7f:
+        out, n = out + bytes([n & 0x7f | 0x80]), n >> 7
+    return out + bytes([n])
+
+
+def field(number, value):
+    """A number, a text, or an embedded message."""
+    if isinstance(value, int):
+        return varint(number << 3) + varint(value)
+    value = value.encode() if isinstance(value, str) else value
+    return varint(number << 3 | 2) + varint(len(value)) + value
+
+
+def fields(message):
+    """Field numbers and values of a message."""
+    at = 0
+    while at < len(message):
+        key, at = read_varint(message, at)
+        if key & 7 == 0:
+            value, at = read_varint(message, at)
+        else:
+            size, at = read_varint(message, at)
+            value, at = message[at:at + size], at + size
+        yield key >> 3, value
+
+
+def read_varint(message, at):
+    n = shift = 0
+    while True:
+        byte = message[at]
+        at, n, shift = at + 1, n | (byte & 0x7f) << shift, shift + 7
+        if not byte & 0x80:
+            return n, at
+
+
+def resource(name, spec, tenant=TENANT):
+    """Meta (name, tenant) and spec."""
+    return field(1, field(1, name) + (field(2, tenant) if tenant else b"")) + field(2, spec)
+
+
+class Driver(BaseDriver):
+    name = "sextant"
+
+    def start(self, lab):
+        self.lab = lab
+        self.grpc, self.http = free_port(), free_port()
+        for ch in lab.chassis:
+            ch.vsctl("add-port", "br-int", "sx-tun", "--", "set", "interface", "sx-tun", "type=geneve",
+                     "options:remote_ip=flow", "options:key=flow", "options:csum=true")
+            for table in (70, 90):
+                ch.vsctl("--", "--id=@t", "create", "Flow_Table", "prefixes=ipv6_dst,ipv6_src", "--",
+                         "set", "Bridge", "br-int", "flow_tables:%d=@t" % table)
+        self._start()
+        document = b"".join(
+            field(2, resource(c.name, field(1, dpid(c)) + field(2, c.tun), tenant=None)) for c in lab.chassis)
+        document += field(3, field(2, field(1, 1) + field(3, 9000)))
+        self._apply(document)
+
+    def _start(self):
+        argv = [BINARY, "controller", "--data-dir", self.lab.run + "/sextant", "--grpc-listen",
+                "[::1]:%d" % self.grpc, "--http-listen", "[::1]:%d" % self.http,
+                "--openflow-listen", "unix:%s/of.sock" % self.lab.run]
+        for ch in self.lab.chassis:
+            argv += ["--openflow-connect", "unix:%s/br-int.mgmt" % ch.dir]
+        self.lab.spawn("sextant", argv, env={"RUST_LOG": "warn"})
+        self.channel = grpc.insecure_channel("[::1]:%d" % self.grpc)
+        grpc.channel_ready_future(self.channel).result(20)
+
+    def stop(self):
+        self.channel.close()
+        self.lab.kill("sextant")
+
+    def call(self, service, method, message):
+        raw = lambda b: b
+        path = "/sextant.v1.%s/%s" % (service, method)
+        return self.channel.unary_unary(path, request_serializer=raw, response_deserializer=raw)(message, timeout=900)
+
+    def _apply(self, document):
+        """The revision of a document's changes."""
+        reply = self.call("IntentService", "Apply", field(1, field(1, TENANT) + document))
+        return dict(fields(reply)).get(1, 0)
+
+    def _wait(self, timeout=900):
+        reply = self.call("IntentService", "WaitInstalled", field(2, timeout * 1000))
+        answer = list(fields(reply))
+        if (1, 1) not in answer:
+            raise TimeoutError("not installed: %s" % [v for k, v in answer if k == 3])
+        return time.monotonic()
+
+    def sync(self, timeout=900):
+        return self._wait(timeout)
+
+    # -- model ----------------------------------------------------------
+    def routers(self, names):
+        self.router_nets = {n: [] for n in names}
+        self._apply(b"".join(field(6, resource(n, b"")) for n in names))
+
+    def networks(self, nets):
+        document = b""
+        for n in nets:
+            self.router_nets[n.router].append(n)
+            document += field(4, resource(n.name, field(2, 1500)))
+            spec = field(1, n.name) + field(2, n.prefix + "::/64") + field(3, n.prefix + "::1")
+            if n.mode != "slaac":
+                raise RuntimeError("sextant does %s later: run with BENCH_MODE=slaac" % n.mode)
+            document += field(5, resource("s" + n.name, spec + field(4, 1) + field(5, 1)))
+        for router in {n.router for n in nets}:
+            spec = b"".join(field(1, field(1, "s" + n.name) + field(3, n.gw_mac)) for n in self.router_nets[router])
+            document += field(6, resource(router, spec))
+        self._apply(document)
+
+    def groups(self, names):
+        raise RuntimeError("sextant has security groups later: run with BENCH_GROUPS=0")
+
+    def _port(self, p):
+        chassis, interface = PLACES[p.name]
+        fixed = field(1, field(1, "s" + p.net) + field(2, p.ip))
+        spec = field(1, p.net) + field(2, p.mac) + field(3, fixed)
+        return resource(p.name, spec + field(6, field(1, chassis) + field(2, interface)))
+
+    def add_ports(self, ports, wait=False):
+        out = {}
+        if len(ports) == 1:
+            self.call("PortService", "CreatePort", field(1, self._port(ports[0])))
+        else:
+            for i in range(0, len(ports), 250):
+                self._apply(b"".join(field(7, self._port(p)) for p in ports[i:i + 250]))
+        out["accepted"] = time.monotonic()
+        if wait:
+            out["installed"] = self._wait()
+        return out
+
+    def del_ports(self, ports):
+        for p in ports:
+            self.call("PortService", "DeletePort", field(1, TENANT) + field(2, p.name))
+
+    def cli_add(self, p):
+        """The same through a `sextant` process."""
+        chassis, interface = PLACES[p.name]
+        text = ("tenant: %s\nports: [{name: %s, network: %s, mac_address: '%s', fixed_ips: [{ip_address: '%s'}], "
+                "binding: {chassis: %s, interface: %s}}]\n" % (TENANT, p.name, p.net, p.mac, p.ip, chassis, interface))
+        sh([BINARY, "--server", "[::1]:%d" % self.grpc, "apply", "-f", "-", "--wait", "60s"], inp=text)
+
+    # -- processes ------------------------------------------------------
+    def procs(self):
+        return {"sextant": self.lab.procs["sextant"].pid}
+
+    def agent_start(self, ch):
+        if "sextant" not in self.lab.procs:
+            self._start()
+
+    def agent_pid(self, ch):
+        return self.lab.procs["sextant"].pid
+
+    def agent_kill(self, ch, sig):
+        if "sextant" in self.lab.procs:
+            self.channel.close()
+            self.lab.kill("sextant", sig)
+
+
+def free_port():
+    with socket.socket(socket.AF_INET6) as s:
+        s.bind(("::1", 0))
+        return s.getsockname()[1]
+
+
+def dpid(ch):
+    return ch.vsctl("get", "bridge", "br-int", "datapath_id").strip().strip('"')
