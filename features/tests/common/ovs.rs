@@ -68,14 +68,14 @@ impl Ovs {
         self.run("ovs-appctl", &all)
     }
 
-    fn vsctl(&self, args: &[&str]) {
+    pub fn vsctl(&self, args: &[&str]) {
         let db = format!("--db=unix:{}", self.path("db.sock"));
         let mut all = vec!["--timeout=10", db.as_str()];
         all.extend(args);
         self.run("ovs-vsctl", &all);
     }
 
-    fn path(&self, name: &str) -> String {
+    pub fn path(&self, name: &str) -> String {
         self.folder.join(name).to_string_lossy().into_owned()
     }
 
