@@ -109,6 +109,9 @@ impl Ovs {
 impl Drop for Ovs {
     fn drop(&mut self) {
         for child in self.children.iter_mut().rev() {
+            if let Ok(Some(status)) = child.try_wait() {
+                eprintln!("a daemon of Open vSwitch ended before its test: {status}");
+            }
             let _ = child.kill();
             let _ = child.wait();
         }
