@@ -273,12 +273,17 @@ impl<'s> Run<'s> {
     }
 
     /// The frame as it is now.
-    fn bytes(&self) -> Vec<u8> {
-        rewrite(self.frame, &self.layout, &self.original, &self.headers)
+    fn bytes(&mut self) -> Vec<u8> {
+        let (bytes, past_end) = rewrite(self.frame, &self.layout, &self.original, &self.headers);
+        if past_end && !self.trace.problems.contains(&Problem::PastTheEnd) {
+            self.trace.problems.push(Problem::PastTheEnd);
+        }
+        bytes
     }
 
     fn leave(&mut self, step: Option<usize>, fate: Fate) {
-        let output = Output { fate, step, frame: self.bytes(), tunnel: self.headers.tunnel() };
+        let frame = self.bytes();
+        let output = Output { fate, step, frame, tunnel: self.headers.tunnel() };
         self.trace.outputs.push(output);
     }
 }

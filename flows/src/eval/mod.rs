@@ -144,6 +144,10 @@ pub enum Problem {
     /// More than [`DEPTH_MAX`] deep or [`LOOKUPS_MAX`] lookups.
     #[error("over {DEPTH_MAX} levels or {LOOKUPS_MAX} lookups: the switch gives up, and sends nothing at all")]
     TooDeep,
+    /// A neighbour solicitation or advertisement without options whose first option's type is set: Open vSwitch 3.1 writes
+    /// it beyond the packet, and some such packets later it ends with a corrupt heap.
+    #[error("an option's type is written beyond the packet's end: the switch's memory is damaged")]
+    PastTheEnd,
     /// A group that is not there.
     #[error("no group {0:#x}")]
     NoGroup(u32),

@@ -12,13 +12,13 @@ use super::extract::Layout;
 /// A neighbour solicitation or advertisement without options.
 const DISCOVERY_LENGTH: usize = 24;
 
-/// The frame with what `new` has otherwise than `old`.
-pub(super) fn rewrite(frame: &[u8], layout: &Layout, old: &Headers, new: &Headers) -> Vec<u8> {
+/// The frame with what `new` has otherwise than `old`; and whether the switch writes beyond its end for that.
+pub(super) fn rewrite(frame: &[u8], layout: &Layout, old: &Headers, new: &Headers) -> (Vec<u8>, bool) {
     if layout.ethertype == 0 {
-        return frame.to_vec();
+        return (frame.to_vec(), false);
     }
     let mut bytes = frame.to_vec();
-    let mut edit = Edit { bytes: &mut bytes, layout, old, new };
+    let mut edit = Edit { bytes: &mut bytes, layout, old, new, past_end: false };
     if let Some(net) = layout.net {
         match old.get(Field::ETH_TYPE) as u16 {
             ETHERTYPE_IPV6 => edit.ipv6(net),
@@ -27,7 +27,8 @@ pub(super) fn rewrite(frame: &[u8], layout: &Layout, old: &Headers, new: &Header
             _ => {}
         }
     }
-    let mut out = Vec::with_capacity(bytes.len() + 4);
+    let past_end = edit.past_end;
+    let mut out = Vec::with_capacity(frame.len() + 4);
     for mac in [Field::ETH_DST, Field::ETH_SRC] {
         out.extend_from_slice(&new.get(mac).to_be_bytes()[10..]);
     }
@@ -36,7 +37,7 @@ pub(super) fn rewrite(frame: &[u8], layout: &Layout, old: &Headers, new: &Header
         out.extend_from_slice(&tag.tci.to_be_bytes());
     }
     out.extend_from_slice(&bytes[layout.ethertype..]);
-    out
+    (out, past_end)
 }
 
 struct Edit<'e> {
@@ -44,6 +45,7 @@ struct Edit<'e> {
     layout: &'e Layout,
     old: &'e Headers,
     new: &'e Headers,
+    past_end: bool,
 }
 
 impl Edit<'_> {
@@ -178,9 +180,9 @@ impl Edit<'_> {
         let extended = [Field::ND_RESERVED, Field::ND_OPTIONS_TYPE];
         if extended.into_iter().any(|field| self.changed(field).is_some()) {
             self.write(at + 4, 4, self.new.get(Field::ND_RESERVED), &[]);
-            if length > DISCOVERY_LENGTH {
-                self.write(at + 24, 1, self.new.get(Field::ND_OPTIONS_TYPE), &[]);
-            }
+            // Open vSwitch 3.1 writes the type whether there is an option or not.
+            self.past_end = at + DISCOVERY_LENGTH >= self.bytes.len();
+            self.write(at + DISCOVERY_LENGTH, 1, self.new.get(Field::ND_OPTIONS_TYPE), &[]);
             self.sum_up(net, at);
         }
         let sum = Some(at + 2);

@@ -111,3 +111,18 @@ fn the_controller_s_actions_meet_groups_and_ports_alike() {
     let trace = switch.send(&FRAME, OfPort::CONTROLLER, &[Action::Group(7), Action::output(OfPort(3))]);
     assert_eq!(ports(&trace), [2, 3]);
 }
+
+#[test]
+fn an_option_that_is_not_there_is_written_beyond_the_end() {
+    let turn = vec![Action::set(Field::ND_OPTIONS_TYPE, 2u8), Action::output(OfPort(2))];
+    let switch = switch(vec![Item::Flow(flow(Table::Classify, 1, Match::new(), turn))]);
+    let ask = |options| {
+        let message = packet::Icmpv6::NeighborSolicit { target: "fe80::2".parse().unwrap(), options };
+        let (src, dst) = ("fe80::1".parse().unwrap(), "ff02::1:ff00:2".parse().unwrap());
+        packet::icmpv6_frame(packet::MacAddr::ZERO, packet::MacAddr::ZERO, src, dst, 255, &message)
+    };
+    let none = switch.run(&ask(vec![]), OfPort(1), None);
+    assert_eq!(none.problems, [Problem::PastTheEnd]);
+    let source = packet::NdOption::SourceLinkLayer(packet::MacAddr::BROADCAST);
+    assert_eq!(switch.run(&ask(vec![source]), OfPort(1), None).problems, []);
+}
