@@ -76,6 +76,8 @@ pub enum Reply {
     Waited(v1::WaitInstalledResponse),
     /// To `Flows`.
     Flows(Vec<v1::FlowRow>),
+    /// To `Trace`.
+    Traced(v1::TraceResponse),
 }
 
 /// Why a request was refused: every reason at once.

@@ -150,6 +150,8 @@ pub enum Request {
     },
     /// The desired flows, with their reasons.
     Flows(v1::FlowsRequest),
+    /// What the desired flows do to a packet.
+    Trace(v1::TraceRequest),
 }
 
 /// Something about one OpenFlow connection.

@@ -10,6 +10,7 @@ mod serve;
 mod sessions;
 mod status;
 mod switch;
+mod trace;
 
 pub use features::Millis;
 

@@ -59,6 +59,7 @@ impl Brain {
                 return;
             }
             Request::Flows(request) => self.flows(request),
+            Request::Trace(request) => self.trace(request),
         };
         self.reply(id, result);
     }

@@ -46,7 +46,7 @@ impl Brain {
         Ok(Reply::Flows(rows))
     }
 
-    fn flow_row(
+    pub(crate) fn flow_row(
         &self,
         name: &str,
         item: &std::sync::Arc<flows::Item>,

@@ -53,7 +53,7 @@ pub(super) async fn run(args: Args, context: &Context) -> Result<(), Failure> {
 }
 
 /// `hv1: cookie=0x1, table=classify, priority=100,in_port=1 actions=drop`, and who wants it.
-fn line(row: &v1::FlowRow, why: bool) -> String {
+pub(super) fn line(row: &v1::FlowRow, why: bool) -> String {
     let matched = if row.r#match.is_empty() { String::new() } else { format!(",{}", row.r#match) };
     let mut text = match row.table.as_str() {
         table @ ("group" | "meter") => format!("{}: {table} {} {}", row.chassis, row.r#match, row.actions),

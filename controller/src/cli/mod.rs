@@ -12,6 +12,7 @@ mod names;
 mod output;
 mod table;
 mod time;
+mod trace;
 
 use std::process::ExitCode;
 
@@ -47,6 +48,8 @@ enum Command {
     Delete(delete::Args),
     /// Show the flows that the controller wants, and with --why who wants them.
     Flows(flows::Args),
+    /// Show what becomes of a packet, row by row, without sending it.
+    Trace(trace::Args),
     /// Show what happened.
     Events(events::Args),
 }
@@ -106,6 +109,7 @@ pub fn main() -> ExitCode {
             Command::Get(args) => get::run(args, &context).await,
             Command::Delete(args) => delete::run(args, &context).await,
             Command::Flows(args) => flows::run(args, &context).await,
+            Command::Trace(args) => trace::run(args, &context).await,
             Command::Events(args) => events::run(args, &context).await,
         }
     });
@@ -175,7 +179,8 @@ mod tests {
             ("sextant apply -f a --wait 10s --dry-run", "cannot be used with"),
             ("sextant get ports -o xml", "table"),
             ("sextant delete port", "NAME"),
-            ("sextant trace", "unrecognized"),
+            ("sextant trace --port vm1", "PACKET"),
+            ("sextant trace icmp6", "--port"),
             ("sextant controller --openflow-listen 6653", "HOST:PORT"),
             ("sextant controller --openflow-connect /x", "unix:PATH"),
         ] {

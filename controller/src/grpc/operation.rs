@@ -1,4 +1,4 @@
-//! `OperationService`: events, and the flows that are wanted.
+//! `OperationService`: events, the flows that are wanted, and what they do to a packet.
 
 use std::pin::Pin;
 
@@ -48,6 +48,16 @@ impl<B: Backend> OperationService for Face<B> {
         match self.backend.request(Caller::administrator(), asked).await {
             Ok(Reply::Flows(rows)) => Ok(Response::new(Box::pin(tokio_stream::iter(rows.into_iter().map(Ok))))),
             Ok(other) => Err(mismatch("Flows", &other)),
+            Err(refusal) => Err(status(&refusal, bytes)),
+        }
+    }
+
+    async fn trace(&self, request: tonic::Request<v1::TraceRequest>) -> Result<Response<v1::TraceResponse>, Status> {
+        let bytes = detail_bytes(request.metadata());
+        let asked = Request::Trace(request.into_inner());
+        match self.backend.request(Caller::administrator(), asked).await {
+            Ok(Reply::Traced(response)) => Ok(Response::new(response)),
+            Ok(other) => Err(mismatch("Trace", &other)),
             Err(refusal) => Err(status(&refusal, bytes)),
         }
     }

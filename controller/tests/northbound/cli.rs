@@ -208,6 +208,17 @@ async fn flows_and_events_are_lines_or_objects() {
     assert!(bench.run("flows --why").await.out.contains("because"));
     let json: serde_json::Value = serde_json::from_str(&bench.run("flows -o json").await.out).unwrap();
     assert_eq!(json["cookie"], u64::MAX);
+    let traced = bench.run_with("trace --port vm1 icmp6_from_a_to_b", "").await;
+    assert!(
+        traced.out.contains("because\n    reg0=0x1\n") && traced.out.ends_with("\ndrop: foreign_mac\n"),
+        "{}",
+        traced.out
+    );
+    let Request::Trace(asked) = bench.fake.last() else { panic!() };
+    assert_eq!((asked.port.as_str(), asked.packet.as_str()), ("default/vm1", "icmp6_from_a_to_b"));
+    let json: serde_json::Value =
+        serde_json::from_str(&bench.run("trace --port vm1 icmp6_from_a_to_b -o json").await.out).unwrap();
+    assert_eq!((&json["outcomes"][0], &json["steps"][0]["row"]["priority"]), (&"drop: foreign_mac".into(), &5.into()));
     assert_eq!(bench.run("flows --chassis hv9").await.err, "there is no chassis hv9\n");
     assert_eq!(bench.run("events").await.out, "1970-01-01T00:00:00.000Z chassis.connected\n");
     let json: serde_json::Value = serde_json::from_str(&bench.run("events -o json").await.out).unwrap();

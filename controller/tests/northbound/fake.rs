@@ -182,6 +182,12 @@ impl Fake {
                 Err(refusal(RefusalKind::NotFound, "", "there is no chassis hv9"))
             }
             Request::Flows(_) => Ok(Reply::Flows(state().flows.clone())),
+            Request::Trace(_) => {
+                let step =
+                    |row: &v1::FlowRow| v1::TraceStep { row: Some(row.clone()), changes: vec!["reg0=0x1".into()] };
+                let steps = state().flows.iter().map(step).collect();
+                Ok(Reply::Traced(v1::TraceResponse { steps, outcomes: vec!["drop: foreign_mac".into()] }))
+            }
             Request::Snapshot => Err(refusal(RefusalKind::Invalid, "", "not by this way")),
         }
     }

@@ -1,0 +1,209 @@
+//! What becomes of a packet, by the rows that are wanted: from a port over every chassis that it reaches, to where it ends.
+
+mod spec;
+
+use std::collections::{BTreeSet, VecDeque};
+use std::net::IpAddr;
+
+use addr::{MacAddr, OfPort};
+use features::punt::Punted;
+use flows::eval::{Fate, Output, Problem, Step, Switch, Trace, Tunnel};
+use flows::{Item, PuntOp, Table};
+use ofp::{Match, Value};
+use proto::v1;
+use topology::{ChassisKey, Key, Place, PortKey, View};
+
+use crate::brain::Brain;
+use crate::effect::{Refusal, RefusalKind, Reply, Violation};
+use crate::requests::refusal;
+use spec::Spec;
+
+/// Arrivals at a chassis that one trace follows: each costs as much as reading all rows of that chassis.
+const ARRIVALS_MAX: usize = 256;
+
+/// A frame on its way to a switch.
+struct Arrival {
+    chassis: ChassisKey,
+    in_port: OfPort,
+    tunnel: Option<Tunnel>,
+    frame: Vec<u8>,
+}
+
+/// What has been seen so far.
+#[derive(Default)]
+struct Seen {
+    steps: Vec<v1::TraceStep>,
+    /// `delivered`, `answered`, `punted`.
+    ends: BTreeSet<String>,
+    /// `drop`, in the order in which they were met.
+    drops: Vec<String>,
+}
+
+impl Brain {
+    pub(crate) fn trace(&self, request: &v1::TraceRequest) -> Result<Reply, Refusal> {
+        let spec = Spec::parse(&request.packet).map_err(|message| Refusal {
+            kind: RefusalKind::Invalid,
+            violations: vec![Violation { path: "packet".to_owned(), message }],
+        })?;
+        let port = self
+            .world
+            .all_keys()
+            .into_iter()
+            .filter_map(|key| if let Key::Port(port) = key { Some(port) } else { None })
+            .find(|port| self.full_name(&Key::Port(*port)).is_some_and(|name| name == request.port))
+            .ok_or_else(|| refusal(RefusalKind::NotFound, format!("there is no port {}", request.port)))?;
+        let view = View::new(&self.world);
+        let Some(place) = view.place(port) else {
+            let words = format!("port {} is on no chassis that is connected and has its interface", request.port);
+            return Err(refusal(RefusalKind::InUse, words));
+        };
+        let mut seen = Seen::default();
+        let frame = match self.first_hop(&view, port, place, &spec) {
+            Ok((mac, to)) => Some(spec.frame(mac, to)),
+            Err(question) => question,
+        };
+        match frame {
+            Some(frame) => {
+                let first = Arrival { chassis: place.chassis, in_port: place.ofport, tunnel: None, frame };
+                self.follow(first, &mut seen)?;
+            }
+            None => seen.drops.push("drop: no_router".to_owned()),
+        }
+        let Seen { steps, ends, mut drops } = seen;
+        let outcomes = if ends.is_empty() { drops.drain(..).take(1).collect() } else { ends.into_iter().collect() };
+        Ok(Reply::Traced(v1::TraceResponse { steps, outcomes }))
+    }
+
+    /// The port's MAC, and the one that a host would send to: what the network answers where the address is on the link, else
+    /// a router's. An error: there is no router, or the question that nobody answers.
+    fn first_hop(
+        &self,
+        view: &View<'_>,
+        key: PortKey,
+        place: Place,
+        spec: &Spec,
+    ) -> Result<(MacAddr, MacAddr), Option<Vec<u8>>> {
+        let port = view.port(key).ok_or(None)?;
+        if let Some(group) = spec.group() {
+            return Ok((port.mac, group));
+        }
+        let subnets = view.subnets_of(port.network).into_iter().filter_map(|subnet| view.subnet(subnet));
+        let local = matches!(spec.to, IpAddr::V6(to) if addr::is_link_local(to));
+        if !local && !subnets.map(|subnet| subnet.cidr).any(|cidr| cidr.contains(&spec.to)) {
+            let interfaces = view.interfaces_on(port.network).into_iter();
+            let router = interfaces
+                .filter_map(|(router, subnet)| view.interface(router, subnet))
+                .find(|interface| interface.address.is_ipv6() == spec.to.is_ipv6());
+            return Ok((port.mac, router.ok_or(None)?.mac));
+        }
+        let question: Vec<u8> = match spec.to {
+            IpAddr::V6(to) => {
+                packet::neighbor_solicit(port.mac, port.v6().next().unwrap_or(addr::link_local(port.mac)), to).into()
+            }
+            IpAddr::V4(to) => {
+                packet::arp_request(port.mac, port.v4().next().unwrap_or(std::net::Ipv4Addr::UNSPECIFIED), to).into()
+            }
+        };
+        let trace = Switch::desired(&self.engine, place.chassis).run(&question, place.ofport, None);
+        let answer = trace.sent().find(|(port, _)| *port == place.ofport).map(|(_, output)| &output.frame);
+        let mac = answer.and_then(|frame| frame.get(6..12)?.try_into().ok()).map(MacAddr);
+        mac.map(|mac| (port.mac, mac)).ok_or(Some(question))
+    }
+
+    fn follow(&self, first: Arrival, seen: &mut Seen) -> Result<(), Refusal> {
+        let view = View::new(&self.world);
+        let mut arrivals = VecDeque::from([first]);
+        let mut count = 0;
+        while let Some(Arrival { chassis, in_port, tunnel, frame }) = arrivals.pop_front() {
+            count += 1;
+            if count > ARRIVALS_MAX {
+                let words = format!("the packet goes to more than {ARRIVALS_MAX} chassis: too many to follow");
+                return Err(refusal(RefusalKind::InUse, words));
+            }
+            let trace = Switch::desired(&self.engine, chassis).run(&frame, in_port, tunnel);
+            let uplink = view.uplink(chassis);
+            for output in &trace.outputs {
+                match &output.fate {
+                    Fate::Port(port) if Some(*port) == uplink => arrivals.extend(self.carried(&view, chassis, output)),
+                    Fate::Port(port) if *port == in_port => drop(seen.ends.insert(self.answerer(&trace))),
+                    Fate::Port(port) => drop(seen.ends.insert(self.delivered(&view, chassis, *port))),
+                    Fate::Controller { userdata, metadata, .. } => {
+                        let punted = Punted::read(&view, chassis, in_port, userdata, metadata, output.frame.clone());
+                        let feature = punted.map_or("unknown", |punted| feature(punted.op));
+                        seen.ends.insert(format!("punted: {feature}"));
+                    }
+                    Fate::Dropped(drop) => {
+                        let too_deep = trace.problems.contains(&Problem::TooDeep);
+                        let unnamed = if too_deep { "too_many_routers" } else { "back_to_sender" };
+                        seen.drops.push(format!("drop: {}", drop.map_or(unnamed, |drop| drop.name())));
+                    }
+                }
+            }
+            seen.steps.extend(trace.steps.iter().filter_map(|step| self.step(chassis, step)));
+        }
+        Ok(())
+    }
+
+    /// What left by the fabric, where it arrives: at the tunnel's end, or on a VLAN underlay everywhere.
+    fn carried(&self, view: &View<'_>, from: ChassisKey, output: &Output) -> Vec<Arrival> {
+        let others = self.world.chassis_keys().into_iter().filter(|chassis| *chassis != from);
+        let source = view.chassis(from).and_then(|chassis| chassis.tunnel_ip);
+        others
+            .filter(|chassis| match output.tunnel {
+                None => true,
+                Some(tunnel) => view.chassis(*chassis).is_some_and(|c| c.tunnel_ip == tunnel.dst),
+            })
+            .filter_map(|chassis| {
+                let tunnel = output.tunnel.map(|tunnel| Tunnel { src: source, ..tunnel });
+                Some(Arrival { chassis, in_port: view.uplink(chassis)?, tunnel, frame: output.frame.clone() })
+            })
+            .collect()
+    }
+
+    fn delivered(&self, view: &View<'_>, chassis: ChassisKey, ofport: OfPort) -> String {
+        let keys = self.world.all_keys();
+        let there = |key: &&Key| matches!(key, Key::Port(port) if view.place(*port) == Some(Place { chassis, ofport }));
+        let name = keys.iter().find(there).and_then(|key| self.full_name(key));
+        format!("delivered: {}", name.unwrap_or_else(|| format!("port {ofport}")))
+    }
+
+    /// Who is spoken for by a row that answers: the last one that knew an address.
+    fn answerer(&self, trace: &Trace) -> String {
+        let knowing = trace.steps.iter().rev().filter(|step| matches!(step.table, Some(Table::Nd | Table::RouterIn)));
+        let name = knowing.filter_map(|step| self.full_name(&step.unit?.key)).next();
+        format!("answered: {}", name.unwrap_or_else(|| "the switch".to_owned()))
+    }
+
+    /// `TENANT/NAME` of the resource behind a key.
+    fn full_name(&self, key: &Key) -> Option<String> {
+        let resource = self.world.resource_of(key)?;
+        let global = resource.tenant.is_empty();
+        Some(if global { resource.name.to_string() } else { format!("{}/{}", resource.tenant, resource.name) })
+    }
+
+    fn step(&self, chassis: ChassisKey, step: &Step) -> Option<v1::TraceStep> {
+        let (item, unit) = (step.item.as_ref()?, step.unit?);
+        let name =
+            self.chassis_resource(chassis).map_or_else(|| chassis.to_string(), |resource| resource.name.to_string());
+        let resource = self.world.resource_of(&unit.key);
+        let switch = self.switches.get(&chassis).filter(|switch| switch.in_step());
+        let key = flows::Keyed(item.clone());
+        let installed = switch.is_some_and(|switch| !switch.unconfirmed_keys().contains(&key));
+        let row = self.flow_row(&name, item, unit, resource, installed);
+        let write = |(field, value): &(ofp::Field, u128)| match *value {
+            0 => format!("{}=0", field.name()),
+            value => Match::new().with(*field, Value(value)).to_string(),
+        };
+        let changes = if matches!(**item, Item::Flow(_)) { step.changes.iter().map(write).collect() } else { vec![] };
+        Some(v1::TraceStep { row: Some(row), changes })
+    }
+}
+
+/// Who answers a punted packet.
+const fn feature(op: PuntOp) -> &'static str {
+    match op {
+        PuntOp::RouterSolicit => "ra",
+        PuntOp::NeighborSolicit => "nd",
+        PuntOp::HopLimit | PuntOp::NoRoute | PuntOp::Unreachable | PuntOp::PortUnreachable | PuntOp::TooBig => "icmp",
+    }
+}
