@@ -123,7 +123,7 @@ impl Drop {
 pub enum PuntOp {
     /// A router solicitation.
     RouterSolicit = 1,
-    /// A neighbour solicitation without options: no flow can add one.
+    /// A neighbour solicitation that does not begin with the sender's MAC: no flow can add an option.
     NeighborSolicit = 2,
     /// Its hop limit ran out at the router (RFC 4443, 3.3; RFC 792).
     HopLimit = 3,

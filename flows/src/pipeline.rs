@@ -18,7 +18,6 @@ pub enum Table {
     Admit = 20,
     Nd = 30,
     NdReply = 34,
-    NdBare = 35,
     NdSend = 36,
     Gateway = 50,
     RouterIn = 60,
@@ -75,7 +74,7 @@ pub struct TableSpec {
 const NONE: &[Field] = &[];
 
 /// The pipeline, in the order of table numbers.
-pub const PIPELINE: [TableSpec; 17] = [
+pub const PIPELINE: [TableSpec; 16] = [
     TableSpec {
         table: Table::Classify,
         name: "classify",
@@ -183,26 +182,11 @@ pub const PIPELINE: [TableSpec; 17] = [
     TableSpec {
         table: Table::NdReply,
         name: "nd_reply",
-        about: "Turns a solicitation with a known target into an advertisement, all but the link-layer option. Those that \
-                don't begin with the sender's MAC are measured first.",
+        about: "Turns a solicitation with a known target into an advertisement, all but the link-layer option. Only where there \
+                is an option to fill in: the first, with the sender's MAC. All others are punted.",
         writers: &["nd"],
         matches: &[Field::ETH_TYPE, Field::IP_PROTO, Field::ICMPV6_TYPE, Field::ICMPV6_CODE, Field::ND_OPTIONS_TYPE],
         reads: &[Reg::NdRouter],
-        sets: &[Field::ICMPV6_TYPE, Field::ND_RESERVED, Field::ND_OPTIONS_TYPE, Field::ETH_DST, Field::IPV6_DST],
-        loads: &[Reg::Larger],
-        next: &[Table::NdBare, Table::NdSend],
-        reenters: &[],
-        outputs: false,
-        miss: Miss::Covered,
-    },
-    TableSpec {
-        table: Table::NdBare,
-        name: "nd_bare",
-        about: "The same for solicitations with another option than the sender's MAC: probes with a nonce. One without any \
-                option is punted.",
-        writers: &["nd"],
-        matches: &[Field::ETH_TYPE, Field::IP_PROTO, Field::ICMPV6_TYPE, Field::ICMPV6_CODE, Field::IPV6_SRC],
-        reads: &[Reg::Larger, Reg::NdRouter],
         sets: &[Field::ICMPV6_TYPE, Field::ND_RESERVED, Field::ND_OPTIONS_TYPE, Field::ETH_DST, Field::IPV6_DST],
         loads: &[Reg::PuntOp, Reg::PuntClass],
         next: &[Table::NdSend, Table::Punt],

@@ -84,8 +84,8 @@ pub const REGISTERS: [RegSpec; 14] = [
         Table::MtuVerdict,
         "eth_dst is set: skip the neighbour table",
     ),
-    row(Reg::Larger, "larger", (0, 28, 1), Table::NdReply, Table::MtuVerdict, "check_pkt_larger's verdict"),
-    row(Reg::NdRouter, "nd_router", (0, 29, 1), Table::Nd, Table::NdBare, "the address asked for is a router's"),
+    row(Reg::Larger, "larger", (0, 28, 1), Table::Mtu, Table::MtuVerdict, "check_pkt_larger's verdict"),
+    row(Reg::NdRouter, "nd_router", (0, 29, 1), Table::Nd, Table::NdReply, "the address asked for is a router's"),
     row(Reg::Segment, "segment", (1, 0, 24), Table::Out, Table::Fabric, "VNI, GRE key or VLAN"),
     row(Reg::Router, "router", (2, 0, 24), Table::Gateway, Table::Punt, "router key"),
     row(

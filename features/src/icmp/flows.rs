@@ -93,9 +93,9 @@ fn own_addresses(view: &View<'_>, emit: &mut Emit, key: RouterKey, subnet: Subne
 fn own_v6(on: &mut On<'_>, router: RouterKey, interface: &Interface, address: Ipv6Addr) {
     let reply = to_v6(on, router, interface, address, 300, "echo to the router").icmpv6(128);
     back_v6(reply.set(Field::ICMPV6_TYPE, 129u8), address, interface.mac);
-    // The rest of a large echo; its first fragment was answered above.
+    // The rest of a large echo, whose first fragment was answered above. The switch does not tell what a later fragment is of;
+    // other packets' come back to their sender, who knows nothing to put them to.
     let rest = to_v6(on, router, interface, address, 290, "echo to the router, further fragments")
-        .when(Field::IP_PROTO, 58u8)
         .when(Field::IP_FRAG, FRAGMENT_LATER);
     back_v6(rest, address, interface.mac);
     to_v6(on, router, interface, address, 250, "the router listens to nothing else").punt(PuntOp::PortUnreachable);

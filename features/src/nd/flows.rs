@@ -3,8 +3,7 @@
 
 use std::net::{IpAddr, Ipv6Addr};
 
-use ::flows::{Drop, Emit, Feature, FeatureId, PuntOp, Reg, Row, Table};
-use addr::{ALL_NODES, multicast_mac};
+use ::flows::{Drop, Emit, Feature, FeatureId, PuntOp, Reg, Table};
 use ofp::Field;
 use topology::{ChassisKey, Key, KeyKind, PortKey, RouterKey, SubnetKey, View};
 
@@ -19,8 +18,6 @@ const NEIGHBOR_ADVERT: u8 = 136;
 /// Option types (RFC 4861, 4.6).
 const SOURCE_LINK_LAYER: u8 = 1;
 const TARGET_LINK_LAYER: u8 = 2;
-/// Ethernet, IPv6 and a neighbour solicitation without options are 78 bytes; one option makes 86.
-const LONGEST_WITHOUT_OPTION: u16 = 85;
 
 impl Feature for Nd {
     fn id(&self) -> FeatureId {
@@ -45,9 +42,9 @@ impl Feature for Nd {
     }
 }
 
-/// Flags of an advertisement (RFC 4861, 4.4), as the switch's `nd_reserved` has them.
-const fn flags(router: bool, solicited: bool) -> u32 {
-    0x2000_0000 | if router { 0x8000_0000 } else { 0 } | if solicited { 0x4000_0000 } else { 0 }
+/// Flags of a solicited advertisement (RFC 4861, 4.4), as the switch's `nd_reserved` has them: S and O, R for routers.
+const fn flags(router: bool) -> u32 {
+    0x6000_0000 | if router { 0x8000_0000 } else { 0 }
 }
 
 /// What answers, whoever was asked for.
@@ -76,30 +73,23 @@ fn responder(view: &View<'_>, emit: &mut Emit, chassis: ChassisKey) {
         .when_masked(Field::ETH_DST, GROUP_BIT, GROUP_BIT)
         .when_reg(Reg::Secured, 1u64)
         .drop(Drop::UnsolicitedAdvert);
-    on.row(Table::NdReply, 10, "begins with another option than the sender's MAC, or with none: by its length")
+    // Where there is no option, the switch would write one beyond the packet's end; and the frame's length does not tell, for an
+    // extension header makes up for an option. So flows answer what begins with the sender's MAC, as every host's does that
+    // wants an answer for itself; the rest (probes with a nonce, solicitations without options) is the controller's.
+    on.row(Table::NdReply, 10, "no option with the sender's MAC to fill in")
         .icmpv6(NEIGHBOR_SOLICIT)
-        .measure(LONGEST_WITHOUT_OPTION)
-        .goto(Table::NdBare);
-    on.row(Table::NdBare, 30, "no option to fill in: a flow can't add one")
-        .icmpv6(NEIGHBOR_SOLICIT)
-        .when_reg(Reg::Larger, 0u64)
         .punt(PuntOp::NeighborSolicit);
     for (router, bit) in [(true, 1u64), (false, 0)] {
-        // RFC 4861, 7.2.4: to an unspecified source, multicast and not solicited.
-        on.row(Table::NdBare, 20, "duplicate address detection: the address is taken")
+        on.row(Table::NdReply, 30, "the address is at this MAC")
             .icmpv6(NEIGHBOR_SOLICIT)
+            .when(Field::ND_OPTIONS_TYPE, SOURCE_LINK_LAYER)
             .when_reg(Reg::NdRouter, bit)
-            .when(Field::IPV6_SRC, Ipv6Addr::UNSPECIFIED)
             .set(Field::ICMPV6_TYPE, NEIGHBOR_ADVERT)
-            .set(Field::ND_RESERVED, flags(router, false))
+            .set(Field::ND_RESERVED, flags(router))
             .set(Field::ND_OPTIONS_TYPE, TARGET_LINK_LAYER)
-            .set(Field::ETH_DST, multicast_mac(ALL_NODES))
-            .set(Field::IPV6_DST, ALL_NODES)
+            .copy(Field::ETH_SRC, Field::ETH_DST)
+            .copy(Field::IPV6_SRC, Field::IPV6_DST)
             .goto(Table::NdSend);
-        let bare = on.row(Table::NdBare, 10, "the address is at this MAC").icmpv6(NEIGHBOR_SOLICIT);
-        turn_round(bare.when_reg(Reg::NdRouter, bit), router);
-        let usual = on.row(Table::NdReply, 30, "the address is at this MAC").icmpv6(NEIGHBOR_SOLICIT);
-        turn_round(usual.when(Field::ND_OPTIONS_TYPE, SOURCE_LINK_LAYER).when_reg(Reg::NdRouter, bit), router);
     }
     on.row(Table::NdSend, 10, "fills in the target's MAC and sends the answer back")
         .icmpv6(NEIGHBOR_ADVERT)
@@ -107,15 +97,6 @@ fn responder(view: &View<'_>, emit: &mut Emit, chassis: ChassisKey) {
         .copy_bits(Reg::NdMac.field().sub(0, 48), Field::ETH_SRC.sub(0, 48))
         .copy(Field::ND_TARGET, Field::IPV6_SRC)
         .back();
-}
-
-fn turn_round(row: Row<'_>, router: bool) {
-    row.set(Field::ICMPV6_TYPE, NEIGHBOR_ADVERT)
-        .set(Field::ND_RESERVED, flags(router, true))
-        .set(Field::ND_OPTIONS_TYPE, TARGET_LINK_LAYER)
-        .copy(Field::ETH_SRC, Field::ETH_DST)
-        .copy(Field::IPV6_SRC, Field::IPV6_DST)
-        .goto(Table::NdSend);
 }
 
 /// A port's addresses, on a chassis where somebody may ask for them.

@@ -1,4 +1,4 @@
-//! Answers the solicitations that no flow can: those without options.
+//! Answers the solicitations that no flow can: those that don't begin with the sender's MAC.
 
 use std::net::{IpAddr, Ipv6Addr};
 

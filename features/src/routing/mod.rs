@@ -69,19 +69,19 @@ fn every_router(view: &View<'_>, emit: &mut Emit, chassis: ChassisKey) {
             .drop(Drop::LinkLocalNotRouted);
     }
     for group in [Ipv6Net::new_assert(Ipv6Addr::new(0xff00, 0, 0, 0, 0, 0, 0, 0), 8), LOOPBACK] {
-        on.row(Table::RouterIn, 200, "no router forwards it (RFC 4291, 2.5.3 and 2.7)")
+        on.row(Table::RouterIn, 210, "no router forwards it (RFC 4291, 2.5.3 and 2.7)")
             .ipv6()
             .when_masked(Field::IPV6_DST, group.network(), group.netmask())
             .drop(Drop::NotRoutable);
     }
     for source in [Ipv6Addr::UNSPECIFIED, Ipv6Addr::LOCALHOST] {
-        on.row(Table::RouterIn, 200, "no router forwards it (RFC 4291, 2.5.2 and 2.5.3)")
+        on.row(Table::RouterIn, 210, "no router forwards it (RFC 4291, 2.5.2 and 2.5.3)")
             .ipv6()
             .when(Field::IPV6_SRC, source)
             .drop(Drop::NotRoutable);
     }
     for (field, prefix) in V4_NOT_ROUTED {
-        on.row(Table::RouterIn, 200, "no router forwards it (RFC 1812, 5.3.7)")
+        on.row(Table::RouterIn, 210, "no router forwards it (RFC 1812, 5.3.7)")
             .ipv4()
             .when_masked(field, prefix.network(), prefix.netmask())
             .drop(Drop::NotRoutable);
