@@ -84,3 +84,22 @@ def test_poisoned_caches(isolation):
         after = vm2.run("ip", "-6", "neigh", "show", GATEWAY["red"], "dev", "eth0").stdout.split("lladdr ")[1].split()[0]
         assert after == before
         assert vm2.ping(GATEWAY["red"], count=3) == 3
+
+
+# Solicitations without an option, made as long as one with by a header in front: an advertisement has no room in them.
+NO_ROOM = """
+group, group_mac = 'ff02::1:ff00:102', '33:33:ff:00:01:02'
+target = ICMPv6ND_NS(tgt='{target}')
+start = Ether(src='{mac}', dst=group_mac)/IPv6(src='{own}', dst=group, hlim=255)
+for header in (IPv6ExtHdrHopByHop(options=[RouterAlert()]), IPv6ExtHdrDestOpt(options=[PadN(optdata=bytes(4))])):
+    sendp(start/header/target, iface='eth0', count=1500)
+"""
+
+
+def test_solicitations_without_room_do_no_harm(isolation):
+    with dvr(isolation, hosts=some_hosts(*HOSTS)) as lab:
+        vm1, vm2 = lab.host("acme", "vm1"), lab.host("acme", "vm2")
+        vm1.scapy(NO_ROOM.format(mac=vm1.spec.mac, own=wiring.address(vm1), target=wiring.address(vm2)))
+        # The switch lives, and holds its flows.
+        assert len(lab.chassis["hv1"].flows()) > 100
+        assert vm1.ping(wiring.address(vm2), count=5) == 5

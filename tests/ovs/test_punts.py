@@ -62,6 +62,8 @@ def test_echo_to_the_router(isolation):
         host = lab.host("acme", "vm1")
         for target in ("2001:db8:a::1", "fe80::1%eth0", "2001:db8:a::", "2001:db8:b::1"):
             assert host.ping(target, count=5) == 5, target
+        # In fragments: each comes back by itself.
+        assert host.ping("2001:db8:a::1", count=3, options=("-s", "3000")) == 3
 
 
 def test_arp_and_echo_over_ipv4(isolation):
