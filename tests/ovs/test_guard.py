@@ -3,7 +3,7 @@
 import time
 
 import wiring
-from common import GATEWAY, dvr, some_hosts
+from common import GATEWAY, dvr, punts, quiet, some_hosts
 from sextantlab import eui64
 
 HOSTS = ("acme-vm1", "acme-vm2", "acme-vm4")
@@ -86,20 +86,27 @@ def test_poisoned_caches(isolation):
         assert vm2.ping(GATEWAY["red"], count=3) == 3
 
 
-# Solicitations without an option, made as long as one with by a header in front: an advertisement has no room in them.
+# Solicitations without an option, made as long as one with by a header in front. A flow that turned them into
+# advertisements would write an option beyond their end, into the switch's memory.
 NO_ROOM = """
 group, group_mac = 'ff02::1:ff00:102', '33:33:ff:00:01:02'
 target = ICMPv6ND_NS(tgt='{target}')
 start = Ether(src='{mac}', dst=group_mac)/IPv6(src='{own}', dst=group, hlim=255)
 for header in (IPv6ExtHdrHopByHop(options=[RouterAlert()]), IPv6ExtHdrDestOpt(options=[PadN(optdata=bytes(4))])):
-    sendp(start/header/target, iface='eth0', count=1500)
+    sendp(start/header/target, iface='eth0', count={count})
 """
 
 
 def test_solicitations_without_room_do_no_harm(isolation):
     with dvr(isolation, hosts=some_hosts(*HOSTS)) as lab:
         vm1, vm2 = lab.host("acme", "vm1"), lab.host("acme", "vm2")
-        vm1.scapy(NO_ROOM.format(mac=vm1.spec.mac, own=wiring.address(vm1), target=wiring.address(vm2)))
+        ask = dict(mac=vm1.spec.mac, own=wiring.address(vm1), target=wiring.address(vm2))
+        quiet(lab)
+        before = punts(lab)["hv1"]
+        vm1.scapy(NO_ROOM.format(**ask, count=10))
+        time.sleep(0.3)
+        assert punts(lab)["hv1"] == before + 20, "each is the controller's to answer, none a flow's"
+        vm1.scapy(NO_ROOM.format(**ask, count=1500))
         # The switch lives, and holds its flows.
         assert len(lab.chassis["hv1"].flows()) > 100
         assert vm1.ping(wiring.address(vm2), count=5) == 5
