@@ -44,7 +44,6 @@ pub struct Brain {
     pub(crate) statuses: HashMap<ResourceId, (v1::Phase, String)>,
     pub(crate) restless: BTreeSet<ResourceId>,
     pub(crate) next_proposal: u64,
-    pub(crate) loaded: bool,
     pub(crate) now: Millis,
     pub(crate) effects: Vec<Effect>,
 }
@@ -86,7 +85,6 @@ impl Default for Brain {
             statuses: HashMap::new(),
             restless: BTreeSet::new(),
             next_proposal: 1,
-            loaded: false,
             now: Millis(0),
             effects: Vec::new(),
         }
@@ -109,7 +107,6 @@ impl Brain {
         match event {
             Event::Loaded { revision, entries } => {
                 let applied = self.catalog.load(revision, &entries);
-                self.loaded = true;
                 self.applied(revision, applied);
             }
             Event::Applied { revision, changes, proposal } => {
@@ -207,11 +204,8 @@ impl Brain {
                     self.restless.extend(self.world.resource_of(&Key::Fabric));
                 }
                 Key::Chassis(to) => {
-                    for from in self.world.chassis_keys() {
-                        if self.world.peers(from).contains(&to) {
-                            self.warm_soon(from);
-                        }
-                    }
+                    let senders = self.switches.keys().copied().filter(|from| self.world.sends_to(*from, to));
+                    senders.collect::<Vec<_>>().into_iter().for_each(|from| self.warm_soon(from));
                 }
                 _ => {}
             }

@@ -154,7 +154,7 @@ impl Brain {
     }
 
     fn shown(&self, stored: &Stored) -> Option<v1::Resource> {
-        self.with_status(&id_of(stored)?)
+        self.with_status(&stored.id()?)
     }
 
     fn snapshot(&self) -> Reply {
@@ -182,6 +182,9 @@ impl Brain {
 
     /// Answers those whose wait is over, one way or the other.
     pub(crate) fn answer_waiters(&mut self) {
+        if self.waiters.is_empty() {
+            return;
+        }
         let progressed = std::mem::take(&mut self.progressed);
         let oldest = self.switches.values().filter_map(Switch::waiting_since).min();
         let mut still = Vec::new();
@@ -217,21 +220,6 @@ impl Brain {
 
 pub(crate) fn refusal(kind: RefusalKind, message: String) -> Refusal {
     Refusal { kind, violations: vec![Violation { path: String::new(), message }] }
-}
-
-/// A stored resource's id.
-fn id_of(stored: &Stored) -> Option<ResourceId> {
-    use v1::resource::Kind;
-    let (kind, meta) = match stored.record.resource.as_ref()?.kind.as_ref()? {
-        Kind::Chassis(r) => ("chassis", r.meta.as_ref()),
-        Kind::Fabric(r) => ("fabric", r.meta.as_ref()),
-        Kind::Network(r) => ("network", r.meta.as_ref()),
-        Kind::Subnet(r) => ("subnet", r.meta.as_ref()),
-        Kind::Router(r) => ("router", r.meta.as_ref()),
-        Kind::Port(r) => ("port", r.meta.as_ref()),
-    };
-    let meta = meta?;
-    Some(ResourceId { kind, tenant: meta.tenant.as_str().into(), name: meta.name.as_str().into() })
 }
 
 fn resource_name(resource: &v1::Resource) -> Option<&str> {

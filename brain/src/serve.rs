@@ -34,14 +34,13 @@ impl Brain {
         let view = View::new(&self.world);
         let punted = Punted::read(&view, chassis, punt.in_port, &punt.userdata, &punt.metadata, punt.data)
             .map_err(|reason| ("unknown", reason))?;
-        let (name, answer) = match punted.op {
-            PuntOp::RouterSolicit => ("router_solicit", ra::service::solicited(&view, &punted)),
-            PuntOp::NeighborSolicit => ("neighbor_solicit", nd::service::solicited(&view, &punted)),
-            PuntOp::HopLimit => ("hop_limit", icmp::service::error(&self.world, &punted)),
-            PuntOp::NoRoute => ("no_route", icmp::service::error(&self.world, &punted)),
-            PuntOp::Unreachable => ("unreachable", icmp::service::error(&self.world, &punted)),
-            PuntOp::PortUnreachable => ("port_unreachable", icmp::service::error(&self.world, &punted)),
-            PuntOp::TooBig => ("too_big", icmp::service::error(&self.world, &punted)),
+        let name = punted.op.name();
+        let answer = match punted.op {
+            PuntOp::RouterSolicit => ra::service::solicited(&view, &punted),
+            PuntOp::NeighborSolicit => nd::service::solicited(&view, &punted),
+            PuntOp::HopLimit | PuntOp::NoRoute | PuntOp::Unreachable | PuntOp::PortUnreachable | PuntOp::TooBig => {
+                icmp::service::error(&self.world, &punted)
+            }
         };
         answer.map(|packets| (name, packets)).map_err(|reason| (name, reason))
     }

@@ -22,7 +22,7 @@ impl Brain {
             SwitchEvent::Tables { flows, groups, meters } => self.tables(session, Found::new(flows, groups, meters)),
             SwitchEvent::BatchDone { batch } => {
                 if self.sessions.get(&session).is_some_and(|s| s.leaving == Some(batch)) {
-                    self.close(session, "the bridge belongs to no chassis, or to another one, now");
+                    self.close(session, LEFT);
                 } else if let Some((chassis, switch)) = self.switch_of(session) {
                     let resources = switch.confirmed(batch);
                     self.restless.extend(resources);
@@ -178,7 +178,7 @@ impl Brain {
                 None,
                 format!("the bridge keeps flows of a chassis that it no longer is: {error}"),
             );
-            return self.close(id, "the bridge belongs to no chassis, or to another one, now");
+            return self.close(id, LEFT);
         }
         let retry_at = self.now.after_s(HALT_S);
         let Some((chassis, switch)) = self.switch_of(id) else { return };
@@ -269,6 +269,8 @@ impl Brain {
     }
 }
 
+/// Why a connection ends after what was ours has been taken off its bridge.
+const LEFT: &str = "the bridge belongs to no chassis, or to another one, now";
 /// Refusals of one switch after which the rest waits.
 const REFUSED_MAX: usize = 100;
 /// Seconds that it waits.

@@ -154,11 +154,8 @@ impl Engine {
 
     /// What a switch should hold, each with its owner.
     pub fn desired(&self, chassis: ChassisKey) -> impl Iterator<Item = (&Arc<Item>, Unit)> {
-        let winners = |claims: &'_ Claims| claims.first_key_value().map(|(unit, _)| *unit);
-        self.desired.get(&chassis).into_iter().flatten().filter_map(move |(_, claims)| {
-            let unit = winners(claims)?;
-            Some((claims.get(&unit)?, unit))
-        })
+        let claims = self.desired.get(&chassis).into_iter().flatten();
+        claims.filter_map(|(_, claims)| claims.first_key_value().map(|(unit, item)| (item, *unit)))
     }
 
     /// How many items a switch should hold.

@@ -146,6 +146,19 @@ impl PuntOp {
             .find(|op| *op as u64 == n)
     }
 
+    /// The name that counters use.
+    pub const fn name(self) -> &'static str {
+        match self {
+            PuntOp::RouterSolicit => "router_solicit",
+            PuntOp::NeighborSolicit => "neighbor_solicit",
+            PuntOp::HopLimit => "hop_limit",
+            PuntOp::NoRoute => "no_route",
+            PuntOp::Unreachable => "unreachable",
+            PuntOp::PortUnreachable => "port_unreachable",
+            PuntOp::TooBig => "too_big",
+        }
+    }
+
     /// Which meter it is punted by.
     pub const fn class(self) -> PuntClass {
         match self {

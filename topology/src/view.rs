@@ -165,6 +165,16 @@ impl<'w> View<'w> {
         self.world.needs.get(&(network, chassis)).copied()
     }
 
+    /// Whether ports of a network are bound to a chassis.
+    pub fn is_resident(&self, network: NetworkKey, chassis: ChassisKey) -> bool {
+        self.need(network, chassis).is_some_and(|need| need.resident)
+    }
+
+    /// Whether a chassis routes to a network.
+    pub fn is_routed(&self, network: NetworkKey, chassis: ChassisKey) -> bool {
+        self.need(network, chassis).is_some_and(|need| need.routed)
+    }
+
     /// The chassis that ports of a network are bound to.
     pub fn residents(&self, network: NetworkKey) -> Vec<ChassisKey> {
         self.read(Key::Residents(network));
@@ -191,6 +201,6 @@ impl<'w> View<'w> {
     /// Whether one chassis sends to another.
     pub fn sends_to(&self, from: ChassisKey, to: ChassisKey) -> bool {
         self.read(Key::Peer(from, to));
-        self.world.peers.contains_key(&(from, to))
+        self.world.sends_to(from, to)
     }
 }

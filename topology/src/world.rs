@@ -108,10 +108,14 @@ impl World {
         self.residents.of(network).collect()
     }
 
+    /// Whether one chassis sends to another.
+    pub fn sends_to(&self, from: ChassisKey, to: ChassisKey) -> bool {
+        self.peers.contains_key(&(from, to))
+    }
+
     /// The chassis that a chassis sends to.
     pub fn peers(&self, from: ChassisKey) -> Vec<ChassisKey> {
-        let mut peers: Vec<_> =
-            self.chassis.keys().copied().filter(|to| self.peers.contains_key(&(from, *to))).collect();
+        let mut peers: Vec<_> = self.chassis.keys().copied().filter(|to| self.sends_to(from, *to)).collect();
         peers.sort_unstable();
         peers
     }

@@ -46,6 +46,13 @@ pub(crate) struct Stored {
     pub(crate) mod_revision: u64,
 }
 
+impl Stored {
+    /// The resource's id.
+    pub(crate) fn id(&self) -> Option<ResourceId> {
+        resource::id_of(self.record.resource.as_ref()?.kind.as_ref()?)
+    }
+}
+
 /// Every resource. A clone is cheap and independent: a candidate is one.
 #[derive(Clone, Default)]
 pub(crate) struct Catalog {

@@ -1,6 +1,7 @@
 //! What every resource has, whatever its kind: meta, and a status that the store doesn't keep.
 
 use proto::v1::{self, resource::Kind};
+use topology::ResourceId;
 
 use super::ident;
 
@@ -32,6 +33,12 @@ pub(crate) fn kind_of(kind: &Kind) -> &'static str {
 /// A resource's meta, if it has one.
 pub(crate) fn meta(kind: &Kind) -> Option<&v1::Meta> {
     each!(kind, body => body.meta.as_ref())
+}
+
+/// A resource's id, if it has a meta.
+pub(crate) fn id_of(kind: &Kind) -> Option<ResourceId> {
+    let meta = meta(kind)?;
+    Some(ResourceId { kind: kind_of(kind), tenant: meta.tenant.as_str().into(), name: meta.name.as_str().into() })
 }
 
 /// A resource's meta, made if it has none.

@@ -63,7 +63,7 @@ fn unanswered(view: &View<'_>, emit: &mut Emit, chassis: ChassisKey) {
 
 fn host(view: &View<'_>, emit: &mut Emit, key: PortKey, chassis: ChassisKey) {
     let (Some(port), Some(binding)) = (view.port(key), view.binding(key)) else { return };
-    if !view.need(port.network, chassis).is_some_and(|need| need.resident) {
+    if !view.is_resident(port.network, chassis) {
         return;
     }
     let mut on = emit.on(chassis);
@@ -91,7 +91,7 @@ fn host(view: &View<'_>, emit: &mut Emit, key: PortKey, chassis: ChassisKey) {
 fn router_interface(view: &View<'_>, emit: &mut Emit, router: RouterKey, subnet: SubnetKey, chassis: ChassisKey) {
     let Some(interface) = view.interface(router, subnet).filter(|_| view.routes_for(router, chassis)) else { return };
     let IpAddr::V4(address) = interface.address else { return };
-    if !view.need(interface.network, chassis).is_some_and(|need| need.resident) {
+    if !view.is_resident(interface.network, chassis) {
         return;
     }
     let mut on = emit.on(chassis);

@@ -62,7 +62,7 @@ fn errors(view: &View<'_>, emit: &mut Emit, chassis: ChassisKey) {
 /// Packets to a network are measured only where it takes less than others may send.
 fn measure(view: &View<'_>, emit: &mut Emit, key: NetworkKey, chassis: ChassisKey) {
     let (Some(fabric), Some(network)) = (view.fabric(), view.network(key)) else { return };
-    let routed = view.need(key, chassis).is_some_and(|need| need.routed);
+    let routed = view.is_routed(key, chassis);
     let Ok(largest) = u16::try_from(network.mtu + ETHERNET_HEADER) else { return };
     if !routed || network.mtu >= fabric.mtu_max {
         return;
@@ -76,7 +76,7 @@ fn measure(view: &View<'_>, emit: &mut Emit, key: NetworkKey, chassis: ChassisKe
 
 fn own_addresses(view: &View<'_>, emit: &mut Emit, key: RouterKey, subnet: SubnetKey, chassis: ChassisKey) {
     let Some(interface) = view.interface(key, subnet).filter(|_| view.routes_for(key, chassis)) else { return };
-    let resident = view.need(interface.network, chassis).is_some_and(|need| need.resident);
+    let resident = view.is_resident(interface.network, chassis);
     let mut on = emit.on(chassis);
     for address in router::addresses(view, key, subnet) {
         // A link-local address is asked for from its own network; the others from anywhere.

@@ -87,7 +87,7 @@ fn reach(view: &View<'_>, emit: &mut Emit, key: PortKey, chassis: ChassisKey) {
 }
 
 fn replicate(view: &View<'_>, emit: &mut Emit, key: NetworkKey, chassis: ChassisKey) {
-    let resident = view.need(key, chassis).is_some_and(|need| need.resident);
+    let resident = view.is_resident(key, chassis);
     let Some(segment) = view.segment(key).filter(|_| resident) else { return };
     let here: Vec<Vec<Action>> = view
         .members(key, chassis)

@@ -102,7 +102,7 @@ fn responder(view: &View<'_>, emit: &mut Emit, chassis: ChassisKey) {
 /// A port's addresses, on a chassis where somebody may ask for them.
 fn host(view: &View<'_>, emit: &mut Emit, key: PortKey, chassis: ChassisKey) {
     let (Some(port), Some(binding)) = (view.port(key), view.binding(key)) else { return };
-    if !view.need(port.network, chassis).is_some_and(|need| need.resident) {
+    if !view.is_resident(port.network, chassis) {
         return;
     }
     let mut on = emit.on(chassis);
@@ -132,7 +132,7 @@ fn host(view: &View<'_>, emit: &mut Emit, key: PortKey, chassis: ChassisKey) {
 /// A router's addresses on a network with ports here. Unicast solicitations too: nobody else would answer them.
 fn router_interface(view: &View<'_>, emit: &mut Emit, key: RouterKey, subnet: SubnetKey, chassis: ChassisKey) {
     let Some(interface) = view.interface(key, subnet).filter(|_| view.routes_for(key, chassis)) else { return };
-    if !view.need(interface.network, chassis).is_some_and(|need| need.resident) {
+    if !view.is_resident(interface.network, chassis) {
         return;
     }
     let mut on = emit.on(chassis);

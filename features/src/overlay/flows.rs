@@ -92,7 +92,7 @@ fn peer(view: &View<'_>, emit: &mut Emit, from: ChassisKey, to: ChassisKey) {
 
 /// What arrives for a network with ports here.
 fn arrival(view: &View<'_>, emit: &mut Emit, key: NetworkKey, chassis: ChassisKey) {
-    let resident = view.need(key, chassis).is_some_and(|need| need.resident);
+    let resident = view.is_resident(key, chassis);
     let (Some(fabric), Some(port), Some(segment)) = (view.fabric(), view.uplink(chassis), view.segment(key)) else {
         return;
     };
@@ -115,7 +115,7 @@ fn arrival(view: &View<'_>, emit: &mut Emit, key: NetworkKey, chassis: ChassisKe
 /// On VLAN fabrics: a routed frame gets its router's MAC back before a host sees it.
 fn restore(view: &View<'_>, emit: &mut Emit, router: RouterKey, subnet: SubnetKey, chassis: ChassisKey) {
     let (Some(fabric), Some(interface)) = (view.fabric(), view.interface(router, subnet)) else { return };
-    let resident = view.need(interface.network, chassis).is_some_and(|need| need.resident);
+    let resident = view.is_resident(interface.network, chassis);
     let first = view.interfaces_on(interface.network).into_iter().find(|(r, _)| *r == router);
     if fabric.encap != Encap::Vlan || !resident || first != Some((router, subnet)) || !view.routes_for(router, chassis)
     {

@@ -42,7 +42,7 @@ fn nobody(view: &View<'_>, emit: &mut Emit, chassis: ChassisKey) {
 }
 
 fn solicited(view: &View<'_>, emit: &mut Emit, network: NetworkKey, chassis: ChassisKey) {
-    let resident = view.need(network, chassis).is_some_and(|need| need.resident);
+    let resident = view.is_resident(network, chassis);
     if resident && !advert::senders(view, network).is_empty() {
         emit.on(chassis)
             .row(Table::Nd, 200, "answered by an advertisement to the one who asks")

@@ -113,7 +113,7 @@ fn interface(view: &View<'_>, emit: &mut Emit, router: RouterKey, subnet: Subnet
     if !speaks_for_mac(view, interface, router, subnet) {
         return;
     }
-    if view.need(interface.network, chassis).is_some_and(|need| need.resident) {
+    if view.is_resident(interface.network, chassis) {
         on.row(Table::Gateway, 100, "a frame for the router")
             .when_reg(Reg::Net, interface.network.0)
             .when(Field::ETH_DST, interface.mac)
@@ -165,7 +165,7 @@ fn next_hop(view: &View<'_>, network: NetworkKey, address: IpAddr) -> Option<Mac
 /// A port's addresses, on a chassis that routes to its network.
 fn neighbor(view: &View<'_>, emit: &mut Emit, key: PortKey, chassis: ChassisKey) {
     let (Some(port), Some(_)) = (view.port(key), view.binding(key)) else { return };
-    if !view.need(port.network, chassis).is_some_and(|need| need.routed) {
+    if !view.is_routed(port.network, chassis) {
         return;
     }
     let mut on = emit.on(chassis);
