@@ -150,10 +150,15 @@ class Driver(BaseDriver):
             if n.mode != "slaac":
                 raise RuntimeError("sextant does %s later: run with BENCH_MODE=slaac" % n.mode)
             document += field(5, resource("s" + n.name, spec + field(4, 1) + field(5, 1)))
-        for router in {n.router for n in nets}:
-            spec = b"".join(field(1, field(1, "s" + n.name) + field(3, n.gw_mac)) for n in self.router_nets[router])
-            document += field(6, resource(router, spec))
+        document += b"".join(field(6, self._router(router)) for router in {n.router for n in nets})
         self._apply(document)
+
+    def _router(self, name, routes=b""):
+        nets = self.router_nets[name]
+        return resource(name, b"".join(field(1, field(1, "s" + n.name) + field(3, n.gw_mac)) for n in nets) + routes)
+
+    def route(self, router, prefix, nexthop):
+        self._apply(field(6, self._router(router, field(2, field(1, prefix) + field(2, nexthop)))))
 
     def groups(self, names):
         raise RuntimeError("sextant has security groups later: run with BENCH_GROUPS=0")
