@@ -18,6 +18,7 @@ mod arp;
 mod bad;
 mod checksum;
 mod compose;
+mod dhcp6;
 mod ethernet;
 mod icmp_error;
 mod icmpv4;
@@ -26,6 +27,7 @@ mod icmpv6_check;
 mod ipv4;
 mod ipv6;
 mod mld;
+mod names;
 mod nd;
 mod transport;
 mod wire;
@@ -37,6 +39,10 @@ pub use checksum::{checksum, checksum_v4, checksum_v6};
 pub use compose::{
     Advertised, arp_frame, arp_reply, arp_request, icmpv4_frame, icmpv6_frame, ipv4_frame, ipv6_frame, neighbor_advert,
     neighbor_probe, neighbor_solicit, router_advert, router_solicit,
+};
+pub use dhcp6::{
+    ALL_DHCP_SERVERS, DHCP6_CLIENT_PORT, DHCP6_DEPTH_MAX, DHCP6_HOPS_MAX, DHCP6_OPTIONS_MAX, DHCP6_SERVER_PORT, Dhcp6,
+    Dhcp6Kind, Dhcp6Message, Dhcp6Option, Dhcp6Relay, Dhcp6Status, duid_ll, option_code as dhcp6_option,
 };
 pub use ethernet::{ETHERTYPE_ARP, ETHERTYPE_IPV4, ETHERTYPE_IPV6, Ethernet, Frame, Net, VLANS_MAX, Vlan};
 pub use icmp_error::{Icmpv4Error, Icmpv6Error, icmpv4_error, icmpv6_error};

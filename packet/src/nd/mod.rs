@@ -1,7 +1,6 @@
 //! Neighbour discovery's own structures: router adverts and options.
 
 mod advert;
-mod dnssl;
 mod option;
 mod read;
 

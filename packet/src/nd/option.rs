@@ -5,9 +5,8 @@ use std::net::Ipv6Addr;
 use addr::{Ipv6Net, MacAddr};
 use bytes::{BufMut, Bytes, BytesMut};
 
-use super::dnssl;
 use crate::wire::pad;
-use crate::{Bad, Preference};
+use crate::{Bad, Preference, names};
 
 /// The length byte counts units of 8 bytes.
 const UNIT: usize = 8;
@@ -181,7 +180,7 @@ impl NdOption {
                 out.put_u16(0);
                 out.put_u32(*lifetime_s);
                 for domain in domains {
-                    dnssl::write(domain, &mut out).ok_or("not a domain name")?;
+                    names::write(domain, &mut out).ok_or("not a domain name")?;
                 }
             }
             NdOption::CaptivePortal(uri) => {

@@ -4,10 +4,9 @@ use bytes::Bytes;
 
 use addr::Ipv6Net;
 
-use super::dnssl;
 use super::option::{PREF64_LENGTHS, kind};
 use crate::wire::Reader;
-use crate::{Bad, NdOption, Preference};
+use crate::{Bad, NdOption, Preference, names};
 
 /// Options read in one message; more are refused. No 1500-byte packet holds as many.
 pub const OPTIONS_MAX: usize = 256;
@@ -50,7 +49,7 @@ fn known(kind: u8, body: &[u8]) -> Option<NdOption> {
         kind::RDNSS => rdnss(&mut r),
         kind::DNSSL => {
             r.u16().ok()?;
-            Some(NdOption::Dnssl { lifetime_s: r.u32().ok()?, domains: dnssl::read(r.rest())? })
+            Some(NdOption::Dnssl { lifetime_s: r.u32().ok()?, domains: names::read(r.rest())? })
         }
         kind::CAPTIVE_PORTAL => {
             let text = std::str::from_utf8(body).ok()?.trim_end_matches('\0');

@@ -1,6 +1,8 @@
 //! What several tests need: hexadecimal text, and example values.
 #![allow(dead_code)] // Each test file uses its own part.
 
+pub(crate) mod tshark;
+
 use std::net::Ipv6Addr;
 
 use bytes::Bytes;

@@ -1,9 +1,9 @@
-//! The domain names of a DNS search list option (RFC 8106, 5.2): labels as in DNS, without compression.
+//! Domain names in options (RFC 8106, 5.2; RFC 8415, 10): labels as in DNS, without compression.
 
 use bytes::{BufMut, BytesMut};
 
 /// Reads names up to the zero padding; `None` if the bytes are not such a list, or cannot be written as text.
-pub(super) fn read(mut bytes: &[u8]) -> Option<Vec<String>> {
+pub(crate) fn read(mut bytes: &[u8]) -> Option<Vec<String>> {
     let mut names = Vec::new();
     while bytes.iter().any(|b| *b != 0) {
         let mut name = String::new();
@@ -31,7 +31,7 @@ pub(super) fn read(mut bytes: &[u8]) -> Option<Vec<String>> {
 }
 
 /// Appends a name; `None`, with nothing appended, if it is no domain name.
-pub(super) fn write(name: &str, out: &mut BytesMut) -> Option<()> {
+pub(crate) fn write(name: &str, out: &mut BytesMut) -> Option<()> {
     let name = name.strip_suffix('.').unwrap_or(name);
     if name.len() > 253 || name.split('.').any(|label| !(1..=63).contains(&label.len())) {
         return None;
