@@ -294,14 +294,13 @@ fn wireshark_reads_what_we_wrote() {
         ("dhcpv6.xid", "0x123456"),
         ("dhcpv6.iaaddr.ip", "2001:db8:a::105"),
         ("dhcpv6.iaaddr.valid_lifetime", "7200"),
-        ("dhcpv6.iaid", "1,2,1"),
+        ("dhcpv6.iaid", "00000001,00000002,00000001"),
         ("dhcpv6.iaid.t1", "1800,0,1800"),
         ("dhcpv6.iaprefix.pref_addr", "2001:db8:d000::"),
         ("dhcpv6.iaprefix.pref_len", "56"),
         ("dhcpv6.status_code", "2"),
         ("dhcpv6.dns_server", "2001:db8::53,2001:db8::54"),
         ("dhcpv6.ntpserver.addr", "2001:db8::123"),
-        ("dhcpv6.bootfile_url", "http://[2001:db8::69]/boot.ipxe"),
     ];
     let rows = capture.fields(&reads.map(|(name, _)| name));
     for ((name, want), got) in reads.iter().zip(&rows[0]) {
