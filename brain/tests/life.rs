@@ -41,8 +41,10 @@ fn rows_are_told_with_names_and_reasons() {
     assert!(first.actions.ends_with(",goto_table:guard"), "{}", first.actions);
     assert_eq!((first.feature.as_str(), first.why.as_str()), ("port", "a frame from the port's own MAC"));
     assert_eq!((first.resource.as_str(), first.installed), ("port acme/vm1", true));
-    assert!(rows.iter().any(|row| row.actions == "drop (foreign_mac)"));
     assert!(rows.iter().all(|row| row.resource == "port acme/vm1"));
+    let request = v1::FlowsRequest { chassis: "hv1".to_owned(), port: String::new() };
+    let Some(Ok(brain::Reply::Flows(rows))) = site.ask(brain::Request::Flows(request)) else { panic!("no rows") };
+    assert!(rows.iter().any(|row| row.actions == "drop (foreign_mac)"));
 }
 
 #[test]

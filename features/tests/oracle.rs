@@ -109,6 +109,8 @@ fn any_change() -> impl Strategy<Value = Vec<Change>> {
         6 => (p.clone(), c.clone(), any::<bool>(), 1..40u32)
             .prop_map(|(p, c, there, port)| vec![plug(c, &format!("vm{p}"), there.then_some(port + 40 * p))]),
         1 => (c.clone(), any::<bool>()).prop_map(|(c, there)| vec![plug(c, "sx-tun", there.then_some(100))]),
+        2 => (c.clone(), 1..=3u32, any::<bool>())
+            .prop_map(|(c, n, there)| vec![plug(c, &format!("eth{n}"), there.then_some(1000 + n))]),
         2 => (n.clone(), prop_oneof![Just(1430u32), Just(1280)]).prop_map(|(n, mtu)| vec![network(n, mtu)]),
         1 => n.clone().prop_map(|n| vec![Change::Network(NetworkKey(n), None)]),
         2 => n.clone().prop_map(|n| subnet(n).to_vec()),

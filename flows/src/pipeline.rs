@@ -78,7 +78,8 @@ pub const PIPELINE: [TableSpec; 16] = [
     TableSpec {
         table: Table::Classify,
         name: "classify",
-        about: "Which network a packet is on, by the port or segment that it came in by.",
+        about: "Which network a packet is on, by the port or segment that it came in by. Every port has a row: what has none came \
+                from another MAC than its port's.",
         writers: &["port", "overlay"],
         matches: &[Field::IN_PORT, Field::ETH_SRC, Field::TUN_ID, Field::VLAN_VID],
         reads: &[],
@@ -87,7 +88,7 @@ pub const PIPELINE: [TableSpec; 16] = [
         next: &[Table::Restore, Table::Guard, Table::Nd, Table::Out],
         reenters: &[],
         outputs: false,
-        miss: Miss::Drop(Drop::UnknownPort),
+        miss: Miss::Drop(Drop::ForeignMac),
     },
     TableSpec {
         table: Table::Restore,

@@ -9,6 +9,7 @@ use addr::{IpNet, OfPort, link_local};
 use crate::facts::{Advert, Binding, Chassis, Fabric, Interface, Network, Policy, Port, Route, Router, Subnet};
 use crate::keys::{ChassisKey, Key, NetworkKey, PortKey, RouterKey, SubnetKey};
 use crate::needs;
+use crate::spares;
 use crate::view::Place;
 use crate::world::{Holder, Map, World};
 
@@ -45,6 +46,7 @@ pub struct Committed {
 pub(crate) struct Marks {
     changed: BTreeSet<Key>,
     stale_places: BTreeSet<PortKey>,
+    pub(crate) stale_spares: BTreeSet<(ChassisKey, OfPort)>,
     pub(crate) stale_needs: BTreeSet<ChassisKey>,
     stale_reach: BTreeSet<PortKey>,
     stale_routers: BTreeSet<RouterKey>,
@@ -65,6 +67,9 @@ impl World {
         }
         for port in std::mem::take(&mut marks.stale_places) {
             self.refresh_place(&mut marks, port);
+        }
+        for at in std::mem::take(&mut marks.stale_spares) {
+            spares::refresh(self, &mut marks, at);
         }
         for router in std::mem::take(&mut marks.stale_routers) {
             self.mark_around(&mut marks, router);
@@ -94,6 +99,7 @@ impl World {
                     marks.changed(Key::Chassis(key));
                     if old.is_some() != present {
                         marks.changed(Key::Uplink(key));
+                        spares::stale_all(self, marks, key);
                     }
                 }
             }
@@ -147,7 +153,9 @@ impl World {
         if self.fabric == new {
             return;
         }
+        spares::stale_uplinks(self, marks);
         self.fabric = new;
+        spares::stale_uplinks(self, marks);
         marks.changed(Key::Fabric);
         for chassis in self.chassis.keys() {
             marks.changed(Key::Uplink(*chassis));
@@ -155,9 +163,8 @@ impl World {
     }
 
     fn apply_plug(&mut self, marks: &mut Marks, chassis: ChassisKey, name: Arc<str>, new: Option<OfPort>) {
-        if put(&mut self.plugs, (chassis, name.clone()), new).is_none() {
-            return;
-        }
+        let Some(old) = put(&mut self.plugs, (chassis, name.clone()), new) else { return };
+        spares::replugged(self, marks, (chassis, &name), old, new);
         if self.fabric.as_ref().is_some_and(|f| f.interface == name) {
             marks.changed(Key::Uplink(chassis));
         }
@@ -225,12 +232,15 @@ impl World {
         marks.changed(Key::Binding(key));
         if let Some(Binding { chassis, interface }) = old {
             let at = (chassis, interface);
+            spares::stale_name(self, marks, &at);
             if self.bound_by_interface.get(&at) == Some(&key) {
                 self.bound_by_interface.remove_mut(&at);
             }
         }
         if let Some(Binding { chassis, interface }) = after {
-            self.bound_by_interface.insert_mut((chassis, interface), key);
+            let at = (chassis, interface);
+            spares::stale_name(self, marks, &at);
+            self.bound_by_interface.insert_mut(at, key);
         }
         self.moved(marks, key, before);
     }

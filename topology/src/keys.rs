@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use addr::IpNet;
+use addr::{IpNet, OfPort};
 
 macro_rules! number {
     ($(#[$doc:meta])* $name:ident($inner:ty)) => {
@@ -70,6 +70,8 @@ pub enum Key {
     Chassis(ChassisKey),
     /// Derived: the OpenFlow port of the fabric's interface on a chassis.
     Uplink(ChassisKey),
+    /// Derived: a plugged OpenFlow port that no port is bound to and that is not the fabric's interface.
+    Spare(ChassisKey, OfPort),
     /// A network.
     Network(NetworkKey),
     /// A network's segment alone: what its other properties don't concern need not read them.
@@ -123,6 +125,7 @@ pub enum KeyKind {
     Fabric,
     Chassis,
     Uplink,
+    Spare,
     Network,
     Segment,
     Subnet,
@@ -154,6 +157,7 @@ impl Key {
             Key::Fabric => KeyKind::Fabric,
             Key::Chassis(..) => KeyKind::Chassis,
             Key::Uplink(..) => KeyKind::Uplink,
+            Key::Spare(..) => KeyKind::Spare,
             Key::Network(..) => KeyKind::Network,
             Key::Segment(..) => KeyKind::Segment,
             Key::Subnet(..) => KeyKind::Subnet,
@@ -187,6 +191,7 @@ impl fmt::Display for Key {
             Key::Fabric => write!(f, "fabric"),
             Key::Chassis(c) => write!(f, "chassis {c}"),
             Key::Uplink(c) => write!(f, "uplink {c}"),
+            Key::Spare(c, p) => write!(f, "spare {c} {p}"),
             Key::Network(n) => write!(f, "network {n}"),
             Key::Segment(n) => write!(f, "segment {n}"),
             Key::Subnet(s) => write!(f, "subnet {s}"),

@@ -9,6 +9,7 @@ mod facts;
 mod index;
 mod keys;
 mod needs;
+mod spares;
 mod view;
 mod world;
 

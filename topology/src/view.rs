@@ -2,6 +2,7 @@
 
 use std::cell::RefCell;
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use addr::{IpNet, OfPort};
 
@@ -73,6 +74,12 @@ impl<'w> View<'w> {
         self.read(Key::Uplink(chassis));
         let interface = &self.world.fabric.as_ref()?.interface;
         self.world.plugs.get(&(chassis, interface.clone())).copied()
+    }
+
+    /// The name of an OpenFlow port that no port is bound to and that is not the fabric's interface.
+    pub fn spare(&self, chassis: ChassisKey, port: OfPort) -> Option<&'w Arc<str>> {
+        self.read(Key::Spare(chassis, port));
+        self.world.spares.get(&(chassis, port))
     }
 
     /// A network.

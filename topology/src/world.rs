@@ -4,7 +4,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use addr::{IpNet, OfPort};
-use rpds::HashTrieMapSync;
+use rpds::{HashTrieMapSync, RedBlackTreeMapSync, RedBlackTreeSetSync};
 use rustc_hash::FxBuildHasher;
 
 use crate::facts::{Advert, Binding, Chassis, Fabric, Interface, Network, Policy, Port, Route, Router, Subnet};
@@ -37,6 +37,9 @@ pub struct World {
     /// Who is bound to an interface of a bridge.
     pub(crate) bound_by_interface: Map<(ChassisKey, Arc<str>), PortKey>,
     pub(crate) places: Map<PortKey, Place>,
+    /// The plugs by their numbers.
+    pub(crate) plugged: RedBlackTreeSetSync<(ChassisKey, OfPort, Arc<str>)>,
+    pub(crate) spares: RedBlackTreeMapSync<(ChassisKey, OfPort), Arc<str>>,
     pub(crate) ports_by_network: Index<NetworkKey, PortKey>,
     pub(crate) bound: Index<(NetworkKey, ChassisKey), PortKey>,
     pub(crate) residents: Index<NetworkKey, ChassisKey>,
@@ -108,6 +111,12 @@ impl World {
         self.residents.of(network).collect()
     }
 
+    /// The OpenFlow ports of a chassis that no port is bound to, with their names; without the fabric's interface.
+    pub fn spares(&self, chassis: ChassisKey) -> impl Iterator<Item = (OfPort, &Arc<str>)> {
+        let all = (chassis, OfPort(0))..=(chassis, OfPort(u32::MAX));
+        self.spares.range(all).map(|((_, port), name)| (*port, name))
+    }
+
     /// Whether one chassis sends to another.
     pub fn sends_to(&self, from: ChassisKey, to: ChassisKey) -> bool {
         self.peers.contains_key(&(from, to))
@@ -141,7 +150,9 @@ impl World {
         let global = |kind, name: &Arc<str>| ResourceId { kind, tenant: "".into(), name: name.clone() };
         match *key {
             Key::Fabric => Some(global("fabric", &"default".into())),
-            Key::Chassis(c) | Key::Uplink(c) | Key::Peer(c, _) => Some(global("chassis", &self.chassis.get(&c)?.name)),
+            Key::Chassis(c) | Key::Uplink(c) | Key::Spare(c, _) | Key::Peer(c, _) => {
+                Some(global("chassis", &self.chassis.get(&c)?.name))
+            }
             Key::Network(n)
             | Key::Segment(n)
             | Key::Need(n, _)
@@ -177,6 +188,7 @@ impl World {
     pub fn exists(&self, key: &Key) -> bool {
         match *key {
             Key::Fabric => self.fabric.is_some(),
+            Key::Spare(c, p) => self.spares.contains_key(&(c, p)),
             Key::Chassis(c) | Key::Uplink(c) => self.chassis.contains_key(&c),
             Key::Network(n)
             | Key::Segment(n)
@@ -209,6 +221,7 @@ impl World {
         for c in self.chassis.keys().copied() {
             keys.extend([Key::Chassis(c), Key::Uplink(c)]);
         }
+        keys.extend(self.spares.keys().map(|(c, p)| Key::Spare(*c, *p)));
         for (r, c) in self.chassis_of_router.iter() {
             keys.push(Key::RouterAt(r, c));
             keys.extend(self.interfaces_by_router.of(r).map(|s| Key::InterfaceAt(r, s, c)));

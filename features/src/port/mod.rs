@@ -4,9 +4,10 @@
 mod guard;
 
 use ::flows::{Drop, Emit, Feature, FeatureId, PortMeter, PuntClass, Reg, Row, Table};
+use addr::OfPort;
 use ofp::Field;
 use std::net::Ipv4Addr;
-use topology::{Key, KeyKind, Place, PortKey, View};
+use topology::{ChassisKey, Key, KeyKind, Place, PortKey, View};
 
 /// The feature.
 pub struct Port;
@@ -27,12 +28,16 @@ impl Feature for Port {
     }
 
     fn anchors(&self) -> &'static [KeyKind] {
-        &[KeyKind::Chassis, KeyKind::Place]
+        &[KeyKind::Chassis, KeyKind::Place, KeyKind::Spare]
     }
 
     fn compile(&self, key: Key, view: &View<'_>, emit: &mut Emit) {
         match key {
-            Key::Chassis(chassis) => guard::everybody(view, emit, chassis),
+            Key::Chassis(chassis) => {
+                nobodys(view, emit, chassis);
+                guard::everybody(view, emit, chassis);
+            }
+            Key::Spare(chassis, port) => spare(view, emit, chassis, port),
             Key::Place(port) => plugged(view, emit, port),
             _ => {}
         }
@@ -47,6 +52,25 @@ pub fn punting_port(userdata: &[u8]) -> Option<PortKey> {
     }
 }
 
+/// The bridge itself is on no network.
+fn nobodys(view: &View<'_>, emit: &mut Emit, chassis: ChassisKey) {
+    if view.chassis(chassis).is_some() {
+        emit.on(chassis)
+            .row(Table::Classify, 10, "the bridge's own interface")
+            .when(Field::IN_PORT, OfPort::LOCAL)
+            .drop(Drop::UnknownPort);
+    }
+}
+
+fn spare(view: &View<'_>, emit: &mut Emit, chassis: ChassisKey, port: OfPort) {
+    if view.spare(chassis, port).is_some() {
+        emit.on(chassis)
+            .row(Table::Classify, 10, "no port is bound to it")
+            .when(Field::IN_PORT, port)
+            .drop(Drop::UnknownPort);
+    }
+}
+
 fn plugged(view: &View<'_>, emit: &mut Emit, key: PortKey) {
     let (Some(place), Some(port)) = (view.place(key), view.port(key)) else { return };
     let secured = view.policy(key).is_none_or(|policy| policy.secured);
@@ -58,9 +82,6 @@ fn plugged(view: &View<'_>, emit: &mut Emit, key: PortKey) {
             .load(Reg::Net, port.network.0)
             .load(Reg::Secured, 1u64)
             .goto(Table::Guard);
-        on.row(Table::Classify, 10, "a frame from another MAC than the port's")
-            .when(Field::IN_PORT, place.ofport)
-            .drop(Drop::ForeignMac);
         guard::own(&mut on, port, place);
         admit(&mut on, port, place);
     } else {
