@@ -1,20 +1,27 @@
 //! Time: one clock that only runs forward for the brain, and the wall clock for people.
 
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use brain::Millis;
+use tokio::time::Instant;
 
 /// The brain's clock: the wall clock's milliseconds at the start, and from then on only forward, whatever is done to the wall
 /// clock. So times that the brain stores mean something after a restart.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Clock {
+pub struct Clock {
     start: Instant,
     base_ms: u64,
 }
 
 impl Clock {
-    pub(crate) fn start() -> Clock {
-        Clock { start: Instant::now(), base_ms: wall_ms() }
+    /// A clock that shows the wall clock's time now.
+    pub fn start() -> Clock {
+        Clock::start_at(wall_ms())
+    }
+
+    /// A clock that shows a time now, in milliseconds since 1970-01-01 UTC. It runs as tokio's clock does.
+    pub fn start_at(base_ms: u64) -> Clock {
+        Clock { start: Instant::now(), base_ms }
     }
 
     pub(crate) fn now(&self) -> Millis {

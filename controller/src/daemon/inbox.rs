@@ -1,12 +1,12 @@
 //! The brain's inbox: answers of the store first, then links, sessions and requests, and packets behind them all.
 
 use std::collections::VecDeque;
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
-use std::time::Instant;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use brain::{Event, Punt, SessionId, SwitchEvent};
 use thiserror::Error;
-use tokio::sync::Semaphore;
+use tokio::sync::{Notify, Semaphore};
+use tokio::time::{Instant, timeout_at};
 
 use super::packets::FairQueue;
 
@@ -19,7 +19,7 @@ const CONTROL_RUN_MAX: u32 = 32;
 #[derive(Debug)]
 pub(crate) struct Inbox {
     state: Mutex<State>,
-    filled: Condvar,
+    filled: Notify,
     room: Semaphore,
 }
 
@@ -60,7 +60,7 @@ pub(crate) struct Lengths {
 
 impl Default for Inbox {
     fn default() -> Self {
-        Inbox { state: Mutex::default(), filled: Condvar::new(), room: Semaphore::new(CONTROL_MAX) }
+        Inbox { state: Mutex::default(), filled: Notify::new(), room: Semaphore::new(CONTROL_MAX) }
     }
 }
 
@@ -95,34 +95,35 @@ impl Inbox {
         self.state().packets.forget(session)
     }
 
-    /// The next event; waits until `due`, or for ever.
-    pub(crate) fn take(&self, due: Option<Instant>) -> Taken {
-        let mut state = self.state();
+    /// The next event; waits until `due`, or for ever. Only the brain asks.
+    pub(crate) async fn take(&self, due: Option<Instant>) -> Taken {
         loop {
-            if state.closed {
-                return Taken::Closed;
+            if let Some(taken) = self.take_now() {
+                return taken;
             }
-            if let Some(event) = self.next(&mut state) {
-                return Taken::Event(event);
+            // What comes between the look and the wait is not missed: one notice is kept.
+            match due {
+                None => self.filled.notified().await,
+                Some(due) if timeout_at(due, self.filled.notified()).await.is_err() => return Taken::Due,
+                Some(_) => {}
             }
-            state = match due {
-                None => self.filled.wait(state).unwrap_or_else(PoisonError::into_inner),
-                Some(due) => {
-                    let now = Instant::now();
-                    if now >= due {
-                        return Taken::Due;
-                    }
-                    self.filled.wait_timeout(state, due - now).unwrap_or_else(PoisonError::into_inner).0
-                }
-            };
         }
+    }
+
+    /// The next event, if there is one, or that there will be none.
+    pub(crate) fn take_now(&self) -> Option<Taken> {
+        let mut state = self.state();
+        if state.closed {
+            return Some(Taken::Closed);
+        }
+        self.next(&mut state).map(Taken::Event)
     }
 
     /// Nothing comes in or out any more.
     pub(crate) fn close(&self) {
         self.state().closed = true;
         self.room.close();
-        self.filled.notify_all();
+        self.filled.notify_one();
     }
 
     pub(crate) fn lengths(&self) -> Lengths {
@@ -188,9 +189,9 @@ mod tests {
         inbox.push_packet(SessionId(1), punt());
         inbox.push(down(1)).await.unwrap();
         inbox.push_answer(Event::Applied { revision: 1, changes: Vec::new(), proposal: None });
-        let order: Vec<_> = (0..3).map(|_| kind(&inbox.take(None))).collect();
-        assert_eq!(order, ["applied", "control", "packet"]);
-        assert_eq!(kind(&inbox.take(Some(Instant::now() + Duration::from_millis(5)))), "due");
+        let order = [inbox.take(None).await, inbox.take(None).await, inbox.take(None).await];
+        assert_eq!(order.each_ref().map(kind), ["applied", "control", "packet"]);
+        assert_eq!(kind(&inbox.take(Some(Instant::now() + Duration::from_millis(5))).await), "due");
     }
 
     #[tokio::test]
@@ -200,7 +201,7 @@ mod tests {
             inbox.push(down(n)).await.unwrap();
         }
         inbox.push_packet(SessionId(1), punt());
-        let at = (0..101).position(|_| kind(&inbox.take(None)) == "packet").unwrap();
+        let at = (0..101).position(|_| inbox.take_now().is_some_and(|taken| kind(&taken) == "packet")).unwrap();
         assert_eq!(at, 32);
     }
 
@@ -215,11 +216,11 @@ mod tests {
         assert_eq!(inbox.push_packet(SessionId(1), punt()), 0);
         let full = Lengths { answers: 1, control: CONTROL_MAX, packets: 1 };
         assert_eq!(inbox.lengths(), full);
-        inbox.take(None);
-        inbox.take(None);
+        inbox.take(None).await;
+        inbox.take(None).await;
         inbox.push(down(0)).await.unwrap();
         inbox.close();
         assert_eq!(inbox.push(down(0)).await, Err(Closed));
-        assert_eq!(kind(&inbox.take(None)), "closed");
+        assert_eq!(kind(&inbox.take(None).await), "closed");
     }
 }

@@ -1,14 +1,13 @@
-//! The store's thread: the one writer, in the order of the proposals.
+//! The store's keeper: the one writer, in the order of the proposals.
 
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, Sender, channel};
-use std::thread::JoinHandle;
 use std::time::Instant;
 
 use brain::{Event, ProposalId};
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::sync::oneshot;
 
-use super::{Shared, guarded};
+use super::Shared;
 use crate::store::{Compacted, Logged, Outcome, Store, StoreError, Transaction};
 
 /// What the store is asked for.
@@ -20,25 +19,22 @@ enum Job {
 
 type LogAnswer = Result<Result<Vec<Logged>, Compacted>, StoreError>;
 
-/// A door to the store's thread.
+/// A door to the keeper. As many jobs wait as the brain has proposals, and requests have questions, open.
 #[derive(Clone, Debug)]
 pub(crate) struct Keeper {
-    jobs: Sender<Job>,
+    jobs: UnboundedSender<Job>,
 }
 
 impl Keeper {
-    /// Starts the thread.
-    pub(crate) fn start(store: Box<dyn Store>, shared: Arc<Shared>) -> std::io::Result<(Keeper, JoinHandle<()>)> {
-        let (jobs, receiver) = channel();
-        let thread = std::thread::Builder::new()
-            .name("store".to_owned())
-            .spawn(move || guarded("the store's thread", || keep(&*store, &receiver, &shared)))?;
-        Ok((Keeper { jobs }, thread))
+    /// A door, and what is behind it until it is told to stop. It blocks while the store writes.
+    pub(crate) fn new(store: Box<dyn Store>, shared: Arc<Shared>) -> (Keeper, impl Future<Output = ()> + Send) {
+        let (jobs, receiver) = unbounded_channel();
+        (Keeper { jobs }, keep(store, receiver, shared))
     }
 
     /// Proposes a write; the answer comes to the inbox.
     pub(crate) fn propose(&self, proposal: ProposalId, transaction: Transaction) {
-        // The thread outlives the brain's, and a panic in it ends the process.
+        // The keeper outlives the brain, and a panic in it ends the process.
         drop(self.jobs.send(Job::Commit(proposal, transaction)));
     }
 
@@ -49,18 +45,18 @@ impl Keeper {
         answer.await.ok()
     }
 
-    /// Ends the thread when what it was asked for so far is done.
+    /// Ends the keeper when what it was asked for so far is done.
     pub(crate) fn stop(&self) {
         // Fails when it has ended.
         drop(self.jobs.send(Job::Stop));
     }
 }
 
-fn keep(store: &dyn Store, jobs: &Receiver<Job>, shared: &Shared) {
-    while let Ok(job) = jobs.recv() {
+async fn keep(store: Box<dyn Store>, mut jobs: UnboundedReceiver<Job>, shared: Arc<Shared>) {
+    while let Some(job) = jobs.recv().await {
         match job {
             Job::Commit(proposal, transaction) => {
-                shared.inbox.push_answer(commit(store, proposal, transaction, shared));
+                shared.inbox.push_answer(commit(&*store, proposal, transaction, &shared));
             }
             Job::LogAfter(revision, sender) => drop(sender.send(store.log_after(revision))),
             Job::Stop => return,

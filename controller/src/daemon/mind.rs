@@ -1,10 +1,13 @@
-//! The brain's thread: takes an event, lets the brain think, carries out the effects.
+//! The brain at work: takes an event, lets the brain think, carries out the effects.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use brain::{Brain, Effect, Event, Millis, SwitchCommand};
+
+use tokio::sync::oneshot;
+use tokio::time::Instant;
 
 use super::Shared;
 use super::inbox::Taken;
@@ -34,8 +37,17 @@ impl Mind for Brain {
 /// The least time between two ticks, should a mind be due at once again.
 const TICK_MIN: Duration = Duration::from_millis(1);
 
-/// Thinks until the inbox is closed.
-pub(crate) fn think(mut mind: Box<dyn Mind>, shared: &Arc<Shared>, keeper: &Keeper) {
+/// Thinks until the inbox is closed. The first event is `loaded`; `ready` hears when the mind knows it.
+pub(crate) async fn think(
+    mut mind: Box<dyn Mind>,
+    loaded: Event,
+    ready: oneshot::Sender<()>,
+    shared: Arc<Shared>,
+    keeper: Keeper,
+) {
+    step(mind.as_mut(), loaded, &shared, &keeper);
+    // Fails when the start was given up; then the inbox is closed soon.
+    let _ = ready.send(());
     let mut last_tick: Option<Instant> = None;
     loop {
         let due = mind.next_due().map(|at| shared.clock.instant(at));
@@ -44,7 +56,7 @@ pub(crate) fn think(mut mind: Box<dyn Mind>, shared: &Arc<Shared>, keeper: &Keep
         let event = if overdue {
             Event::Tick
         } else {
-            match shared.inbox.take(due) {
+            match shared.inbox.take(due).await {
                 Taken::Event(event) => event,
                 Taken::Due => Event::Tick,
                 Taken::Closed => return,
@@ -53,17 +65,17 @@ pub(crate) fn think(mut mind: Box<dyn Mind>, shared: &Arc<Shared>, keeper: &Keep
         if matches!(event, Event::Tick) {
             last_tick = Some(Instant::now());
         }
-        step(mind.as_mut(), event, shared, keeper);
+        step(mind.as_mut(), event, &shared, &keeper);
     }
 }
 
 /// One event and its effects.
-pub(crate) fn step(mind: &mut dyn Mind, event: Event, shared: &Shared, keeper: &Keeper) {
+fn step(mind: &mut dyn Mind, event: Event, shared: &Shared, keeper: &Keeper) {
     if let Event::Applied { revision, .. } | Event::Loaded { revision, .. } = &event {
         shared.watches.at(*revision);
     }
     let now = shared.clock.now();
-    let start = Instant::now();
+    let start = std::time::Instant::now();
     shared.thinking_since_ms.store(now.0, Ordering::Relaxed);
     let effects = mind.handle(now, event);
     shared.thinking_since_ms.store(0, Ordering::Relaxed);

@@ -4,6 +4,7 @@
 //! leaves the switches' flows as they are.
 
 mod clock;
+mod core;
 mod happenings;
 mod inbox;
 mod keeper;
@@ -20,7 +21,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use brain::{Brain, Event};
+use brain::Brain;
 use prometheus_client::metrics::gauge::Gauge;
 use thiserror::Error;
 use tokio::net::TcpListener;
@@ -29,6 +30,8 @@ use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+pub use self::core::{Core, Workers};
+pub use clock::Clock;
 #[cfg(test)]
 pub(crate) use inbox::Taken;
 pub(crate) use keeper::Keeper;
@@ -61,10 +64,7 @@ pub struct DaemonConfig {
 
 /// A running daemon.
 pub struct Daemon {
-    shared: Arc<Shared>,
-    handle: Handle,
-    keeper: Keeper,
-    stop: CancellationToken,
+    core: Core,
     tasks: TaskTracker,
     brain_thread: JoinHandle<()>,
     store_thread: JoinHandle<()>,
@@ -74,7 +74,7 @@ pub struct Daemon {
 
 /// What the daemon's parts share.
 pub(crate) struct Shared {
-    pub(crate) clock: clock::Clock,
+    pub(crate) clock: Clock,
     pub(crate) inbox: inbox::Inbox,
     pub(crate) requests: Arc<requests::Requests>,
     pub(crate) watches: watches::Watches,
@@ -132,33 +132,24 @@ pub async fn run_with(config: DaemonConfig, store: Box<dyn Store>, mind: Box<dyn
     let openflow_addresses = openflow_listeners.iter().filter_map(openflow::Listener::tcp_address).collect();
     let http_addresses = http_listeners.iter().filter_map(|listener| listener.local_addr().ok()).collect();
 
-    let (store, content) = load(store).await?;
-    let shared = Arc::new(Shared::new(content.revision));
-    let (keeper, store_thread) =
-        Keeper::start(store, Arc::clone(&shared)).map_err(|source| system("starting the store's thread", source))?;
-    let handle = Handle::new(Arc::clone(&shared), keeper.clone());
-    let loaded = Event::Loaded { revision: content.revision, entries: content.entries };
-    let brain_thread = start_mind(mind, loaded, &shared, keeper.clone()).await?;
+    let assembled = tokio::task::spawn_blocking(move || Core::new(store, mind, Clock::start())).await;
+    let (core, workers) = assembled.map_err(|source| system("loading the store", source.into()))??;
+    let store_thread = start("store", workers.store)?;
+    let brain_thread = start("brain", workers.brain)?;
+    // Fails only if the thread panicked, which ends the process.
+    drop(workers.ready.await);
 
-    let daemon = Daemon {
-        shared,
-        handle,
-        keeper,
-        stop: CancellationToken::new(),
-        tasks: TaskTracker::new(),
-        brain_thread,
-        store_thread,
-        openflow_addresses,
-        http_addresses,
-    };
+    let daemon =
+        Daemon { core, tasks: TaskTracker::new(), brain_thread, store_thread, openflow_addresses, http_addresses };
+    let (shared, stop) = (&daemon.core.shared, daemon.core.stop_token());
     for listener in http_listeners {
-        daemon.tasks.spawn(http::serve(listener, Arc::clone(&daemon.shared), daemon.stop.clone()));
+        daemon.tasks.spawn(http::serve(listener, Arc::clone(shared), stop.clone()));
     }
     for listener in openflow_listeners {
-        daemon.tasks.spawn(openflow::accept(listener, Arc::clone(&daemon.shared), daemon.stop.clone()));
+        daemon.tasks.spawn(openflow::accept(listener, Arc::clone(shared), stop.clone()));
     }
     for path in config.openflow_connect {
-        daemon.tasks.spawn(openflow::dial(path, Arc::clone(&daemon.shared), daemon.stop.clone()));
+        daemon.tasks.spawn(openflow::dial(path, Arc::clone(shared), stop.clone()));
     }
     Ok(daemon)
 }
@@ -166,12 +157,12 @@ pub async fn run_with(config: DaemonConfig, store: Box<dyn Store>, mind: Box<dyn
 impl Daemon {
     /// A handle for northbound faces.
     pub fn handle(&self) -> Handle {
-        self.handle.clone()
+        self.core.handle()
     }
 
     /// Cancelled when the daemon stops; servers beside it may wait for it.
     pub fn stop_token(&self) -> CancellationToken {
-        self.stop.clone()
+        self.core.stop_token()
     }
 
     /// The TCP addresses that switches connect to: a port 0 has become a number.
@@ -188,10 +179,11 @@ impl Daemon {
     pub async fn until_signal(self) -> Result<(), StartError> {
         let wait = |kind| signal(kind).map_err(|source| system("waiting for signals", source));
         let (mut terminate, mut interrupt) = (wait(SignalKind::terminate())?, wait(SignalKind::interrupt())?);
+        let stop = self.core.stop_token();
         let name = tokio::select! {
             _ = terminate.recv() => "SIGTERM",
             _ = interrupt.recv() => "SIGINT",
-            () = self.stop.cancelled() => "a request",
+            () = stop.cancelled() => "a request",
         };
         tracing::info!("stopping on {name}; the switches keep their flows");
         self.shutdown().await;
@@ -200,10 +192,8 @@ impl Daemon {
 
     /// Stops: no new work, open requests are refused, writes that are on their way reach the disk, sessions close.
     pub async fn shutdown(self) {
-        let Daemon { shared, keeper, stop, tasks, brain_thread, store_thread, .. } = self;
-        stop.cancel();
-        shared.inbox.close();
-        shared.requests.give_up();
+        let Daemon { core, tasks, brain_thread, store_thread, .. } = self;
+        core.stop();
         tasks.close();
         if timeout(TASKS_END_MAX, tasks.wait()).await.is_err() {
             tracing::warn!("{} tasks did not end in time", tasks.len());
@@ -211,7 +201,7 @@ impl Daemon {
         let joined = tokio::task::spawn_blocking(move || {
             // A panic in those threads has ended the process already.
             drop(brain_thread.join());
-            keeper.stop();
+            core.brain_ended();
             drop(store_thread.join());
         });
         drop(joined.await);
@@ -219,11 +209,11 @@ impl Daemon {
 }
 
 impl Shared {
-    pub(crate) fn new(revision: u64) -> Shared {
+    pub(crate) fn new(revision: u64, clock: Clock) -> Shared {
         let metrics = Metrics::default();
         metrics.revision.set(i64::try_from(revision).unwrap_or(i64::MAX));
         Shared {
-            clock: clock::Clock::start(),
+            clock,
             inbox: inbox::Inbox::default(),
             requests: Arc::default(),
             watches: watches::Watches::new(revision),
@@ -257,43 +247,18 @@ impl Shared {
     }
 }
 
-async fn load(store: Box<dyn Store>) -> Result<(Box<dyn Store>, crate::store::Content), StartError> {
-    let loaded = tokio::task::spawn_blocking(move || {
-        let content = store.load()?;
-        Ok::<_, StoreError>((store, content))
-    });
-    Ok(loaded.await.map_err(|source| system("loading the store", source.into()))??)
-}
-
-/// Starts the brain's thread, and waits until it knows the store.
-async fn start_mind(
-    mut mind: Box<dyn Mind>,
-    loaded: Event,
-    shared: &Arc<Shared>,
-    keeper: Keeper,
-) -> Result<JoinHandle<()>, StartError> {
-    let (ready, knows) = tokio::sync::oneshot::channel();
-    let shared = Arc::clone(shared);
-    let thread = std::thread::Builder::new()
-        .name("brain".to_owned())
-        .spawn(move || {
-            guarded("the brain", || {
-                mind::step(mind.as_mut(), loaded, &shared, &keeper);
-                // Fails when the start was given up; then the inbox is closed soon.
-                let _ = ready.send(());
-                mind::think(mind, &shared, &keeper);
-            });
-        })
-        .map_err(|source| system("starting the brain's thread", source))?;
-    // Fails only if the thread panicked, which ends the process.
-    drop(knows.await);
-    Ok(thread)
+/// Runs a worker on a thread of its own: it waits for no network task, and none for it.
+fn start(name: &'static str, worker: impl Future<Output = ()> + Send + 'static) -> Result<JoinHandle<()>, StartError> {
+    let failed = |source| system("starting a thread", source);
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().map_err(failed)?;
+    let body = move || guarded(name, || runtime.block_on(worker));
+    std::thread::Builder::new().name(name.to_owned()).spawn(body).map_err(failed)
 }
 
 /// Runs a thread that the daemon can't live without: a panic ends the process, and whoever supervises it starts it anew.
 fn guarded(what: &str, body: impl FnOnce()) {
     if catch_unwind(AssertUnwindSafe(body)).is_err() {
-        tracing::error!("{what} panicked: ending the process; what was acknowledged is in the store");
+        tracing::error!("the {what}'s thread panicked: ending the process; what was acknowledged is in the store");
         std::process::exit(EXIT_PANIC);
     }
 }

@@ -14,7 +14,7 @@ use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use super::session;
+use super::session::run;
 use crate::daemon::Shared;
 
 /// Waits between attempts to dial: the first, and the longest.
@@ -171,7 +171,8 @@ fn peer(path: &Path) -> String {
     format!("unix:{}", path.display())
 }
 
-async fn session<R, W>(reader: R, writer: W, peer: String, shared: Arc<Shared>, stop: CancellationToken)
+/// One connection, if there is room for it.
+pub(crate) async fn session<R, W>(reader: R, writer: W, peer: String, shared: Arc<Shared>, stop: CancellationToken)
 where
     R: AsyncRead + Unpin + Send + 'static,
     W: AsyncWrite + Unpin + Send + 'static,
@@ -181,7 +182,7 @@ where
         shared.metrics.session_faults.get_or_create(&vec![("reason", "too_many".to_owned())]).inc();
         return;
     };
-    session::run(reader, writer, peer, shared, stop).await;
+    run(reader, writer, peer, shared, stop).await;
     drop(slot);
 }
 

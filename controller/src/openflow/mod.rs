@@ -15,5 +15,5 @@ mod sessions;
 mod words;
 
 pub use listen::{BadListenAddr, ListenAddr};
-pub(crate) use listen::{Listener, accept, bind, dial};
+pub(crate) use listen::{Listener, accept, bind, dial, session};
 pub(crate) use sessions::{Sent, Sessions};

@@ -82,22 +82,25 @@ where
     let (mut outgoing, writing) = Outgoing::new(writer, Arc::clone(&shared));
     let mut writing = AbortOnDropHandle::new(tokio::spawn(writing));
     let shaken = tokio::select! {
+        biased;
+        () = stop.cancelled() => Err(Fault::Stopping),
         shaken = timeout(HANDSHAKE_MAX, shake(&mut incoming, &mut outgoing)) => shaken
             .unwrap_or_else(|_| Err(Fault::Silent("the handshake took too long".to_owned()))),
-        () = stop.cancelled() => Err(Fault::Stopping),
     };
     let fault = match shaken {
         Err(fault) => fault,
         Ok(switch) => {
             let (door, commands) = Door::new();
             let mut session = Session::new(id, &switch, outgoing, Arc::clone(&shared));
+            // In this order, and not by chance: a run can be repeated to the letter.
             let ended = tokio::select! {
+                biased;
+                () = stop.cancelled() => Err(Fault::Stopping),
                 ended = session.talk(switch, door, commands, &mut incoming, &peer) => ended,
                 written = &mut writing => Err(match written {
                     Ok(Err(error)) => Fault::Io(error),
                     Ok(Ok(())) | Err(_) => Fault::Closed,
                 }),
-                () = stop.cancelled() => Err(Fault::Stopping),
             };
             outgoing = session.outgoing;
             match ended {
@@ -169,16 +172,21 @@ impl Session {
         loop {
             let alarm = heard + if asked { SILENCE_MAX } else { ECHO_AFTER };
             let alarm = if self.work.is_some() { alarm.min(self.work_until) } else { alarm };
+            // In this order, and not by chance: a run can be repeated to the letter. The brain's commands have a limit, so
+            // they starve nothing; a switch's messages have none.
             tokio::select! {
-                message = incoming.next() => {
-                    self.hear(message?).await?;
-                    // Now, not before: while we waited for the brain we could not hear.
-                    (heard, asked) = (Instant::now(), false);
-                }
+                biased;
                 command = commands.next() => {
                     // The door is in the registry until the session ends.
                     let command = command.ok_or(Fault::Stopping)?;
                     self.obey(command)?;
+                }
+                message = incoming.next() => {
+                    self.hear(message?).await?;
+                    // Now, not before: while we waited for the brain we could not hear.
+                    heard = Instant::now();
+                    // A switch that never falls silent must finish its work too.
+                    asked = self.alarm(heard, false)?;
                 }
                 () = sleep_until(alarm) => asked = self.alarm(heard, asked)?,
             }

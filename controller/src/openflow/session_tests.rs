@@ -16,7 +16,7 @@ use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 
 use super::session;
-use crate::daemon::{Shared, Taken};
+use crate::daemon::{Clock, Shared, Taken};
 
 /// The switch's end, the daemon's state, and the session between them.
 struct Fake {
@@ -34,7 +34,7 @@ struct Fake {
 impl Fake {
     fn connect() -> Fake {
         let (stream, ours) = tokio::io::duplex(1 << 20);
-        let shared = Arc::new(Shared::new(0));
+        let shared = Arc::new(Shared::new(0, Clock::start()));
         let (reader, writer) = tokio::io::split(ours);
         let stop = CancellationToken::new();
         let run = session::run(reader, writer, "test".to_owned(), Arc::clone(&shared), stop.clone());
@@ -146,8 +146,8 @@ impl Fake {
     }
 
     fn try_event(&self) -> Option<Event> {
-        match self.shared.inbox.take(Some(std::time::Instant::now())) {
-            Taken::Event(event) => Some(event),
+        match self.shared.inbox.take_now() {
+            Some(Taken::Event(event)) => Some(event),
             _ => None,
         }
     }
