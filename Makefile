@@ -26,9 +26,10 @@ check:
 docs:
 	UPDATE_DOCS=1 cargo test --locked -p features docs
 
-# What a change costs: criterion's figures for compiling a site and moving one port, at three sizes in one run.
+# What a change costs: criterion's figures for compiling a site and moving one port, at three sizes in one run, and for the codec.
 bench:
 	cargo bench --locked -p features
+	cargo bench --locked -p ofp
 
 # Beside OVN in one run, as a table; bench/README.md says what the figures mean. Takes about half an hour.
 bench-ovn:

@@ -1,7 +1,7 @@
 //! Controllers among themselves: roles, and which of them hears what.
 
 use crate::Bad;
-use crate::wire::{Reader, Writer};
+use crate::wire::{Reader, Writer, read_properties, write_property};
 
 /// A controller's role (OpenFlow 1.3.5, 6.3.4).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -46,6 +46,49 @@ pub struct AsyncConfig {
     pub port_status: [u32; 2],
     /// Bits are [`crate::removed_reason`]s.
     pub flow_removed: [u32; 2],
+}
+
+/// One mask of [`crate::Body::SetAsyncConfig2`], which is OpenFlow 1.4's way: what is not said stays as it was.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct AsyncMask {
+    /// See [`async_kind`]. As slave; one more: as master or equal.
+    pub kind: u16,
+    /// Bits are reasons.
+    pub reasons: u32,
+}
+
+/// Kinds of an [`AsyncMask`]; each is the number for slaves.
+pub mod async_kind {
+    /// Packets, by [`crate::packet_in_reason`].
+    pub const PACKET_IN: u16 = 0;
+    /// Ports, by [`crate::PortReason`].
+    pub const PORT_STATUS: u16 = 2;
+    /// Flows that went, by [`crate::removed_reason`].
+    pub const FLOW_REMOVED: u16 = 4;
+    /// Roles that changed.
+    pub const ROLE_STATUS: u16 = 6;
+    /// Tables that fill up.
+    pub const TABLE_STATUS: u16 = 8;
+    /// Groups and meters that another controller changed.
+    pub const REQUEST_FORWARD: u16 = 10;
+}
+
+impl AsyncMask {
+    pub(crate) fn read_list(r: &mut Reader<'_>) -> Result<Vec<AsyncMask>, Bad> {
+        let mut masks = Vec::new();
+        read_properties(r, |kind, mut body, raw| {
+            if raw.len() != 8 {
+                return Err(Bad::Value { value: kind.into(), what: "async property" });
+            }
+            masks.push(AsyncMask { kind, reasons: body.u32()? });
+            Ok(())
+        })?;
+        Ok(masks)
+    }
+
+    pub(crate) fn write(self, w: &mut Writer<'_>) {
+        write_property(w, self.kind, |w| w.u32(self.reasons));
+    }
 }
 
 impl Role {

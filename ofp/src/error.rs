@@ -69,6 +69,7 @@ impl fmt::Display for ErrorMsg {
 /// Experimenter (0: OpenFlow's own), kind, code and name; as of OpenFlow 1.3 in Open vSwitch 3.1.
 #[rustfmt::skip]
 static NAMES: &[(u32, u16, u16, &str)] = &[
+    (0, 0, 0, "OFPHFC_INCOMPATIBLE"),
     (0, 0, 1, "OFPHFC_EPERM"),
     (0, 1, 0, "OFPBRC_BAD_VERSION"),
     (0, 1, 1, "OFPBRC_BAD_TYPE"),

@@ -127,6 +127,27 @@ impl Match {
         }
     }
 
+    /// Writes the fields by Nicira's headers where they have one, as Nicira's own messages have them.
+    pub(crate) fn write_nxm_fields(&self, w: &mut Writer<'_>) {
+        for (field, value, mask) in self.iter() {
+            // Its 32-bit numbers of reserved ports end as the 16-bit ones do.
+            let (field, mask) = match field {
+                Field::IN_PORT => (Field::IN_PORT_NXM, Field::IN_PORT_NXM.full_mask()),
+                _ => (field, mask),
+            };
+            let length = field.wire_bytes(value, mask);
+            let masked = mask != implied_mask(field, length) || field.always_masked();
+            field.write_in_action(w, masked, length);
+            w.number(value, length);
+            if masked {
+                w.number(mask, length);
+            }
+        }
+        for oxm in &self.raw {
+            w.bytes(oxm);
+        }
+    }
+
     /// Reads an `ofp_match` and the padding behind it (OpenFlow 1.3.5, 7.2.3).
     pub(crate) fn read(r: &mut Reader<'_>) -> Result<Match, Bad> {
         let kind = u64::from(u16::from_be_bytes(Reader::octets(&mut r.clone())?));

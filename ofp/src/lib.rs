@@ -45,16 +45,17 @@ mod packet;
 mod port;
 mod switch;
 mod table;
+mod table_property;
 mod text;
 mod tlv;
 mod vendor;
 mod wire;
 
 pub use action::{
-    Action, Bundle, Controller, Ct, Learn, LearnDst, LearnLimit, LearnSpec, LearnSrc, Multipath, Nat, Sample, ZoneSrc,
-    ct_flags, learn_flags, nat_flags,
+    Action, Bundle, Controller, Ct, Encap, EncapProperty, Learn, LearnDst, LearnLimit, LearnSpec, LearnSrc, Multipath,
+    Nat, Sample, ZoneSrc, ct_flags, learn_flags, nat_flags,
 };
-pub use async_config::{AsyncConfig, ControllerRole, Role, RoleStatus};
+pub use async_config::{AsyncConfig, AsyncMask, ControllerRole, Role, RoleStatus, async_kind};
 pub use bad::Bad;
 pub use bundle::{BundleAdd, BundleControl, BundleCtrlType, bundle_flags};
 pub use conntrack::{CtFlush, CtTuple};
@@ -72,10 +73,11 @@ pub use monitor::{FlowMonitorRequest, FlowUpdate, monitor_flags};
 pub use multipart::{
     AggregateStats, Desc, FlowStatsRequest, MultipartReply, MultipartRequest, StatsReply, StatsRequest,
 };
-pub use packet::{PacketIn, PacketIn2, PacketOut, packet_in_format, packet_in_reason};
+pub use packet::{NxPacketIn, PacketIn, PacketIn2, PacketOut, packet_in_format, packet_in_reason};
 pub use port::{PortDesc, PortMod, PortReason, PortStats, PortStatus, port_config, port_state};
 pub use switch::{FeaturesReply, QueueConfig, QueueStats, SwitchConfig, capabilities, config_flags};
 pub use table::{TableFeatures, TableMod, TableStats};
+pub use table_property::{FieldAbility, TableProperty};
 pub use text::FixedText;
 pub use tlv::{TlvMap, TlvTableMod, TlvTableModCommand, TlvTableReply};
 

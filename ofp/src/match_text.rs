@@ -2,7 +2,7 @@
 
 use std::fmt::{self, Write};
 
-use crate::field::{TUN_FLAGS, ValueText, write_flags};
+use crate::field::{TUN_FLAGS, ValueText, implied_mask, write_flags};
 use crate::text::Hex;
 use crate::{Field, Match};
 
@@ -113,8 +113,11 @@ impl Text<'_, '_> {
         for field in [Field::CT_NW_SRC, Field::CT_IPV6_SRC, Field::CT_NW_DST, Field::CT_IPV6_DST] {
             self.value(field, field.name())?;
         }
-        for field in [Field::CT_NW_PROTO, Field::CT_TP_SRC, Field::CT_TP_DST, Field::PACKET_TYPE] {
+        for field in [Field::CT_NW_PROTO, Field::CT_TP_SRC, Field::CT_TP_DST] {
             self.decimal(field, field.name())?;
+        }
+        if let Some((packet_type, _)) = self.match_.get(Field::PACKET_TYPE) {
+            self.item(format_args!("packet_type=({},0x{:x})", packet_type >> 16, packet_type & 0xffff))?;
         }
         Ok(())
     }
@@ -126,17 +129,29 @@ impl Text<'_, '_> {
         }
         self.decimal(Field::TUN_GBP_ID, "tun_gbp_id")?;
         self.number(Field::TUN_GBP_FLAGS)?;
-        self.decimal(Field::TUN_ERSPAN_VER, "tun_erspan_ver")?;
-        self.number(Field::TUN_ERSPAN_IDX)?;
-        self.decimal(Field::TUN_ERSPAN_DIR, "tun_erspan_dir")?;
-        self.number(Field::TUN_ERSPAN_HWID)?;
-        self.number(Field::TUN_GTPU_FLAGS)?;
-        self.decimal(Field::TUN_GTPU_MSGTYPE, "gtpu_msgtype")?;
+        // Of these Open vSwitch doesn't say the masks.
+        let value = |field| self.match_.get(field).map(|(value, _)| value);
+        let [version, index] = [Field::TUN_ERSPAN_VER, Field::TUN_ERSPAN_IDX].map(value);
+        let [direction, hardware] = [Field::TUN_ERSPAN_DIR, Field::TUN_ERSPAN_HWID].map(value);
+        let [flags, kind] = [Field::TUN_GTPU_FLAGS, Field::TUN_GTPU_MSGTYPE].map(value);
+        version.map_or(Ok(()), |n| self.item(format_args!("tun_erspan_ver={n}")))?;
+        index.map_or(Ok(()), |n| self.item(format_args!("tun_erspan_idx={}", Hex(n))))?;
+        direction.map_or(Ok(()), |n| self.item(format_args!("tun_erspan_dir={n}")))?;
+        hardware.map_or(Ok(()), |n| self.item(format_args!("tun_erspan_hwid={}", Hex(n))))?;
+        flags.map_or(Ok(()), |n| self.item(format_args!("gtpu_flags={}", Hex(n))))?;
+        kind.map_or(Ok(()), |n| self.item(format_args!("gtpu_msgtype={n}")))?;
         if let Some((value, mask)) = self.match_.get(Field::TUN_FLAGS) {
             let flags = Flags { names: TUN_FLAGS, value, mask };
             self.item(format_args!("tun_flags={flags}"))?;
         }
-        (0..64).try_for_each(|n| self.value(Field::tun_metadata(n), Field::tun_metadata(n).name()))
+        (0..64).try_for_each(|n| self.option(Field::tun_metadata(n)))
+    }
+
+    /// A tunnel option, whose mask is said if it leaves out bits of the bytes that it is about.
+    fn option(&mut self, field: Field) -> fmt::Result {
+        let Some((value, mask)) = self.match_.get(field) else { return Ok(()) };
+        let mask = (mask != implied_mask(field, field.wire_bytes(value, mask))).then_some(mask);
+        self.item(format_args!("{field}={}", ValueText { field, value, mask }))
     }
 
     /// The VLAN header as one 16-bit number, where `dl_vlan` and `dl_vlan_pcp` can't say it.

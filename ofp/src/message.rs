@@ -4,9 +4,9 @@ use bytes::{Bytes, BytesMut};
 
 use crate::wire::{Reader, Writer};
 use crate::{
-    AsyncConfig, Bad, BundleAdd, BundleControl, ControllerRole, CtFlush, ErrorMsg, FeaturesReply, FlowMod, FlowRemoved,
-    GroupMod, MeterMod, MultipartReply, MultipartRequest, PacketIn, PacketIn2, PacketOut, PortMod, PortStatus,
-    QueueConfig, RoleStatus, SwitchConfig, TableMod, TlvTableMod, TlvTableReply,
+    AsyncConfig, AsyncMask, Bad, BundleAdd, BundleControl, ControllerRole, CtFlush, ErrorMsg, FeaturesReply, FlowMod,
+    FlowRemoved, GroupMod, MeterMod, MultipartReply, MultipartRequest, NxPacketIn, PacketIn, PacketIn2, PacketOut,
+    PortMod, PortStatus, QueueConfig, RoleStatus, SwitchConfig, TableMod, TlvTableMod, TlvTableReply,
 };
 
 /// OpenFlow 1.3 on the wire.
@@ -91,6 +91,12 @@ pub enum Body {
     SetPacketInFormat(u32),
     /// Nicira: the number by which a `controller` action names this connection.
     SetControllerId(u16),
+    /// Nicira: which asynchronous messages this connection gets, as OpenFlow 1.3's own message says it.
+    SetAsyncConfig(AsyncConfig),
+    /// Nicira: the same in parts.
+    SetAsyncConfig2(Vec<AsyncMask>),
+    /// Nicira: a packet for the controller, in the older form.
+    NxPacketIn(NxPacketIn),
     /// Nicira: a packet for the controller.
     PacketIn2(PacketIn2),
     /// Nicira: let a paused packet go on.
@@ -117,7 +123,8 @@ pub enum Body {
     BundleAdd(BundleAdd),
     /// ONF: a controller's role changed.
     RoleStatus(RoleStatus),
-    /// Anything else.
+    /// Anything else. On OpenFlow 1.3 Open vSwitch also takes Nicira's own forms of role, flow-mod and flow-removed, which say
+    /// no more than OpenFlow's: they are kept here.
     Unknown {
         /// The version in the header.
         version: u8,
@@ -214,7 +221,7 @@ macro_rules! body_from {
 }
 
 body_from!(Hello FlowMod GroupMod MeterMod PortMod PacketOut MultipartRequest MultipartReply BundleControl BundleAdd
-    PacketIn PacketIn2 FlowRemoved PortStatus FeaturesReply);
+    PacketIn NxPacketIn PacketIn2 FlowRemoved PortStatus FeaturesReply);
 
 /// Splits one message off the front of what was received, if all of it is there.
 ///

@@ -26,7 +26,7 @@ pub mod packet_in_reason {
 pub mod packet_in_format {
     /// [`crate::PacketIn`].
     pub const STANDARD: u32 = 0;
-    /// `NXT_PACKET_IN`, of no use here.
+    /// [`crate::NxPacketIn`].
     pub const NXT_PACKET_IN: u32 = 1;
     /// [`crate::PacketIn2`].
     pub const NXT_PACKET_IN2: u32 = 2;
@@ -100,6 +100,10 @@ impl PacketIn2 {
     }
 }
 
+/// A packet for the controller in Nicira's older form (`NXT_PACKET_IN`): the same as [`PacketIn`], but for the match's headers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NxPacketIn(pub PacketIn);
+
 /// A packet from the controller (OpenFlow 1.3.5, 7.3.7).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PacketOut {
@@ -130,6 +134,35 @@ impl PacketIn {
         self.match_.write(w);
         w.zeros(2);
         w.bytes(&self.data);
+    }
+}
+
+impl NxPacketIn {
+    pub(crate) fn read(r: &mut Reader<'_>) -> Result<NxPacketIn, Bad> {
+        let (buffer_id, total_len, reason, table_id, cookie) = (r.u32()?, r.u16()?, r.u8()?, r.u8()?, r.u64()?);
+        let length = usize::from(r.u16()?);
+        r.skip(6)?;
+        let match_ = Match::read_fields(&mut r.within(length, "packet-in match")?)?;
+        r.skip(length.next_multiple_of(8) - length + 2)?;
+        Ok(NxPacketIn(PacketIn { buffer_id, total_len, reason, table_id, cookie, match_, data: r.rest_bytes() }))
+    }
+
+    pub(crate) fn write(&self, w: &mut Writer<'_>) {
+        let PacketIn { buffer_id, total_len, reason, table_id, cookie, match_, data } = &self.0;
+        w.u32(*buffer_id);
+        w.u16(*total_len);
+        w.u8(*reason);
+        w.u8(*table_id);
+        w.u64(*cookie);
+        let length = w.open();
+        w.zeros(8);
+        let fields = w.open();
+        match_.write_nxm_fields(w);
+        let written = w.written(&fields) as u16;
+        w.patch(&length, 0, written);
+        w.pad(&fields);
+        w.zeros(2);
+        w.bytes(data);
     }
 }
 

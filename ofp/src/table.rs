@@ -1,9 +1,7 @@
 //! Tables: their counters and features.
 
-use bytes::Bytes;
-
 use crate::wire::{Reader, Writer};
-use crate::{Bad, FixedText};
+use crate::{Bad, FixedText, TableProperty};
 
 /// A change of a table's configuration (of no effect in OpenFlow 1.3).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,8 +40,8 @@ pub struct TableFeatures {
     pub config: u32,
     /// The most flows.
     pub max_entries: u32,
-    /// The properties, as read.
-    pub properties: Bytes,
+    /// What it can do, item by item.
+    pub properties: Vec<TableProperty>,
 }
 
 impl TableMod {
@@ -89,7 +87,7 @@ impl TableFeatures {
             metadata_write: r.u64()?,
             config: r.u32()?,
             max_entries: r.u32()?,
-            properties: r.rest_bytes(),
+            properties: TableProperty::read_list(&mut r)?,
         })
     }
 
@@ -103,7 +101,7 @@ impl TableFeatures {
         w.u64(self.metadata_write);
         w.u32(self.config);
         w.u32(self.max_entries);
-        w.bytes(&self.properties);
+        self.properties.iter().for_each(|property| property.write(w));
         w.close(mark, 0);
     }
 }

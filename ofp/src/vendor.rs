@@ -2,16 +2,22 @@
 
 use crate::action::NICIRA;
 use crate::wire::{Reader, Writer};
-use crate::{Bad, Body, BundleAdd, BundleControl, CtFlush, PacketIn2, RoleStatus, TlvTableMod, TlvTableReply};
+use crate::{
+    AsyncConfig, AsyncMask, Bad, Body, BundleAdd, BundleControl, CtFlush, NxPacketIn, PacketIn2, RoleStatus,
+    TlvTableMod, TlvTableReply,
+};
 
 /// The Open Networking Foundation's experimenter number.
 pub(crate) const ONF: u32 = 0x4f4e_4600;
 
 const SET_PACKET_IN_FORMAT: (u32, u32) = (NICIRA, 16);
+const NX_PACKET_IN: (u32, u32) = (NICIRA, 17);
+const SET_ASYNC_CONFIG: (u32, u32) = (NICIRA, 19);
 const SET_CONTROLLER_ID: (u32, u32) = (NICIRA, 20);
 const TLV_TABLE_MOD: (u32, u32) = (NICIRA, 24);
 const TLV_TABLE_REQUEST: (u32, u32) = (NICIRA, 25);
 const TLV_TABLE_REPLY: (u32, u32) = (NICIRA, 26);
+const SET_ASYNC_CONFIG2: (u32, u32) = (NICIRA, 27);
 const RESUME: (u32, u32) = (NICIRA, 28);
 const CT_FLUSH_ZONE: (u32, u32) = (NICIRA, 29);
 const PACKET_IN2: (u32, u32) = (NICIRA, 30);
@@ -28,6 +34,9 @@ pub(crate) fn read(r: &mut Reader<'_>) -> Result<Body, Bad> {
     let (experimenter, subtype) = (r.u32()?, r.u32()?);
     Ok(match (experimenter, subtype) {
         SET_PACKET_IN_FORMAT => Body::SetPacketInFormat(r.u32()?),
+        NX_PACKET_IN => Body::NxPacketIn(NxPacketIn::read(r)?),
+        SET_ASYNC_CONFIG => Body::SetAsyncConfig(AsyncConfig::read(r)?),
+        SET_ASYNC_CONFIG2 => Body::SetAsyncConfig2(AsyncMask::read_list(r)?),
         SET_CONTROLLER_ID => {
             r.skip(6)?;
             Body::SetControllerId(r.u16()?)
@@ -56,6 +65,9 @@ pub(crate) fn read(r: &mut Reader<'_>) -> Result<Body, Bad> {
 pub(crate) fn write(body: &Body, w: &mut Writer<'_>) {
     let (experimenter, subtype) = match body {
         Body::SetPacketInFormat(_) => SET_PACKET_IN_FORMAT,
+        Body::NxPacketIn(_) => NX_PACKET_IN,
+        Body::SetAsyncConfig(_) => SET_ASYNC_CONFIG,
+        Body::SetAsyncConfig2(_) => SET_ASYNC_CONFIG2,
         Body::SetControllerId(_) => SET_CONTROLLER_ID,
         Body::TlvTableMod(_) => TLV_TABLE_MOD,
         Body::TlvTableRequest => TLV_TABLE_REQUEST,
@@ -80,6 +92,9 @@ pub(crate) fn write(body: &Body, w: &mut Writer<'_>) {
             w.zeros(6);
             w.u16(*number);
         }
+        Body::NxPacketIn(packet) => packet.write(w),
+        Body::SetAsyncConfig(config) => config.write(w),
+        Body::SetAsyncConfig2(masks) => masks.iter().for_each(|mask| mask.write(w)),
         Body::TlvTableMod(change) => change.write(w),
         Body::TlvTableReply(reply) => reply.write(w),
         Body::Resume(packet) | Body::PacketIn2(packet) => packet.write(w),

@@ -129,3 +129,33 @@ fn other_messages_are_understood() {
         assert!(said_kind.contains(&kind["OFPT".len()..]), "{said_kind} is not {kind}");
     }
 }
+
+#[test]
+fn every_error_has_the_name_that_it_has_there() {
+    if !common::ovs_wanted() {
+        return;
+    }
+    let standard = (0..=17u16).flat_map(|kind| (0..=18u16).map(move |code| (kind, code, None)));
+    let numbers = |whose: u32, codes: std::ops::Range<u16>| codes.map(move |code| (0xffff, code, Some(whose)));
+    let onf = 0x4f4e_4600;
+    let mut ours = Vec::new();
+    let mut stream = Vec::new();
+    let groups = [numbers(0x2320, 0..48), numbers(onf, 2298..2318), numbers(onf, 2358..2374), numbers(onf, 2598..2602)];
+    let more = [numbers(onf, 2638..2643), numbers(onf, 4248..4252), numbers(onf, 4440..4452)];
+    for (kind, code, experimenter) in standard.chain(groups.into_iter().chain(more).flatten()) {
+        let error = ErrorMsg { kind, code, experimenter, data: Bytes::from_static(&[4, 2, 0, 8, 0, 0, 0, 1]) };
+        ours.push(error.name());
+        stream.extend_from_slice(&Message { xid: 42, body: Body::Error(error) }.encode());
+    }
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(file.path(), stream).unwrap();
+    let output = Command::new("ovs-ofctl").arg("ofp-parse").arg(file.path()).output().unwrap();
+    let text = String::from_utf8(output.stdout).unwrap();
+    let theirs: Vec<Option<&str>> = text
+        .lines()
+        .filter_map(|line| line.strip_prefix("OFPT_ERROR (OF1.3) (xid=0x2a): "))
+        .map(|name| name.strip_prefix("OFP").or(name.strip_prefix("NX")).map(|_| name))
+        .collect();
+    let differ: Vec<_> = theirs.iter().zip(&ours).filter(|(theirs, ours)| theirs != ours).collect();
+    assert_eq!((theirs.len(), differ), (ours.len(), vec![]));
+}

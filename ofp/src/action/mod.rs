@@ -2,6 +2,7 @@
 
 mod controller;
 mod ct;
+mod encap;
 mod hashing;
 mod learn;
 mod nicira;
@@ -14,6 +15,7 @@ use bytes::Bytes;
 
 pub use controller::Controller;
 pub use ct::{Ct, Nat, ZoneSrc, ct_flags, nat_flags};
+pub use encap::{Encap, EncapProperty};
 pub use hashing::{Bundle, Multipath, Sample};
 pub use learn::{Learn, LearnDst, LearnLimit, LearnSpec, LearnSrc, learn_flags};
 pub(crate) use nicira::NICIRA;
@@ -161,6 +163,15 @@ pub enum Action {
     },
     /// Take a field off the packet: a tunnel option.
     DeleteField(Field),
+    /// Put a header around the packet.
+    Encap(Encap),
+    /// Take the outermost header off.
+    Decap {
+        /// What is under it, as field `packet_type` has it; `None`: what the header says.
+        packet_type: Option<u32>,
+    },
+    /// One off the network service header's TTL.
+    DecNshTtl,
     /// Stop here.
     Exit,
     /// Anything else: the whole action as read.

@@ -2,7 +2,7 @@
 
 use addr::OfPort;
 
-use super::{Action, Bundle, Sample, controller, ct, hashing, learn, registers};
+use super::{Action, Bundle, Sample, controller, ct, encap, hashing, learn, registers};
 use crate::Bad;
 use crate::wire::{Reader, Writer};
 
@@ -41,11 +41,17 @@ const CLONE: u16 = 42;
 const CT_CLEAR: u16 = 43;
 const RESUBMIT_TABLE_CT: u16 = 44;
 const LEARN2: u16 = 45;
+const ENCAP: u16 = 46;
+const DECAP: u16 = 47;
+const DEC_NSH_TTL: u16 = 48;
 const CHECK_PKT_LARGER: u16 = 49;
 const DELETE_FIELD: u16 = 50;
 
 /// "As it is", in resubmit's 16-bit port.
 const IN_PORT_16: u16 = 0xfff8;
+
+/// "The table that this flow is in", in resubmit. (The form without a table says the same; Open vSwitch itself writes this one.)
+const SAME_TABLE: u8 = 0xff;
 
 /// Reads what follows the type and length of an experimenter's action.
 pub(super) fn read(r: &mut Reader<'_>) -> Result<Action, Bad> {
@@ -85,6 +91,9 @@ pub(super) fn read(r: &mut Reader<'_>) -> Result<Action, Bad> {
             r.zeros(6)?;
             Action::WriteMetadata { metadata: r.u64()?, mask: r.u64()? }
         }
+        ENCAP => encap::read(r)?,
+        DECAP => encap::read_decap(r)?,
+        DEC_NSH_TTL => bare(r, Action::DecNshTtl)?,
         POP_QUEUE => bare(r, Action::PopQueue)?,
         EXIT => bare(r, Action::Exit)?,
         CT_CLEAR => bare(r, Action::CtClear)?,
@@ -103,7 +112,7 @@ fn read_resubmit(r: &mut Reader<'_>, subtype: u16) -> Result<Action, Bad> {
     r.zeros(3)?;
     let port = (port != IN_PORT_16).then(|| port_from_16(port));
     let table = match (subtype, table) {
-        (RESUBMIT, 0) | (RESUBMIT_TABLE | RESUBMIT_TABLE_CT, 0xff) => None,
+        (RESUBMIT, 0) | (RESUBMIT_TABLE | RESUBMIT_TABLE_CT, SAME_TABLE) => None,
         (RESUBMIT, _) => return Err(Bad::Value { value: table.into(), what: "resubmit" }),
         _ => Some(table),
     };
@@ -149,7 +158,6 @@ pub(super) fn write(action: &Action, w: &mut Writer<'_>) {
 
 fn subtype(action: &Action) -> u16 {
     match action {
-        Action::Resubmit { table: None, ct: false, .. } => RESUBMIT,
         Action::Resubmit { ct: false, .. } => RESUBMIT_TABLE,
         Action::Resubmit { .. } => RESUBMIT_TABLE_CT,
         Action::RegMove { .. } => REG_MOVE,
@@ -179,6 +187,9 @@ fn subtype(action: &Action) -> u16 {
         Action::FinTimeout { .. } => FIN_TIMEOUT,
         Action::WriteMetadata { .. } => WRITE_METADATA,
         Action::DeleteField(_) => DELETE_FIELD,
+        Action::Encap(_) => ENCAP,
+        Action::Decap { .. } => DECAP,
+        Action::DecNshTtl => DEC_NSH_TTL,
         Action::PopQueue => POP_QUEUE,
         Action::Exit => EXIT,
         Action::CtClear => CT_CLEAR,
@@ -191,7 +202,7 @@ fn write_body(action: &Action, w: &mut Writer<'_>) {
     match action {
         Action::Resubmit { port, table, .. } => {
             w.u16(port.map_or(IN_PORT_16, port_to_16));
-            w.u8(table.unwrap_or(if subtype(action) == RESUBMIT { 0 } else { 0xff }));
+            w.u8(table.unwrap_or(SAME_TABLE));
         }
         Action::RegMove { src, dst } => registers::write_move(w, *src, *dst),
         Action::RegLoad { dst, value } => registers::write_load(w, *dst, *value),
@@ -200,6 +211,8 @@ fn write_body(action: &Action, w: &mut Writer<'_>) {
         Action::OutputReg { src, max_len } => registers::write_output(w, *src, *max_len),
         Action::CheckPktLarger { len, dst } => registers::write_check_pkt_larger(w, *len, *dst),
         Action::DeleteField(field) => registers::write_delete(w, *field),
+        Action::Encap(encap) => encap.write(w),
+        Action::Decap { packet_type } => encap::write_decap(w, *packet_type),
         Action::OutputTrunc { port, max_len } => {
             w.u16(port_to_16(*port));
             w.u32(*max_len);

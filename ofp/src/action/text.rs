@@ -5,6 +5,7 @@ use std::net::IpAddr;
 
 use addr::OfPort;
 
+use super::encap::PacketType;
 use super::{Action, Bundle, Controller, Ct, Learn, LearnDst, LearnSpec, LearnSrc, Multipath, Nat, Sample, ZoneSrc};
 use super::{ct_flags, learn_flags, nat_flags};
 use crate::field::{Ipv6Text, ValueText};
@@ -81,6 +82,11 @@ impl Display for Action {
             Action::Sample(sample) => sample.fmt(f),
             Action::WriteMetadata { metadata, mask } => write_metadata(f, *metadata, *mask),
             Action::DeleteField(field) => write!(f, "delete_field:{field}"),
+            Action::Encap(encap) => encap.fmt(f),
+            Action::Decap { packet_type } => {
+                write_call(f, "decap", packet_type.iter().map(|under| PacketType(*under).to_string()))
+            }
+            Action::DecNshTtl => f.write_str("dec_nsh_ttl"),
             Action::Exit => f.write_str("exit"),
             Action::Unknown(raw) => write!(f, "unknown({})", Dotted(raw)),
         }

@@ -98,6 +98,14 @@ impl Field {
         write(w, self.row().in_action, false, bytes);
     }
 
+    /// Writes its header as table features have it: the length is that of a value, or of value and mask.
+    pub(crate) fn write_ability(self, w: &mut Writer<'_>, masked: bool) {
+        let bytes = if self.variable_length() { TUN_METADATA_BYTES } else { self.bytes() };
+        // Open vSwitch has two headers for this one, and here writes the older.
+        let header = if self == Field::DP_HASH { self.row().in_action } else { self.row().in_match };
+        write(w, header, masked, bytes);
+    }
+
     /// Whether its header has 4 bytes in Nicira's actions, as some of them demand.
     pub(crate) fn has_short_name(self) -> bool {
         self.row().in_action.class != EXPERIMENTER
@@ -130,7 +138,8 @@ fn write(w: &mut Writer<'_>, header: Header, masked: bool, value_bytes: usize) {
 impl Field {
     /// Whether Open vSwitch writes its mask even if it covers all.
     pub(crate) fn always_masked(self) -> bool {
-        self == Field::TUN_FLAGS || self == Field::CT_STATE
+        let narrow = [Field::TUN_ERSPAN_VER, Field::TUN_ERSPAN_DIR, Field::TUN_ERSPAN_HWID];
+        self == Field::TUN_FLAGS || self == Field::CT_STATE || narrow.contains(&self)
     }
 }
 

@@ -5,8 +5,8 @@ use std::net::IpAddr;
 use addr::{MacAddr, OfPort};
 use bytes::Bytes;
 use ofp::{
-    Action, Bundle, Controller, Ct, Field, Learn, LearnDst, LearnLimit, LearnSpec, LearnSrc, Match, Multipath, Nat,
-    Sample, Subfield, ZoneSrc, ct_flags, learn_flags, nat_flags,
+    Action, Bundle, Controller, Ct, Encap, EncapProperty, Field, Learn, LearnDst, LearnLimit, LearnSpec, LearnSrc,
+    Match, Multipath, Nat, Sample, Subfield, ZoneSrc, ct_flags, learn_flags, nat_flags,
 };
 
 use super::matches::{icmp6, ip4, ip6, ipv4, ipv6, mac, tcp6};
@@ -293,6 +293,9 @@ fn conntrack() -> Cases {
 /// What else Nicira has.
 fn others() -> Cases {
     let any = Match::new;
+    // Class, type and length of the metadata, and four bytes padded to eight.
+    const TLV: &[u8] = &[0x10, 0, 10, 4, 0x12, 0x34, 0x56, 0x78, 0, 0, 0, 0];
+    let property = |kind, data: &'static [u8]| EncapProperty { class: 4, kind, data: Bytes::from_static(data) };
     let note = |bytes: &'static [u8]| Action::Note(Bytes::from_static(bytes));
     vec![
         (
@@ -311,6 +314,15 @@ fn others() -> Cases {
                 Action::Conjunction { id: 11, clause: 2, n_clauses: 3 },
             ],
         ),
+        (any(), vec![Action::Encap(Encap::default()), Action::output(OfPort(1))]),
+        (
+            any(),
+            vec![
+                Action::Encap(Encap { packet_type: 0x1_894f, properties: vec![property(1, &[2]), property(2, TLV)] }),
+                Action::Decap { packet_type: None },
+            ],
+        ),
+        (any().with(Field::ETH_TYPE, 0x894fu16), vec![Action::DecNshTtl, Action::Decap { packet_type: Some(0) }]),
     ]
 }
 

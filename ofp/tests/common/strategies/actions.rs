@@ -146,6 +146,7 @@ pub fn leaf() -> impl Strategy<Value = Action> {
             Action::CopyTtlIn,
             Action::CopyTtlOut,
             Action::CtClear,
+            Action::DecNshTtl,
             Action::Exit,
         ]),
     ];
@@ -210,7 +211,14 @@ fn more() -> impl Strategy<Value = Action> {
             }
         ),
         bytes(20).prop_map(unknown_action),
+        (any::<u32>(), vec(encap_property(), 0..4))
+            .prop_map(|(packet_type, properties)| Action::Encap(Encap { packet_type, properties })),
+        prop::option::of(0u32..0xfff0).prop_map(|packet_type| Action::Decap { packet_type }),
     ]
+}
+
+fn encap_property() -> impl Strategy<Value = EncapProperty> {
+    (any::<u16>(), any::<u8>(), bytes(251)).prop_map(|(class, kind, data)| EncapProperty { class, kind, data })
 }
 
 pub fn unknown_action(data: Bytes) -> Action {

@@ -72,19 +72,23 @@ fn standard() -> impl Strategy<Value = Body> {
     prop_oneof![first, packets(), modifications(), others()]
 }
 
+fn packet_in() -> impl Strategy<Value = PacketIn> {
+    (any::<u32>(), any::<u16>(), any::<[u8; 2]>(), any::<u64>(), matches(), bytes(70)).prop_map(
+        |(buffer_id, total_len, [reason, table_id], cookie, match_, data)| PacketIn {
+            buffer_id,
+            total_len,
+            reason,
+            table_id,
+            cookie,
+            match_,
+            data,
+        },
+    )
+}
+
 fn packets() -> impl Strategy<Value = Body> {
     prop_oneof![
-        (any::<u32>(), any::<u16>(), any::<[u8; 2]>(), any::<u64>(), matches(), bytes(70)).prop_map(
-            |(buffer_id, total_len, [reason, table_id], cookie, match_, data)| Body::PacketIn(PacketIn {
-                buffer_id,
-                total_len,
-                reason,
-                table_id,
-                cookie,
-                match_,
-                data
-            })
-        ),
+        packet_in().prop_map(Body::PacketIn),
         (any::<[u64; 3]>(), any::<[u16; 3]>(), any::<[u8; 2]>(), any::<[u32; 2]>(), matches()).prop_map(
             |(
                 [cookie, packets, bytes],
@@ -192,6 +196,14 @@ fn experimenter() -> impl Strategy<Value = Body> {
         prop::sample::select(vec![Body::TlvTableRequest, Body::FlowMonitorPaused, Body::FlowMonitorResumed]),
         any::<u32>().prop_map(Body::SetPacketInFormat),
         any::<u16>().prop_map(Body::SetControllerId),
+        async_config().prop_map(Body::SetAsyncConfig),
+        vec((any::<u16>(), any::<u32>()).prop_map(|(kind, reasons)| AsyncMask { kind, reasons }), 0..5)
+            .prop_map(Body::SetAsyncConfig2),
+        (packet_in(), port()).prop_map(|(packet, port)| {
+            // Its port has 16 bits.
+            let match_ = packet.match_.clone().with(Field::IN_PORT, port);
+            Body::NxPacketIn(NxPacketIn(PacketIn { match_, ..packet }))
+        }),
         any::<u16>().prop_map(Body::CtFlushZone),
         any::<u32>().prop_map(Body::FlowMonitorCancel),
         packet_in2().prop_map(Body::PacketIn2),

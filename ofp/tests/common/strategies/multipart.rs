@@ -9,9 +9,31 @@ use super::actions::*;
 use super::tables::*;
 use super::values::*;
 
+fn ability() -> impl Strategy<Value = Vec<FieldAbility>> {
+    vec((field(), any::<bool>()).prop_map(|(field, masked)| FieldAbility { field, masked }), 0..5)
+}
+
+fn table_property() -> impl Strategy<Value = TableProperty> {
+    let types = || vec(any::<u16>(), 0..5);
+    prop_oneof![
+        (any::<bool>(), types()).prop_map(|(miss, types)| TableProperty::Instructions { miss, types }),
+        (any::<bool>(), vec(any::<u8>(), 0..20)).prop_map(|(miss, tables)| TableProperty::NextTables { miss, tables }),
+        (any::<[bool; 2]>(), types()).prop_map(|([write, miss], types)| TableProperty::Actions { write, miss, types }),
+        ability().prop_map(TableProperty::Match),
+        ability().prop_map(TableProperty::Wildcards),
+        (any::<[bool; 2]>(), ability()).prop_map(|([write, miss], fields)| TableProperty::SetFields {
+            write,
+            miss,
+            fields
+        }),
+        // An experimenter's.
+        Just(TableProperty::Unknown(Bytes::from_static(&[0xff, 0xfe, 0, 12, 0, 0, 0x23, 0x20, 0, 0, 0, 1]))),
+    ]
+}
+
 pub fn table_features() -> impl Strategy<Value = Vec<TableFeatures>> {
-    let one = (any::<u8>(), any::<[u8; 32]>(), any::<[u64; 2]>(), any::<[u32; 2]>(), bytes(40)).prop_map(
-        |(table, name, [metadata_match, metadata_write], [config, max_entries], properties)| TableFeatures {
+    let one = (any::<u8>(), any::<[u8; 32]>(), any::<[u64; 2]>(), any::<[u32; 2]>(), vec(table_property(), 0..6))
+        .prop_map(|(table, name, [metadata_match, metadata_write], [config, max_entries], properties)| TableFeatures {
             table,
             name: FixedText(name),
             metadata_match,
@@ -19,8 +41,7 @@ pub fn table_features() -> impl Strategy<Value = Vec<TableFeatures>> {
             config,
             max_entries,
             properties,
-        },
-    );
+        });
     vec(one, 0..3)
 }
 
