@@ -2,21 +2,29 @@
 
 mod common;
 
+#[path = "common/dice.rs"]
+mod dice;
+#[path = "common/frames.rs"]
+mod frames;
 #[path = "common/packets.rs"]
 mod packets;
+#[path = "common/scene.rs"]
+mod scene;
 
 use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv6Addr};
 
 use addr::{MacAddr, OfPort, link_local, multicast_mac, solicited_node};
 use common::*;
+use dice::Dice;
 use features::punt::Punted;
 use flows::eval::{Fate, Output, Problem, Switch, Trace, Tunnel};
 use flows::{Drop, Engine, Item, PuntOp, Table};
 use ofp::Field;
 use packet::{Frame, Icmpv6, Ipv6Packet, NdOption, icmpv6_frame, protocol};
-use packets::{Dice, PORTS, UPLINK, chassis_of, from_port, network_of, ports_on, site};
+use packets::{PORTS, UPLINK, chassis_of, from_port, network_of, ports_on, site};
 use proptest::prelude::*;
+use scene::Scene;
 use topology::{ChassisKey, Encap, PortKey, RouterKey, View, World};
 
 struct Site {
@@ -358,11 +366,11 @@ proptest! {
     #[test]
     fn tenants_never_meet(seed in any::<u64>()) {
         for encap in [Encap::Geneve, Encap::Vlan] {
-            let site = Site::new(encap);
+            let (site, scene) = (Site::new(encap), Scene::of(&packets::site(encap)));
             let mut dice = Dice::new(seed);
             for p in 1..=PORTS {
                 for _ in 0..20 {
-                    let frame = from_port(&mut dice, p);
+                    let frame = from_port(&mut dice, &scene, p);
                     isolation(&site, p, &frame)?;
                 }
             }

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-use ofp::{Body, Message};
+use ofp::{Body, BundleControl, BundleCtrlType, Message, bundle_flags};
 
 const SCHEMA: &str = "/usr/share/openvswitch/vswitch.ovsschema";
 
@@ -48,7 +48,7 @@ impl Ovs {
             args.extend(["--", "add-port", name, port, "--", "set", "interface", port].map(str::to_owned));
             args.push(format!("ofport_request={number}"));
             args.push(format!("type={kind}"));
-            if *kind == "geneve" {
+            if ["geneve", "vxlan", "gre"].contains(kind) {
                 args.extend(["options:remote_ip=flow", "options:key=flow"].map(str::to_owned));
             }
         }
@@ -160,6 +160,21 @@ impl Connection {
         message.resize(length, 0);
         self.stream.read_exact(&mut message[8..]).unwrap();
         Message::decode(&message).unwrap()
+    }
+
+    /// Sends messages that take effect together, or not at all.
+    pub fn bundle(&mut self, bodies: impl IntoIterator<Item = Body>) {
+        const ID: u32 = 1;
+        let flags = bundle_flags::ATOMIC | bundle_flags::ORDERED;
+        let control = |kind| BundleControl { bundle_id: ID, kind, flags, properties: Default::default() };
+        self.send(Body::BundleControl(control(BundleCtrlType::OpenRequest)));
+        for body in bodies {
+            let message = Message { xid: self.next_xid, body }.in_bundle(ID, flags);
+            self.send(message.body);
+        }
+        self.send(Body::BundleControl(control(BundleCtrlType::CommitRequest)));
+        let refused: Vec<_> = self.barrier().into_iter().filter(|m| matches!(m.body, Body::Error(_))).collect();
+        assert!(refused.is_empty(), "{refused:?}");
     }
 
     /// Sends a barrier and gives what came before its reply.

@@ -11,6 +11,7 @@ use crate::item::Flow;
 use crate::pipeline::Table;
 
 /// One packet on its way.
+#[derive(Clone)]
 pub(super) struct Run<'s> {
     switch: &'s Switch,
     frame: &'s [u8],
@@ -22,6 +23,10 @@ pub(super) struct Run<'s> {
     in_port: OfPort,
     depth: usize,
     lookups: usize,
+    /// The next length that is measured comes out the other way.
+    contrary: bool,
+    /// The packet is given up, whatever becomes of it here.
+    given_up: bool,
     trace: Trace,
 }
 
@@ -41,7 +46,8 @@ impl<'s> Run<'s> {
             headers.set_tunnel(&tunnel);
         }
         let original = headers.clone();
-        Run { switch, frame, layout, original, headers, in_port, depth: 0, lookups: 0, trace: Trace::default() }
+        let (depth, lookups, contrary, given_up, trace) = (0, 0, false, false, Trace::default());
+        Run { switch, frame, layout, original, headers, in_port, depth, lookups, contrary, given_up, trace }
     }
 
     /// From the first table on.
@@ -57,8 +63,9 @@ impl<'s> Run<'s> {
     }
 
     fn finish(mut self, result: Result<(), Stop>) -> Trace {
-        if let Err(Stop::All) = result {
+        if matches!(result, Err(Stop::All)) || self.given_up {
             self.trace.outputs.clear();
+            self.trace.problems.push(Problem::TooDeep);
         }
         if self.trace.outputs.is_empty() {
             self.leave(None, Fate::Dropped(None));
@@ -66,18 +73,19 @@ impl<'s> Run<'s> {
         self.trace
     }
 
-    /// A table, and those that its row leads on to. `deepens`: it is one that was passed before.
+    /// A table, and those that its row leads on to. `deepens`: it is one that was passed before, so that its row's actions are
+    /// a level deeper than the row was looked up.
     fn tables(&mut self, first: u8, deepens: bool) -> Result<(), Stop> {
+        let mut next = self.table(first, deepens)?;
         self.depth += usize::from(deepens);
-        let mut next = Some(first);
         while let Some(table) = next {
-            next = self.table(table)?;
+            next = self.table(table, false)?;
         }
         self.depth -= usize::from(deepens);
         Ok(())
     }
 
-    fn table(&mut self, id: u8) -> Result<Option<u8>, Stop> {
+    fn table(&mut self, id: u8, deepens: bool) -> Result<Option<u8>, Stop> {
         self.lookups += 1;
         self.bounded()?;
         let table = Table::from_id(id);
@@ -93,7 +101,25 @@ impl<'s> Run<'s> {
             let problem = if alike { Problem::TwoNames } else { Problem::Overlap };
             self.trace.problems.push(problem(flow.clone(), rival.clone()));
         }
-        self.row(at, id, flow)
+        self.depth += usize::from(deepens);
+        if measures(flow) {
+            self.other_side(at, id, flow);
+        }
+        let next = self.row(at, id, flow);
+        self.depth -= usize::from(deepens);
+        next
+    }
+
+    /// Open vSwitch translates both sides of a measured length, for packets of any, and gives both up if one of them is too deep.
+    fn other_side(&mut self, at: usize, table: u8, flow: &Flow) {
+        let mut other = self.clone();
+        other.contrary = true;
+        let mut next = other.row(at, table, flow);
+        while let Ok(Some(table)) = next {
+            next = other.table(table, false);
+        }
+        self.lookups = other.lookups;
+        self.given_up |= other.given_up || matches!(next, Err(Stop::All));
     }
 
     fn row(&mut self, at: usize, table: u8, flow: &Flow) -> Result<Option<u8>, Stop> {
@@ -160,7 +186,8 @@ impl<'s> Run<'s> {
             }
             Action::CheckPktLarger { len, dst } => {
                 let mut copy = self.headers.clone();
-                copy.set_bits(*dst, u128::from(self.bytes().len() > usize::from(*len)));
+                let larger = self.bytes().len() - self.padding() > usize::from(*len);
+                copy.set_bits(*dst, u128::from(larger != std::mem::take(&mut self.contrary)));
                 (dst.field, copy.get(dst.field))
             }
             _ => return,
@@ -246,7 +273,6 @@ impl<'s> Run<'s> {
         if self.depth < DEPTH_MAX && self.lookups <= LOOKUPS_MAX {
             return Ok(());
         }
-        self.trace.problems.push(Problem::TooDeep);
         Err(Stop::All)
     }
 
@@ -281,9 +307,22 @@ impl<'s> Run<'s> {
         bytes
     }
 
+    /// Bytes behind what the network header announces: the data path does not measure them.
+    fn padding(&self) -> usize {
+        self.frame.len() - self.layout.end
+    }
+
     fn leave(&mut self, step: Option<usize>, fate: Fate) {
         let frame = self.bytes();
         let output = Output { fate, step, frame, tunnel: self.headers.tunnel() };
         self.trace.outputs.push(output);
     }
+}
+
+fn measures(flow: &Flow) -> bool {
+    let lists = flow.instructions.iter().filter_map(|instruction| match instruction {
+        Instruction::ApplyActions(actions) => Some(actions),
+        _ => None,
+    });
+    lists.flatten().any(|action| matches!(action, Action::CheckPktLarger { .. }))
 }

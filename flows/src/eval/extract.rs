@@ -34,11 +34,9 @@ pub(super) struct Layout {
     pub(super) transport: Option<usize>,
     /// The end of what the network header announces; padding may follow.
     pub(super) end: usize,
-    /// IPv6 with a routing header that has not reached its end or a fragment header: the switch then leaves checksums
-    /// alone that it should adapt.
+    /// IPv6 with a routing header that has not reached its end, or with the fragment header of a packet that is whole (RFC 6946):
+    /// Open vSwitch 3.1 then doesn't adapt the checksum of what is carried to new addresses.
     pub(super) leaves_checksum: bool,
-    /// IPv6 with a fragment header of a packet that is whole (RFC 6946).
-    pub(super) atomic: bool,
 }
 
 /// Reads a frame. One shorter than its Ethernet header has no fields.
@@ -125,7 +123,7 @@ impl Read<'_> {
                     next = extension[0];
                     at += 8;
                     if offset == 0 {
-                        self.layout.atomic = true;
+                        self.layout.leaves_checksum = true;
                     } else {
                         fragment = FRAGMENT;
                     }

@@ -95,10 +95,8 @@ impl Edit<'_> {
     }
 
     fn ipv6(&mut self, net: usize) {
-        // Open vSwitch 3.1 doesn't adapt behind the fragment header of a whole packet, nor for a destination that is not the last.
-        let sum = self.carried_checksum().filter(|_| !self.layout.atomic);
-        let to = sum.filter(|_| !self.layout.leaves_checksum);
-        for (field, at, sum) in [(Field::IPV6_SRC, 8, sum), (Field::IPV6_DST, 24, to)] {
+        let sum = self.carried_checksum().filter(|_| !self.layout.leaves_checksum);
+        for (field, at) in [(Field::IPV6_SRC, 8), (Field::IPV6_DST, 24)] {
             if let Some(value) = self.changed(field) {
                 self.write(net + at, 16, value, &[sum]);
             }

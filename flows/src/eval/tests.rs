@@ -64,7 +64,7 @@ fn a_loop_ends_and_sends_nothing() {
     let trace = switch(vec![Item::Flow(again)]).run(&FRAME, OfPort(1), None);
     assert_eq!(trace.dropped(), Some(None));
     assert_eq!(trace.problems, [Problem::TooDeep]);
-    assert_eq!(trace.steps.len(), DEPTH_MAX);
+    assert_eq!(trace.steps.len(), 1 + DEPTH_MAX, "the last is looked up, and its actions are not done");
 }
 
 #[test]
@@ -125,4 +125,31 @@ fn an_option_that_is_not_there_is_written_beyond_the_end() {
     assert_eq!(none.problems, [Problem::PastTheEnd]);
     let source = packet::NdOption::SourceLinkLayer(packet::MacAddr::BROADCAST);
     assert_eq!(switch.run(&ask(vec![source]), OfPort(1), None).problems, []);
+}
+
+#[test]
+fn padding_is_not_measured_and_the_side_that_is_not_taken_must_end_too() {
+    let larger = Field::reg(0).sub(0, 1);
+    let rows = |after: Vec<Action>| {
+        let measure = vec![Action::CheckPktLarger { len: 60, dst: larger }, Action::resubmit(Table::Guard.id())];
+        let when = |bit: u32| Match::new().masked(Field::reg(0), bit, 1u32);
+        switch(vec![
+            Item::Flow(flow(Table::Classify, 1, Match::new(), measure)),
+            Item::Flow(flow(Table::Guard, 1, when(1), vec![Action::output(OfPort(2))])),
+            Item::Flow(flow(Table::Guard, 1, when(0), after)),
+        ])
+    };
+    let src = "2001:db8::1".parse().unwrap();
+    let frame = |payload: &[u8], padding: usize| {
+        let frame = packet::ipv6_frame(packet::MacAddr::ZERO, packet::MacAddr::ZERO, src, src, 64, 59, payload);
+        [&frame[..], &vec![0; padding]].concat()
+    };
+    let ends = rows(vec![Action::output(OfPort(3))]);
+    assert_eq!(ports(&ends.run(&frame(&[0; 7], 0), OfPort(1), None)), [2]);
+    assert_eq!(ports(&ends.run(&frame(&[0; 6], 40), OfPort(1), None)), [3]);
+    let ring = rows(vec![Action::resubmit(Table::Guard.id())]);
+    for payload in [&[0; 7][..], &[0; 6]] {
+        let trace = ring.run(&frame(payload, 0), OfPort(1), None);
+        assert_eq!((trace.dropped(), &trace.problems[..]), (Some(None), &[Problem::TooDeep][..]));
+    }
 }
