@@ -381,6 +381,7 @@ impl Found {
                 continue;
             };
             let FlowStats { priority, match_, instructions, cookie, .. } = flow;
+            let instructions = instructions.into();
             let item = Item::Flow(Flow { table, priority, match_, instructions, why: "", drop: None });
             found.add(item, cookie);
         }

@@ -2,18 +2,50 @@
 
 mod common;
 
+use std::collections::BTreeSet;
+
 use common::*;
 use flows::Engine;
 use proptest::prelude::*;
-use topology::{Change, ChassisKey, Encap, Key, NetworkKey, PortKey, RouterKey, SubnetKey, World};
+use topology::{Change, ChassisKey, Encap, Key, KeyKind, NetworkKey, PortKey, RouterKey, SubnetKey, View, World};
 
 fn step(world: &mut World, engine: &mut Engine, changes: Vec<Change>) {
+    let before = derived(world);
     let committed = world.commit(changes);
+    let after = derived(world);
+    let unmarked: Vec<&Key> = before.symmetric_difference(&after).filter(|k| !committed.changed.contains(k)).collect();
+    assert!(unmarked.is_empty(), "came or went unmarked: {unmarked:?}");
     let delta = engine.update(world, &committed.changed);
     assert!(delta.faults.is_empty(), "{:?}", delta.faults);
     let (fresh, _) = Engine::from_scratch(features::ALL, world);
     let differences = engine.differences(&fresh);
     assert!(differences.is_empty(), "{differences:#?}");
+}
+
+/// The keys of what is derived from facts.
+fn derived(world: &World) -> BTreeSet<Key> {
+    use KeyKind::*;
+    let kinds = [Need, Reach, RouterAt, InterfaceAt, RouteAt, Peer, Spare];
+    world.all_keys().into_iter().filter(|key| kinds.contains(&key.kind())).collect()
+}
+
+/// What a world derives bit by bit is what one derives that is told all at once.
+fn derived_alike(world: &World, told: Vec<Change>) {
+    let mut fresh = World::default();
+    fresh.commit(told);
+    let keys = world.all_keys();
+    assert_eq!(keys, fresh.all_keys());
+    for key in keys {
+        if let Key::Need(network, chassis) = key {
+            let need = |world| View::new(world).need(network, chassis);
+            assert_eq!(need(world), need(&fresh), "{key}");
+        }
+        if let Key::Chassis(chassis) = key {
+            assert_eq!(world.peers(chassis), fresh.peers(chassis));
+            assert_eq!(world.senders(chassis), fresh.senders(chassis));
+            assert!(world.peers(chassis).into_iter().all(|to| world.sends_to(chassis, to)));
+        }
+    }
 }
 
 #[test]
@@ -140,8 +172,11 @@ proptest! {
         let mut world = World::default();
         let mut engine = Engine::new(features::ALL);
         step(&mut world, &mut engine, small(start));
+        let mut told = small(start);
         for change in changes {
+            told.extend(change.clone());
             step(&mut world, &mut engine, change);
+            derived_alike(&world, told.clone());
         }
     }
 }

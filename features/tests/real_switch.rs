@@ -71,7 +71,7 @@ fn read_back_as_sent(encap: Encap, name: &str, tunnel: &str) {
                 let there = flows
                     .remove(&(flow.table.id(), flow.priority, flow.match_.clone()))
                     .unwrap_or_else(|| panic!("not read back: {flow:?}"));
-                assert_eq!(there.instructions, flow.instructions, "{:?}", flow.match_);
+                assert_eq!(there.instructions, *flow.instructions, "{:?}", flow.match_);
                 assert_eq!(there.cookie, cookie);
             }
             Item::Group(group) => {

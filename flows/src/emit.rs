@@ -3,11 +3,12 @@
 use std::sync::Arc;
 
 use addr::{MacAddr, OfPort};
-use ofp::{Action, Controller, Field, Instruction, Match, MeterBand, Subfield, Value};
+use ofp::{Action, Controller, Field, Instruction, Match, MatchFields, MeterBand, Subfield, Value};
 use topology::ChassisKey;
 
-use crate::item::{Drop, Flow, Item, Meter, PuntClass, PuntOp};
+use crate::item::{Drop, Flow, Item, Meter, PuntClass, PuntOp, flow_hash};
 use crate::pipeline::{Miss, Table, TableSpec};
+use crate::recent::Recent;
 use crate::registers::Reg;
 use crate::replicate::{self, Part};
 
@@ -15,8 +16,29 @@ use crate::replicate::{self, Part};
 #[derive(Debug)]
 pub struct Emit {
     feature: &'static str,
-    items: Vec<(ChassisKey, Arc<Item>)>,
+    said: Vec<Said>,
     faults: Vec<Fault>,
+    draft: Draft,
+    recent: Recent,
+}
+
+/// An item that a unit wants on a chassis.
+#[derive(Clone, Debug)]
+pub(crate) struct Said {
+    pub(crate) chassis: ChassisKey,
+    /// Of the item's key.
+    pub(crate) hash: u32,
+    pub(crate) item: Arc<Item>,
+}
+
+/// The row in the making: one at a time, so that its lists are made once for all.
+#[derive(Debug, Default)]
+struct Draft {
+    match_: MatchFields,
+    /// Register, value, mask: names that share a register are matched together.
+    registers: Vec<(Field, u128, u128)>,
+    actions: Vec<Action>,
+    instructions: Vec<Instruction>,
 }
 
 /// A row that its table's declaration does not allow: a mistake of the feature's author, kept off the switch.
@@ -34,7 +56,7 @@ pub struct Fault {
 impl Emit {
     /// An empty one, for a feature.
     pub fn new(feature: &'static str) -> Emit {
-        Emit { feature, items: Vec::new(), faults: Vec::new() }
+        Emit { feature, said: Vec::new(), faults: Vec::new(), draft: Draft::default(), recent: Recent::new() }
     }
 
     /// Speaks of one chassis.
@@ -44,7 +66,77 @@ impl Emit {
 
     /// What was emitted, and what was refused.
     pub fn finish(self) -> (Vec<(ChassisKey, Arc<Item>)>, Vec<Fault>) {
-        (self.items, self.faults)
+        (self.said.into_iter().map(|said| (said.chassis, said.item)).collect(), self.faults)
+    }
+
+    /// Goes on to another unit, maybe of another feature.
+    pub(crate) fn begin(&mut self, feature: &'static str) {
+        self.feature = feature;
+        self.said.clear();
+        self.faults.clear();
+    }
+
+    /// What was emitted since.
+    pub(crate) fn said(&mut self) -> std::vec::Drain<'_, Said> {
+        self.said.drain(..)
+    }
+
+    /// What was refused since.
+    pub(crate) fn faults(&mut self) -> Vec<Fault> {
+        std::mem::take(&mut self.faults)
+    }
+
+    /// Says the row that has been drafted.
+    fn row(
+        &mut self,
+        chassis: ChassisKey,
+        (table, priority): (Table, u16),
+        (meter, next): (Option<u32>, Option<Table>),
+        (why, drop): (&'static str, Option<Drop>),
+    ) {
+        let Draft { match_, registers, actions, instructions } = &mut self.draft;
+        for (field, value, mask) in registers.drain(..) {
+            match_.set(field, value, mask);
+        }
+        instructions.extend(meter.map(Instruction::Meter));
+        if !actions.is_empty() {
+            instructions.push(Instruction::ApplyActions(std::mem::take(actions)));
+        }
+        instructions.extend(next.map(|table| Instruction::GotoTable(table.id())));
+        let packed = match_.packed();
+        let hash = flow_hash(table, priority, packed);
+        let alike = |there: &Item| match there {
+            Item::Flow(flow) => {
+                (flow.table, flow.priority, flow.drop, flow.why) == (table, priority, drop, why)
+                    && flow.match_.packed() == packed
+                    && *flow.instructions == **instructions
+            }
+            _ => false,
+        };
+        let item = match self.recent.find(hash, alike) {
+            Some(there) => there,
+            None => {
+                let instructions = self.recent.list(instructions);
+                let match_ = Match::of(match_);
+                self.recent.keep(hash, Item::Flow(Flow { table, priority, match_, instructions, why, drop }))
+            }
+        };
+        self.said.push(Said { chassis, hash, item });
+        // The list of actions is used again.
+        if let Some(Instruction::ApplyActions(list)) =
+            self.draft.instructions.iter_mut().find(|i| matches!(i, Instruction::ApplyActions(_)))
+        {
+            self.draft.actions = std::mem::take(list);
+        }
+    }
+
+    fn say(&mut self, chassis: ChassisKey, item: Item) {
+        let hash = item.key_hash();
+        let item = match self.recent.find(hash, |there| *there == item) {
+            Some(there) => there,
+            None => self.recent.keep(hash, item),
+        };
+        self.said.push(Said { chassis, hash, item });
     }
 }
 
@@ -65,18 +157,12 @@ impl On<'_> {
     }
 
     fn start(&mut self, spec: &'static TableSpec, priority: u16, why: &'static str, fault: Option<String>) -> Row<'_> {
-        Row {
-            emit: self.emit,
-            chassis: self.chassis,
-            spec,
-            priority,
-            why,
-            match_: Match::new(),
-            registers: Vec::new(),
-            actions: Vec::new(),
-            meter: None,
-            fault,
-        }
+        let Draft { match_, registers, actions, instructions } = &mut self.emit.draft;
+        match_.clear();
+        registers.clear();
+        actions.clear();
+        instructions.clear();
+        Row { emit: self.emit, chassis: self.chassis, spec, priority, why, meter: None, fault }
     }
 
     /// What happens to a packet that no row of a table matches, as the table's declaration has it: a row of its own, so
@@ -107,7 +193,9 @@ impl On<'_> {
             let what = format!("{left_out} of {wanted} copies on chassis {} have no room: {why}", self.chassis);
             self.emit.faults.push(Fault { feature: self.emit.feature, table: "groups", what });
         }
-        self.emit.items.extend(groups.into_iter().map(|group| (self.chassis, Arc::new(Item::Group(group)))));
+        for group in groups {
+            self.emit.say(self.chassis, Item::Group(group));
+        }
     }
 
     /// A meter that drops what exceeds `rate` packets per second, after a burst.
@@ -115,8 +203,7 @@ impl On<'_> {
         // OFPMF_PKTPS | OFPMF_BURST | OFPMF_STATS (OpenFlow 1.3.5, 7.3.4.5).
         let flags = 0x2 | 0x4 | 0x8;
         let bands = vec![MeterBand::Drop { rate, burst }];
-        let meter = Item::Meter(Meter { id: meter.id(), flags, bands, why });
-        self.emit.items.push((self.chassis, Arc::new(meter)));
+        self.emit.say(self.chassis, Item::Meter(Meter { id: meter.id(), flags, bands, why }));
     }
 }
 
@@ -145,10 +232,6 @@ pub struct Row<'e> {
     spec: &'static TableSpec,
     priority: u16,
     why: &'static str,
-    match_: Match,
-    /// Register, value, mask: names that share a register are matched together.
-    registers: Vec<(Field, u128, u128)>,
-    actions: Vec<Action>,
     meter: Option<u32>,
     fault: Option<String>,
 }
@@ -159,7 +242,7 @@ impl Row<'_> {
     /// A field has a value.
     pub fn when(mut self, field: Field, value: impl Into<Value>) -> Self {
         self.check(self.spec.matches.contains(&field), || format!("may not match {}", field.name()));
-        self.match_ = self.match_.with(field, value);
+        self.emit.draft.match_.set(field, value.into().0, u128::MAX);
         self
     }
 
@@ -170,7 +253,7 @@ impl Row<'_> {
         let is_v6 = field == Field::IPV6_SRC || field == Field::IPV6_DST || field == Field::ND_TARGET;
         let contiguous = mask.0.leading_ones() + mask.0.trailing_zeros() >= 128;
         self.check(!is_v6 || contiguous, || format!("mask of {} is no prefix", field.name()));
-        self.match_ = self.match_.masked(field, value, mask);
+        self.emit.draft.match_.set(field, value.into().0, mask.0);
         self
     }
 
@@ -178,9 +261,9 @@ impl Row<'_> {
     pub fn when_reg(mut self, reg: Reg, value: impl Into<u64>) -> Self {
         self.check(self.spec.reads.contains(&reg), || format!("may not read {}", reg.spec().name));
         let (value, mask) = reg.matching(value.into());
-        match self.registers.iter_mut().find(|(field, ..)| *field == reg.field()) {
+        match self.emit.draft.registers.iter_mut().find(|(field, ..)| *field == reg.field()) {
             Some((_, v, m)) => (*v, *m) = (*v | value, *m | mask),
-            None => self.registers.push((reg.field(), value, mask)),
+            None => self.emit.draft.registers.push((reg.field(), value, mask)),
         }
         self
     }
@@ -211,7 +294,7 @@ impl Row<'_> {
     pub fn set(mut self, field: Field, value: impl Into<Value>) -> Self {
         self.check(self.spec.sets.contains(&field), || format!("may not set {}", field.name()));
         let value: Value = value.into();
-        self.actions.push(Action::SetField { field, value: value.0, mask: None });
+        self.emit.draft.actions.push(Action::SetField { field, value: value.0, mask: None });
         self
     }
 
@@ -224,7 +307,7 @@ impl Row<'_> {
     pub fn copy_bits(mut self, src: Subfield, dst: Subfield) -> Self {
         self.check(self.spec.sets.contains(&dst.field), || format!("may not set {}", dst.field.name()));
         self.check(src.bits == dst.bits, || format!("copies {} bits to {}", src.bits, dst.bits));
-        self.actions.push(Action::RegMove { src, dst });
+        self.emit.draft.actions.push(Action::RegMove { src, dst });
         self
     }
 
@@ -234,14 +317,14 @@ impl Row<'_> {
         let value = value.into();
         let bits = reg.spec().bits;
         self.check(bits == 64 || value >> bits == 0, || format!("{value} does not fit {}", reg.spec().name));
-        self.actions.push(Action::RegLoad { dst: reg.subfield(), value });
+        self.emit.draft.actions.push(Action::RegLoad { dst: reg.subfield(), value });
         self
     }
 
     /// Sets bits of a field to a number.
     pub fn load_bits(mut self, dst: Subfield, value: u64) -> Self {
         self.check(self.spec.sets.contains(&dst.field), || format!("may not set {}", dst.field.name()));
-        self.actions.push(Action::RegLoad { dst, value });
+        self.emit.draft.actions.push(Action::RegLoad { dst, value });
         self
     }
 
@@ -250,7 +333,10 @@ impl Row<'_> {
         self.check(self.spec.loads.contains(&reg), || format!("may not set {}", reg.spec().name));
         let bits = field.bits();
         self.check(bits <= reg.spec().bits, || format!("{} does not fit {}", field.name(), reg.spec().name));
-        self.actions.push(Action::RegMove { src: Subfield::all(field), dst: reg.field().sub(reg.spec().offset, bits) });
+        self.emit
+            .draft
+            .actions
+            .push(Action::RegMove { src: Subfield::all(field), dst: reg.field().sub(reg.spec().offset, bits) });
         self
     }
 
@@ -260,27 +346,27 @@ impl Row<'_> {
     }
 
     /// Lowers the hop limit by one.
-    pub fn dec_ttl(mut self) -> Self {
-        self.actions.push(Action::DecNwTtl);
+    pub fn dec_ttl(self) -> Self {
+        self.emit.draft.actions.push(Action::DecNwTtl);
         self
     }
 
     /// Sets `larger` to whether the frame, Ethernet header included, is longer than `bytes`.
     pub fn measure(mut self, bytes: u16) -> Self {
         self.check(self.spec.loads.contains(&Reg::Larger), || "may not set larger".to_owned());
-        self.actions.push(Action::CheckPktLarger { len: bytes, dst: Reg::Larger.subfield() });
+        self.emit.draft.actions.push(Action::CheckPktLarger { len: bytes, dst: Reg::Larger.subfield() });
         self
     }
 
     /// Takes the VLAN tag off.
-    pub fn pop_vlan(mut self) -> Self {
-        self.actions.push(Action::PopVlan);
+    pub fn pop_vlan(self) -> Self {
+        self.emit.draft.actions.push(Action::PopVlan);
         self
     }
 
     /// Puts an 802.1Q tag on.
-    pub fn push_vlan(mut self) -> Self {
-        self.actions.push(Action::PushVlan(0x8100));
+    pub fn push_vlan(self) -> Self {
+        self.emit.draft.actions.push(Action::PushVlan(0x8100));
         self
     }
 
@@ -301,14 +387,14 @@ impl Row<'_> {
     /// Over again from an earlier table, as a new router's packet.
     pub fn reenter(mut self, table: Table) {
         self.check(self.spec.reenters.contains(&table), || format!("may not start over at {}", table.spec().name));
-        self.actions.push(Action::Resubmit { port: None, table: Some(table.id()), ct: false });
+        self.emit.draft.actions.push(Action::Resubmit { port: None, table: Some(table.id()), ct: false });
         self.emit(None, None);
     }
 
     /// Out of a port.
     pub fn output(mut self, port: OfPort) {
         self.check(self.spec.outputs, || "may not send packets out".to_owned());
-        self.actions.push(Action::Output { port, max_len: 0 });
+        self.emit.draft.actions.push(Action::Output { port, max_len: 0 });
         self.emit(None, None);
     }
 
@@ -320,7 +406,7 @@ impl Row<'_> {
     /// Out by a group.
     pub fn group(mut self, id: u32) {
         self.check(self.spec.outputs, || "may not send packets out".to_owned());
-        self.actions.push(Action::Group(id));
+        self.emit.draft.actions.push(Action::Group(id));
         self.emit(None, None);
     }
 
@@ -337,7 +423,10 @@ impl Row<'_> {
     /// To the controller, from here: only the punt table does.
     pub fn to_controller(mut self, userdata: Vec<u8>) {
         self.check(self.spec.table == Table::Punt, || "punts go by way of the punt table".to_owned());
-        self.actions.push(Action::Controller(Controller { userdata: userdata.into(), ..Controller::default() }));
+        self.emit
+            .draft
+            .actions
+            .push(Action::Controller(Controller { userdata: userdata.into(), ..Controller::default() }));
         self.emit(None, None);
     }
 
@@ -353,17 +442,7 @@ impl Row<'_> {
             self.emit.faults.push(fault);
             return;
         }
-        let mut match_ = self.match_;
-        for (field, value, mask) in self.registers {
-            match_ = match_.masked(field, value, mask);
-        }
-        let mut instructions = Vec::with_capacity(3);
-        instructions.extend(self.meter.map(Instruction::Meter));
-        if !self.actions.is_empty() {
-            instructions.push(Instruction::ApplyActions(self.actions));
-        }
-        instructions.extend(next.map(|table| Instruction::GotoTable(table.id())));
-        let flow = Flow { table: self.spec.table, priority: self.priority, match_, instructions, why: self.why, drop };
-        self.emit.items.push((self.chassis, Arc::new(Item::Flow(flow))));
+        let at = (self.spec.table, self.priority);
+        self.emit.row(self.chassis, at, (self.meter, next), (self.why, drop));
     }
 }

@@ -4,6 +4,7 @@ use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
 use ofp::{Bucket, GroupType, Instruction, Match, MeterBand};
+use rustc_hash::FxHasher;
 
 use crate::pipeline::Table;
 
@@ -27,8 +28,8 @@ pub struct Flow {
     pub priority: u16,
     /// What it matches.
     pub match_: Match,
-    /// What it does.
-    pub instructions: Vec<Instruction>,
+    /// What it does; shared with other rows that do the same.
+    pub instructions: Arc<[Instruction]>,
     /// Why it is there, for people.
     pub why: &'static str,
     /// The name under which it drops, if it does.
@@ -178,18 +179,63 @@ pub enum PuntClass {
     Error = 1,
 }
 
+impl Item {
+    /// Whether a switch takes both for the same thing, of which it has one: table, priority and match; group id; meter id.
+    pub(crate) fn same_key(&self, other: &Item) -> bool {
+        match (self, other) {
+            (Item::Flow(a), Item::Flow(b)) => a.table == b.table && a.priority == b.priority && a.match_ == b.match_,
+            (Item::Group(a), Item::Group(b)) => a.id == b.id,
+            (Item::Meter(a), Item::Meter(b)) => a.id == b.id,
+            _ => false,
+        }
+    }
+
+    /// Whether both are the same to a switch that has them under one key: their words don't matter.
+    pub(crate) fn same_effect(&self, other: &Item) -> bool {
+        match (self, other) {
+            (Item::Flow(a), Item::Flow(b)) => a.instructions == b.instructions,
+            (Item::Group(a), Item::Group(b)) => a.kind == b.kind && a.buckets == b.buckets,
+            (Item::Meter(a), Item::Meter(b)) => a.flags == b.flags && a.bands == b.bands,
+            _ => false,
+        }
+    }
+
+    /// A hash of what [`Item::same_key`] compares.
+    pub(crate) fn key_hash(&self) -> u32 {
+        match self {
+            Item::Flow(flow) => flow_hash(flow.table, flow.priority, flow.match_.packed()),
+            Item::Group(group) => number_hash(1, group.id),
+            Item::Meter(meter) => number_hash(2, meter.id),
+        }
+    }
+}
+
+/// The hash of a flow's key. Fast, and the same in every run: events replay to the letter.
+pub(crate) fn flow_hash(table: Table, priority: u16, packed_match: &[u8]) -> u32 {
+    let mut hasher = FxHasher::default();
+    hasher.write_u32(u32::from(table.id()) << 16 | u32::from(priority));
+    hasher.write(packed_match);
+    folded(hasher)
+}
+
+fn number_hash(kind: u32, number: u32) -> u32 {
+    let mut hasher = FxHasher::default();
+    hasher.write_u64(u64::from(kind) << 32 | u64::from(number));
+    folded(hasher)
+}
+
+fn folded(hasher: FxHasher) -> u32 {
+    let hash = hasher.finish();
+    (hash ^ (hash >> 32)) as u32
+}
+
 /// An item, compared and hashed by what names it on the switch: table, priority and match; group id; meter id.
 #[derive(Clone, Debug)]
 pub struct Keyed(pub Arc<Item>);
 
 impl PartialEq for Keyed {
     fn eq(&self, other: &Keyed) -> bool {
-        match (&*self.0, &*other.0) {
-            (Item::Flow(a), Item::Flow(b)) => a.table == b.table && a.priority == b.priority && a.match_ == b.match_,
-            (Item::Group(a), Item::Group(b)) => a.id == b.id,
-            (Item::Meter(a), Item::Meter(b)) => a.id == b.id,
-            _ => false,
-        }
+        Arc::ptr_eq(&self.0, &other.0) || self.0.same_key(&other.0)
     }
 }
 
@@ -197,10 +243,6 @@ impl Eq for Keyed {}
 
 impl Hash for Keyed {
     fn hash<H: Hasher>(&self, state: &mut H) {
-        match &*self.0 {
-            Item::Flow(flow) => (0u8, flow.table as u8, flow.priority, &flow.match_).hash(state),
-            Item::Group(group) => (1u8, group.id).hash(state),
-            Item::Meter(meter) => (2u8, meter.id).hash(state),
-        }
+        state.write_u32(self.0.key_hash());
     }
 }

@@ -10,6 +10,7 @@ mod item;
 mod misses;
 mod pipeline;
 mod plan;
+mod recent;
 mod registers;
 mod replicate;
 

@@ -114,7 +114,7 @@ impl Op {
 /// An add replaces what has the same match and priority, cookie included; a modify would keep the old cookie.
 fn flow_mod(flow: &Flow, command: FlowModCommand, cookie: u64) -> FlowMod {
     let removes = command == FlowModCommand::DeleteStrict;
-    let instructions = if removes { Vec::new() } else { flow.instructions.clone() };
+    let instructions = if removes { Vec::new() } else { flow.instructions.to_vec() };
     FlowMod {
         cookie,
         cookie_mask: 0,

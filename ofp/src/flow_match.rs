@@ -4,6 +4,7 @@ use bytes::Bytes;
 
 use crate::Bad;
 use crate::field::{Field, OxmHeader, Prerequisite, Value, implied_mask};
+use crate::match_fields::{MatchFields, Packed, found};
 use crate::wire::{Reader, Writer};
 
 /// The one type of match that OpenFlow 1.3 has.
@@ -17,8 +18,8 @@ const OXM_MATCH: u64 = 1;
 /// `ip_dscp`, the 16-bit `in_port` the 32-bit one.
 #[derive(Clone, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
 pub struct Match {
-    fields: Vec<(Field, u128, u128)>,
-    raw: Vec<Bytes>,
+    fields: Packed,
+    raw: Box<[Bytes]>,
 }
 
 impl Match {
@@ -37,30 +38,35 @@ impl Match {
     ///
     /// A mask on a field that can't have one (other than all or nothing) is a mistake that the switch will refuse.
     #[must_use]
-    pub fn masked(mut self, field: Field, value: impl Into<Value>, mask: impl Into<Value>) -> Match {
-        self.set(field, value.into().0, mask.into().0);
-        self
+    pub fn masked(self, field: Field, value: impl Into<Value>, mask: impl Into<Value>) -> Match {
+        let mut fields = MatchFields::unpacked(&self.fields);
+        fields.set(field, value.into().0, mask.into().0);
+        Match { fields: Packed::new(fields.packed()), ..self }
+    }
+
+    /// What was said of fields.
+    pub fn of(fields: &mut MatchFields) -> Match {
+        Match { fields: Packed::new(fields.packed()), raw: Box::default() }
+    }
+
+    /// What it says of fields that are understood, packed: equal if and only if the same is said.
+    pub fn packed(&self) -> &[u8] {
+        self.fields.bytes()
     }
 
     /// What is said of a field: value and mask.
     pub fn get(&self, field: Field) -> Option<(u128, u128)> {
-        if let Some(narrow) = registers(field) {
-            let parts = narrow.map(|part| self.get(part).unwrap_or((0, 0)));
-            let (value, mask) = parts.fold((0, 0), |(value, mask), (v, m)| (value << 32 | v, mask << 32 | m));
-            return if mask == 0 { None } else { Some((value, mask)) };
-        }
-        let at = self.fields.binary_search_by_key(&field, |(field, ..)| *field).ok()?;
-        Some((self.fields[at].1, self.fields[at].2))
+        found(field, |field| self.fields.get(field))
     }
 
     /// Fields with value and mask, in order.
     pub fn iter(&self) -> impl Iterator<Item = (Field, u128, u128)> + '_ {
-        self.fields.iter().copied()
+        self.fields.iter()
     }
 
     /// Whether it matches every packet.
     pub fn is_empty(&self) -> bool {
-        self.fields.is_empty() && self.raw.is_empty()
+        self.packed().is_empty() && self.raw.is_empty()
     }
 
     /// OXMs that are not understood, each as read.
@@ -79,36 +85,18 @@ impl Match {
 
     /// Reads the fields of a match until the end: without header, without padding.
     pub(crate) fn read_fields(r: &mut Reader<'_>) -> Result<Match, Bad> {
-        let mut fields = Match::new();
+        let (mut fields, mut raw) = (MatchFields::default(), Vec::new());
         while !r.is_empty() {
             let whole = *r;
             let header = OxmHeader::read(r)?;
             let mut body = r.within(header.payload, "OXM")?;
-            if fields.read_field(&header, &mut body).is_err() {
-                let length = whole.len() - r.len();
-                fields.raw.push(Bytes::copy_from_slice(&whole.peek()[..length]));
+            match read_value(&header, &mut body) {
+                // A second word on the same field is not understood.
+                Ok((field, value, mask)) if fields.get(field).is_none() => fields.set(field, value, mask),
+                _ => raw.push(Bytes::copy_from_slice(&whole.peek()[..whole.len() - r.len()])),
             }
         }
-        Ok(fields)
-    }
-
-    /// Reads one field's value and mask; an error if they are not the field's, or the field was there before.
-    fn read_field(&mut self, header: &OxmHeader, body: &mut Reader<'_>) -> Result<(), Bad> {
-        let bad = Bad::Length { length: header.payload, what: "OXM" };
-        let field = header.field().ok_or(bad)?;
-        let length = header.value_bytes();
-        if !field.variable_length() && length != field.bytes() || self.get(field).is_some() {
-            return Err(bad);
-        }
-        let value = body.number(length)?;
-        let implied = implied_mask(field, length);
-        let mask = if header.masked { body.number(length)? } else { implied };
-        body.end()?;
-        if value & !implied != 0 {
-            return Err(bad);
-        }
-        self.set(field, value, mask);
-        Ok(())
+        Ok(Match { raw: raw.into(), ..Match::of(&mut fields) })
     }
 
     /// Writes the fields: without header, without padding.
@@ -169,53 +157,24 @@ impl Match {
         self.write_fields(w);
         w.close_and_pad(mark, 2)
     }
-
-    /// Says of a field, in the form in which OVS would.
-    pub(crate) fn set(&mut self, field: Field, value: u128, mask: u128) {
-        let mask = mask & field.full_mask();
-        if let Some(narrow) = registers(field) {
-            let top = field.bits() - 32;
-            for (i, part) in narrow.enumerate() {
-                let shift = u32::from(top) - 32 * i as u32;
-                self.put(part, value >> shift & 0xffff_ffff, mask >> shift & 0xffff_ffff);
-            }
-            return;
-        }
-        match field {
-            Field::VLAN_TCI => {
-                self.put(Field::VLAN_VID, value & 0x1fff, mask & 0x1fff);
-                self.put(Field::VLAN_PCP, value >> 13, mask >> 13);
-            }
-            Field::NW_TOS => self.put(Field::IP_DSCP, value >> 2, mask >> 2),
-            Field::IN_PORT_NXM if value >= 0xff00 => {
-                self.put(Field::IN_PORT, value | 0xffff_0000, Field::IN_PORT.full_mask());
-            }
-            Field::IN_PORT_NXM => self.put(Field::IN_PORT, value, Field::IN_PORT.full_mask()),
-            _ => self.put(field, value, mask),
-        }
-    }
-
-    fn put(&mut self, field: Field, value: u128, mask: u128) {
-        let entry = (field, value & mask, mask);
-        match self.fields.binary_search_by_key(&field, |(field, ..)| *field) {
-            Ok(at) if mask == 0 => drop(self.fields.remove(at)),
-            Ok(at) => self.fields[at] = entry,
-            Err(_) if mask == 0 => {}
-            Err(at) => self.fields.insert(at, entry),
-        }
-    }
 }
 
-/// The registers that an extended one is made of, most significant first.
-fn registers(field: Field) -> Option<impl Iterator<Item = Field>> {
-    let (first, count) = if (Field::XREG0..=Field::XREG7).contains(&field) {
-        (2 * (field.0 - Field::XREG0.0), 2)
-    } else if (Field::XXREG0..=Field::XXREG3).contains(&field) {
-        (4 * (field.0 - Field::XXREG0.0), 4)
-    } else {
-        return None;
-    };
-    Some((first..first + count).map(Field::reg))
+/// One field's value and mask; an error if they are not the field's.
+fn read_value(header: &OxmHeader, body: &mut Reader<'_>) -> Result<(Field, u128, u128), Bad> {
+    let bad = Bad::Length { length: header.payload, what: "OXM" };
+    let field = header.field().ok_or(bad)?;
+    let length = header.value_bytes();
+    if !field.variable_length() && length != field.bytes() {
+        return Err(bad);
+    }
+    let value = body.number(length)?;
+    let implied = implied_mask(field, length);
+    let mask = if header.masked { body.number(length)? } else { implied };
+    body.end()?;
+    if value & !implied != 0 {
+        return Err(bad);
+    }
+    Ok((field, value, mask))
 }
 
 #[cfg(test)]

@@ -36,6 +36,7 @@ mod flow_match;
 mod flow_text;
 mod group;
 mod instruction;
+mod match_fields;
 mod match_text;
 mod message;
 mod meter;
@@ -65,6 +66,7 @@ pub use flow::{FlowMod, FlowModCommand, FlowRemoved, FlowStats, flow_flags, remo
 pub use flow_match::Match;
 pub use group::{Bucket, BucketStats, GroupDesc, GroupFeatures, GroupMod, GroupModCommand, GroupStats, GroupType};
 pub use instruction::Instruction;
+pub use match_fields::MatchFields;
 pub use message::{Body, HEADER_LEN, Hello, Message, VERSION, frame};
 pub use meter::{
     BandStats, MeterBand, MeterConfig, MeterFeatures, MeterMod, MeterModCommand, MeterStats, meter_flags, meter_id,

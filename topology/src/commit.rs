@@ -1,10 +1,9 @@
 //! The only writer of facts: applies changes all at once, derives what follows in a fixed order, tells which keys changed.
 
 use std::collections::BTreeSet;
-use std::net::IpAddr;
 use std::sync::Arc;
 
-use addr::{IpNet, OfPort, link_local};
+use addr::{IpNet, OfPort};
 
 use crate::facts::{Advert, Binding, Chassis, Fabric, Interface, Network, Policy, Port, Route, Router, Subnet};
 use crate::keys::{ChassisKey, Key, NetworkKey, PortKey, RouterKey, SubnetKey};
@@ -47,9 +46,8 @@ pub(crate) struct Marks {
     changed: BTreeSet<Key>,
     stale_places: BTreeSet<PortKey>,
     pub(crate) stale_spares: BTreeSet<(ChassisKey, OfPort)>,
-    pub(crate) stale_needs: BTreeSet<ChassisKey>,
+    pub(crate) stale_needs: needs::Stale,
     stale_reach: BTreeSet<PortKey>,
-    stale_routers: BTreeSet<RouterKey>,
 }
 
 impl Marks {
@@ -71,18 +69,9 @@ impl World {
         for at in std::mem::take(&mut marks.stale_spares) {
             spares::refresh(self, &mut marks, at);
         }
-        for router in std::mem::take(&mut marks.stale_routers) {
-            self.mark_around(&mut marks, router);
-        }
-        for chassis in std::mem::take(&mut marks.stale_needs) {
-            needs::refresh(self, &mut marks, chassis);
-        }
+        needs::refresh(self, &mut marks);
         for port in std::mem::take(&mut marks.stale_reach) {
-            if let Some((network, _)) = self.whereabouts(port) {
-                for chassis in self.needers.of(network) {
-                    marks.changed(Key::Reach(port, chassis));
-                }
-            }
+            self.mark_reach(&mut marks, port, self.whereabouts(port));
         }
         if !marks.changed.is_empty() {
             self.sequence += 1;
@@ -125,17 +114,7 @@ impl World {
                 }
             }
             Change::Interface(router, subnet, new) => self.apply_interface(marks, router, subnet, new),
-            Change::Route(router, prefix, new) => {
-                let present = new.is_some();
-                if put(&mut self.routes, (router, prefix), new).is_some() {
-                    self.routes_by_router.set(router, prefix, present);
-                    marks.changed(Key::Route(router, prefix));
-                    for chassis in self.chassis_of_router.of(router) {
-                        marks.changed(Key::RouteAt(router, prefix, chassis));
-                    }
-                    marks.stale_routers.insert(router);
-                }
-            }
+            Change::Route(router, prefix, new) => self.apply_route(marks, router, prefix, new),
             Change::Port(key, new) => self.apply_port(marks, key, new),
             Change::Binding(key, new) => self.apply_binding(marks, key, new),
             Change::Policy(key, new) => {
@@ -195,18 +174,36 @@ impl World {
             let network = interface.network;
             self.interfaces_by_network.set(network, (router, subnet), present);
             marks.changed(Key::InterfacesOn(network));
-            // Those who need the network reach, or no longer reach, the router and all behind it.
-            marks.stale_needs.extend(self.needers.of(network));
-            marks.stale_needs.extend(self.residents.of(network));
-            for address in [interface.address, IpAddr::V6(link_local(interface.mac))] {
+            if !present {
+                needs::interface_changed(self, &mut marks.stale_needs, router, &interface);
+            }
+            for address in interface.addresses() {
                 self.holders.set((network, address), Holder::Router(router, subnet), present);
                 marks.changed(Key::Holder(network, address));
+            }
+            if present {
+                needs::interface_changed(self, &mut marks.stale_needs, router, &interface);
             }
         }
         for chassis in self.chassis_of_router.of(router) {
             marks.changed(Key::InterfaceAt(router, subnet, chassis));
         }
-        marks.stale_routers.insert(router);
+    }
+
+    fn apply_route(&mut self, marks: &mut Marks, router: RouterKey, prefix: IpNet, new: Option<Route>) {
+        let after = new.clone();
+        let Some(old) = put(&mut self.routes, (router, prefix), new) else { return };
+        marks.changed(Key::Route(router, prefix));
+        self.routes_by_router.set(router, prefix, after.is_some());
+        for (route, present) in [(&old, false), (&after, true)] {
+            if let Some(route) = route {
+                self.routes_by_network.set(route.network, (router, prefix), present);
+            }
+        }
+        needs::route_changed(self, &mut marks.stale_needs, router, [old.as_ref(), after.as_ref()]);
+        for chassis in self.chassis_of_router.of(router) {
+            marks.changed(Key::RouteAt(router, prefix, chassis));
+        }
     }
 
     fn apply_port(&mut self, marks: &mut Marks, key: PortKey, new: Option<Port>) {
@@ -250,9 +247,20 @@ impl World {
         Some((self.ports.get(&port)?.network, self.bindings.get(&port)?.chassis))
     }
 
-    /// Keeps `bound` and who is resident after a port's network or chassis may have changed.
+    /// A port as seen from each chassis changes with the port and with where it is.
+    fn mark_reach(&self, marks: &mut Marks, port: PortKey, whereabouts: Option<(NetworkKey, ChassisKey)>) {
+        if let Some((network, _)) = whereabouts {
+            for chassis in self.needers.of(network) {
+                marks.changed(Key::Reach(port, chassis));
+            }
+        }
+    }
+
+    /// Keeps `bound` and who is resident after a port, its network or chassis have changed.
     fn moved(&mut self, marks: &mut Marks, port: PortKey, before: Option<(NetworkKey, ChassisKey)>) {
         marks.stale_places.insert(port);
+        self.mark_reach(marks, port, before);
+        marks.stale_reach.insert(port);
         let after = self.whereabouts(port);
         if before == after {
             return;
@@ -270,7 +278,6 @@ impl World {
             }
             self.bound.insert(at, port);
             marks.changed(Key::Members(network, chassis));
-            marks.stale_reach.insert(port);
         }
     }
 
@@ -287,16 +294,6 @@ impl World {
         marks.changed(Key::Place(port));
         if let Some((network, chassis)) = self.whereabouts(port) {
             marks.changed(Key::Members(network, chassis));
-        }
-    }
-
-    /// A router changed: whoever routes for it, or lives beside it, must look again at what it needs.
-    fn mark_around(&self, marks: &mut Marks, router: RouterKey) {
-        marks.stale_needs.extend(self.chassis_of_router.of(router));
-        for subnet in self.interfaces_by_router.of(router) {
-            if let Some(interface) = self.interfaces.get(&(router, subnet)) {
-                marks.stale_needs.extend(self.needers.of(interface.network));
-            }
         }
     }
 }

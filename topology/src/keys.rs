@@ -106,7 +106,7 @@ pub enum Key {
     InterfacesOn(NetworkKey),
     /// Derived: who holds an address on a network. Changes with the address's owner.
     Holder(NetworkKey, std::net::IpAddr),
-    /// Derived: a chassis needs the network of a bound port.
+    /// Derived: a bound port, as seen from a chassis that needs its network. Changes with the port, its binding and that need.
     Reach(PortKey, ChassisKey),
     /// Derived: a chassis routes for a router's interface.
     InterfaceAt(RouterKey, SubnetKey, ChassisKey),

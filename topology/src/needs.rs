@@ -1,8 +1,15 @@
 //! Which chassis needs what: networks with ports on it, networks that its routers reach, chassis that it sends to.
+//!
+//! A chassis routes for the routers on the networks that are resident on it, and for those that they send to by static routes.
+//! What changes is worked out around the change only: the routers that it touches and those behind them.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
+
+use addr::IpNet;
 
 use crate::commit::Marks;
+use crate::facts::{Interface, Route};
 use crate::keys::{ChassisKey, Key, NetworkKey, RouterKey};
 use crate::world::{Holder, World};
 
@@ -15,83 +22,41 @@ pub struct Need {
     pub routed: bool,
 }
 
-/// Derives a chassis' needs anew and marks what differs.
-pub(crate) fn refresh(world: &mut World, marks: &mut Marks, chassis: ChassisKey) {
-    let (needs, routers) = derive(world, chassis);
-    let before: BTreeSet<NetworkKey> = world.needed.of(chassis).collect();
-    for network in before.iter().copied().filter(|n| !needs.contains_key(n)) {
-        set_need(world, marks, network, chassis, None);
-    }
-    for (network, need) in needs {
-        set_need(world, marks, network, chassis, Some(need));
-    }
-    let routers_before: BTreeSet<RouterKey> = world.routers_at.of(chassis).collect();
-    for router in routers_before.symmetric_difference(&routers).copied() {
-        let present = routers.contains(&router);
-        world.routers_at.set(chassis, router, present);
-        world.chassis_of_router.set(router, chassis, present);
-        marks.changed(Key::RouterAt(router, chassis));
-        for subnet in world.interfaces_by_router.of(router) {
-            marks.changed(Key::InterfaceAt(router, subnet, chassis));
+/// What must be looked at again.
+#[derive(Default)]
+pub(crate) struct Stale {
+    /// Routers whose interfaces or routes changed, and those that routes led to or lead to now.
+    routers: BTreeSet<RouterKey>,
+    /// Networks that a chassis may need for another reason, or no longer.
+    needs: BTreeSet<(ChassisKey, NetworkKey)>,
+    /// Networks that became resident on a chassis, or ceased to be.
+    residence: BTreeSet<(ChassisKey, NetworkKey)>,
+}
+
+/// A router has gained or lost an interface. Called while its addresses are held by it.
+pub(crate) fn interface_changed(world: &World, stale: &mut Stale, router: RouterKey, interface: &Interface) {
+    let network = interface.network;
+    stale.routers.insert(router);
+    stale.needs.extend(world.chassis_of_router.of(router).map(|chassis| (chassis, network)));
+    // Whoever sends to one of its addresses sends to it, or again to another that claims the same.
+    for (sender, prefix) in world.routes_by_network.of(network) {
+        let Some(route) = world.routes.get(&(sender, prefix)) else { continue };
+        if interface.addresses().contains(&route.nexthop) {
+            stale.routers.insert(sender);
         }
-        for prefix in world.routes_by_router.of(router) {
-            marks.changed(Key::RouteAt(router, prefix, chassis));
-        }
+    }
+    for address in interface.addresses() {
+        let claims = world.holders.of((network, address));
+        stale
+            .routers
+            .extend(claims.filter_map(|claim| if let Holder::Router(other, _) = claim { Some(other) } else { None }));
     }
 }
 
-/// From the networks resident on a chassis to their routers, to those routers' networks, and on through static routes.
-fn derive(world: &World, chassis: ChassisKey) -> (BTreeMap<NetworkKey, Need>, BTreeSet<RouterKey>) {
-    let mut needs: BTreeMap<NetworkKey, Need> = BTreeMap::new();
-    let mut routers = BTreeSet::new();
-    let mut pending = Vec::new();
-    for network in world.resident_networks.of(chassis) {
-        needs.entry(network).or_default().resident = true;
-        pending.extend(world.interfaces_by_network.of(network).map(|(router, _)| router));
-    }
-    while let Some(router) = pending.pop() {
-        if !routers.insert(router) {
-            continue;
-        }
-        for subnet in world.interfaces_by_router.of(router) {
-            if let Some(interface) = world.interfaces.get(&(router, subnet)) {
-                needs.entry(interface.network).or_default().routed = true;
-            }
-        }
-        for prefix in world.routes_by_router.of(router) {
-            let Some(route) = world.routes.get(&(router, prefix)) else { continue };
-            if let Some(Holder::Router(next, _)) = world.holders.of((route.network, route.nexthop)).next() {
-                pending.push(next);
-            }
-        }
-    }
-    (needs, routers)
-}
-
-fn set_need(world: &mut World, marks: &mut Marks, network: NetworkKey, chassis: ChassisKey, need: Option<Need>) {
-    let before = world.needs.get(&(network, chassis)).copied();
-    if before == need {
-        return;
-    }
-    marks.changed(Key::Need(network, chassis));
-    match need {
-        Some(need) => world.needs.insert_mut((network, chassis), need),
-        None => {
-            world.needs.remove_mut(&(network, chassis));
-        }
-    }
-    if before.is_some() == need.is_some() {
-        return;
-    }
-    world.needers.set(network, chassis, need.is_some());
-    world.needed.set(chassis, network, need.is_some());
-    let residents: Vec<ChassisKey> = world.residents.of(network).collect();
-    for resident in residents {
-        count_peer(world, marks, chassis, resident, need.is_some());
-        for port in world.bound.of((network, resident)) {
-            marks.changed(Key::Reach(port, chassis));
-        }
-    }
+/// A router's static route changed from one to another.
+pub(crate) fn route_changed(world: &World, stale: &mut Stale, router: RouterKey, routes: [Option<&Route>; 2]) {
+    stale.routers.insert(router);
+    stale.routers.extend(routes.into_iter().flatten().filter_map(|route| next_router(world, route)));
 }
 
 /// A chassis gained its first port of a network, or lost its last.
@@ -105,11 +70,150 @@ pub(crate) fn set_resident(
     world.residents.set(network, chassis, present);
     world.resident_networks.set(chassis, network, present);
     marks.changed(Key::Residents(network));
-    marks.stale_needs.insert(chassis);
+    marks.stale_needs.residence.insert((chassis, network));
     let needers: Vec<ChassisKey> = world.needers.of(network).collect();
     for needer in needers {
         count_peer(world, marks, needer, chassis, present);
     }
+}
+
+/// Brings needs in step, and marks what differs.
+pub(crate) fn refresh(world: &mut World, marks: &mut Marks) {
+    let Stale { routers, needs, residence } = std::mem::take(&mut marks.stale_needs);
+    let mut around: BTreeMap<ChassisKey, (BTreeSet<RouterKey>, BTreeSet<NetworkKey>)> = BTreeMap::new();
+    for (chassis, network) in residence {
+        let (routers, networks) = around.entry(chassis).or_default();
+        routers.extend(world.interfaces_by_network.of(network).map(|(router, _)| router));
+        networks.insert(network);
+    }
+    for (chassis, network) in needs {
+        around.entry(chassis).or_default().1.insert(network);
+    }
+    for router in routers {
+        for chassis in concerned(world, router) {
+            around.entry(chassis).or_default().0.insert(router);
+        }
+    }
+    for (chassis, (routers, mut networks)) in around {
+        reroute(world, marks, chassis, routers, &mut networks);
+        for network in networks {
+            set_need(world, marks, network, chassis);
+        }
+    }
+}
+
+/// The chassis that route for a router, or may have to.
+fn concerned(world: &World, router: RouterKey) -> BTreeSet<ChassisKey> {
+    let mut chassis: BTreeSet<ChassisKey> = world.chassis_of_router.of(router).collect();
+    for network in networks(world, router) {
+        chassis.extend(world.residents.of(network));
+    }
+    for sender in senders(world, router) {
+        chassis.extend(world.chassis_of_router.of(sender));
+    }
+    chassis
+}
+
+/// Works out whether a chassis routes for some routers and those behind them; adds the networks of those that differ.
+fn reroute(
+    world: &mut World,
+    marks: &mut Marks,
+    chassis: ChassisKey,
+    routers: BTreeSet<RouterKey>,
+    affected: &mut BTreeSet<NetworkKey>,
+) {
+    let region = closure(world, routers, |_| true);
+    let stands = |router: &RouterKey| {
+        let resident = |network| world.residents.contains(network, chassis);
+        let outside = |sender| !region.contains(&sender) && world.routers_at.contains(chassis, sender);
+        networks(world, *router).any(resident) || senders(world, *router).any(outside)
+    };
+    let routed = closure(world, region.iter().copied().filter(stands), |router| region.contains(router));
+    for router in region {
+        let present = routed.contains(&router);
+        if world.routers_at.contains(chassis, router) == present {
+            continue;
+        }
+        affected.extend(networks(world, router));
+        world.routers_at.set(chassis, router, present);
+        world.chassis_of_router.set(router, chassis, present);
+        marks.changed(Key::RouterAt(router, chassis));
+        for subnet in world.interfaces_by_router.of(router) {
+            marks.changed(Key::InterfaceAt(router, subnet, chassis));
+        }
+        for prefix in world.routes_by_router.of(router) {
+            marks.changed(Key::RouteAt(router, prefix, chassis));
+        }
+    }
+}
+
+/// Routers, and all that they send to by static routes.
+fn closure(
+    world: &World,
+    from: impl IntoIterator<Item = RouterKey>,
+    within: impl Fn(&RouterKey) -> bool,
+) -> BTreeSet<RouterKey> {
+    let mut found = BTreeSet::new();
+    let mut pending: Vec<RouterKey> = from.into_iter().collect();
+    while let Some(router) = pending.pop() {
+        if within(&router) && found.insert(router) {
+            let routes = world.routes_by_router.of(router);
+            pending.extend(routes.filter_map(|prefix| next_router(world, world.routes.get(&(router, prefix))?)));
+        }
+    }
+    found
+}
+
+/// The networks that a router has interfaces on, one for each interface.
+fn networks(world: &World, router: RouterKey) -> impl Iterator<Item = NetworkKey> + '_ {
+    let interfaces = world.interfaces_by_router.of(router);
+    interfaces.filter_map(move |subnet| Some(world.interfaces.get(&(router, subnet))?.network))
+}
+
+/// The routers that send to a router by static routes.
+fn senders(world: &World, router: RouterKey) -> impl Iterator<Item = RouterKey> + '_ {
+    let leads_here = move |(sender, prefix): &(RouterKey, IpNet)| {
+        world.routes.get(&(*sender, *prefix)).and_then(|route| next_router(world, route)) == Some(router)
+    };
+    let routes = networks(world, router).flat_map(|network| world.routes_by_network.of(network));
+    routes.filter(leads_here).map(|(sender, _)| sender)
+}
+
+/// The router that a route leads to.
+fn next_router(world: &World, route: &Route) -> Option<RouterKey> {
+    match world.holders.of((route.network, route.nexthop)).next()? {
+        Holder::Router(router, _) => Some(router),
+        Holder::Port(_) => None,
+    }
+}
+
+/// Whether and why a chassis needs a network, by who is resident and routed there now.
+fn set_need(world: &mut World, marks: &mut Marks, network: NetworkKey, chassis: ChassisKey) {
+    let need = Need {
+        resident: world.residents.contains(network, chassis),
+        routed: world.interfaces_by_network.of(network).any(|(router, _)| world.routers_at.contains(chassis, router)),
+    };
+    let need = (need != Need::default()).then_some(need);
+    let before = world.needs.get(&(network, chassis)).copied();
+    if before == need {
+        return;
+    }
+    marks.changed(Key::Need(network, chassis));
+    match need {
+        Some(need) => world.needs.insert_mut((network, chassis), need),
+        None => drop(world.needs.remove_mut(&(network, chassis))),
+    }
+    let residents: Vec<ChassisKey> = world.residents.of(network).collect();
+    for resident in residents {
+        if before.is_some() != need.is_some() {
+            count_peer(world, marks, chassis, resident, need.is_some());
+        }
+        for port in world.bound.of((network, resident)) {
+            marks.changed(Key::Reach(port, chassis));
+        }
+    }
+    world.needers.set(network, chassis, need.is_some());
+    world.needed.set(chassis, network, need.is_some());
 }
 
 fn count_peer(world: &mut World, marks: &mut Marks, from: ChassisKey, to: ChassisKey, more: bool) {
@@ -126,5 +230,12 @@ fn count_peer(world: &mut World, marks: &mut Marks, from: ChassisKey, to: Chassi
     }
     if before == 0 || after == 0 {
         marks.changed(Key::Peer(from, to));
+    }
+}
+
+impl Interface {
+    /// The addresses that it holds whatever else there is: its own, and its MAC's link-local one.
+    pub(crate) fn addresses(&self) -> [IpAddr; 2] {
+        [self.address, IpAddr::V6(addr::link_local(self.mac))]
     }
 }

@@ -36,13 +36,21 @@ pub struct Member {
 /// A window on a world that writes down every key that was asked for, present or not.
 pub struct View<'w> {
     world: &'w World,
+    /// The key on whose behalf it is read, if any.
+    anchor: Option<Key>,
     reads: RefCell<Vec<Key>>,
 }
 
 impl<'w> View<'w> {
     /// A view that has read nothing yet.
     pub fn new(world: &'w World) -> View<'w> {
-        View { world, reads: RefCell::new(Vec::new()) }
+        View { world, anchor: None, reads: RefCell::default() }
+    }
+
+    /// A view for what is worked out for a key, and worked out anew when that key changes: what it changes with is not written
+    /// down.
+    pub fn of(world: &'w World, key: Key) -> View<'w> {
+        View { anchor: Some(key), ..View::new(world) }
     }
 
     /// What was read, sorted, each key once.
@@ -54,7 +62,9 @@ impl<'w> View<'w> {
     }
 
     fn read(&self, key: Key) {
-        self.reads.borrow_mut().push(key);
+        if !self.anchor.is_some_and(|anchor| anchor == key || self.world.changes_with(&anchor, &key)) {
+            self.reads.borrow_mut().push(key);
+        }
     }
 
     /// The fabric.

@@ -1,5 +1,6 @@
 //! All facts, stated and derived. Fields are private to the crate: changes go through `commit`, reads through a view.
 
+use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -48,6 +49,8 @@ pub struct World {
     pub(crate) interfaces_by_network: Index<NetworkKey, (RouterKey, SubnetKey)>,
     pub(crate) interfaces_by_router: Index<RouterKey, SubnetKey>,
     pub(crate) routes_by_router: Index<RouterKey, IpNet>,
+    /// Routes by the network that their next hop is on.
+    pub(crate) routes_by_network: Index<NetworkKey, (RouterKey, IpNet)>,
     pub(crate) holders: Index<(NetworkKey, IpAddr), Holder>,
     pub(crate) needs: Map<(NetworkKey, ChassisKey), Need>,
     pub(crate) needers: Index<NetworkKey, ChassisKey>,
@@ -124,9 +127,14 @@ impl World {
 
     /// The chassis that a chassis sends to.
     pub fn peers(&self, from: ChassisKey) -> Vec<ChassisKey> {
-        let mut peers: Vec<_> = self.chassis.keys().copied().filter(|to| self.sends_to(from, *to)).collect();
-        peers.sort_unstable();
-        peers
+        let residents = self.needed.of(from).flat_map(|network| self.residents.of(network));
+        residents.filter(|to| *to != from).collect::<BTreeSet<_>>().into_iter().collect()
+    }
+
+    /// The chassis that send to a chassis.
+    pub fn senders(&self, to: ChassisKey) -> Vec<ChassisKey> {
+        let needers = self.resident_networks.of(to).flat_map(|network| self.needers.of(network));
+        needers.filter(|from| *from != to).collect::<BTreeSet<_>>().into_iter().collect()
     }
 
     /// The keys of the networks, ports and routers that a chassis has flows for.
@@ -178,6 +186,19 @@ impl World {
                 let port = self.ports.get(&p)?;
                 Some(ResourceId { kind: "port", tenant: port.tenant.clone(), name: port.name.clone() })
             }
+        }
+    }
+}
+
+impl World {
+    /// Whether a derived key is marked whenever another one is: it joins that one with others.
+    pub(crate) fn changes_with(&self, key: &Key, other: &Key) -> bool {
+        match (key, other) {
+            (Key::Reach(p, _), Key::Port(other) | Key::Binding(other)) => p == other,
+            (Key::Reach(p, c), Key::Need(n, other)) => {
+                c == other && self.ports.get(p).is_some_and(|port| port.network == *n)
+            }
+            _ => false,
         }
     }
 }

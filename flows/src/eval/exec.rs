@@ -124,7 +124,7 @@ impl<'s> Run<'s> {
 
     fn row(&mut self, at: usize, table: u8, flow: &Flow) -> Result<Option<u8>, Stop> {
         let (mut next, mut meter) = (None, None);
-        for instruction in &flow.instructions {
+        for instruction in &*flow.instructions {
             match instruction {
                 Instruction::Meter(id) => meter = Some(*id),
                 Instruction::ApplyActions(actions) => match self.actions(Some(at), meter, table, actions) {

@@ -12,7 +12,7 @@
 //!     table: Table::Classify,
 //!     priority: 100,
 //!     match_: Match::new().with(Field::ETH_TYPE, 0x88ccu16),
-//!     instructions: vec![Instruction::ApplyActions(vec![Action::output(addr::OfPort(2))])],
+//!     instructions: [Instruction::ApplyActions(vec![Action::output(addr::OfPort(2))])].into(),
 //!     why: "neighbours of the switch",
 //!     drop: None,
 //! };

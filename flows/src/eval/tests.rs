@@ -11,7 +11,7 @@ use crate::pipeline::Table;
 
 fn flow(table: Table, priority: u16, match_: Match, actions: Vec<Action>) -> Flow {
     let instructions = vec![Instruction::ApplyActions(actions)];
-    Flow { table, priority, match_, instructions, why: "a test", drop: None }
+    Flow { table, priority, match_, instructions: instructions.into(), why: "a test", drop: None }
 }
 
 fn group(id: u32, kind: GroupType, buckets: Vec<Vec<Action>>) -> Item {
@@ -71,7 +71,7 @@ fn a_loop_ends_and_sends_nothing() {
 fn equal_priorities_that_differ_are_told() {
     let one = flow(Table::Classify, 5, Match::new().with(Field::IN_PORT, 1u32), vec![Action::output(OfPort(2))]);
     let other = flow(Table::Classify, 5, Match::new().with(Field::ETH_TYPE, 0x88b5u16), vec![]);
-    let names = |drop| Flow { instructions: Vec::new(), drop: Some(drop), ..one.clone() };
+    let names = |drop| Flow { instructions: [].into(), drop: Some(drop), ..one.clone() };
     let trace = switch(vec![Item::Flow(one.clone()), Item::Flow(other.clone())]).run(&FRAME, OfPort(1), None);
     assert!(matches!(&trace.problems[..], [Problem::Overlap(..)]), "{:?}", trace.problems);
     let two = Flow { match_: other.match_.clone(), ..names(Drop::VlanTag) };
