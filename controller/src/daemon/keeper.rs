@@ -10,6 +10,9 @@ use tokio::sync::oneshot;
 use super::Shared;
 use crate::store::{Compacted, Logged, Outcome, Store, StoreError, Transaction};
 
+/// Transactions that one write to the disk makes durable, at most.
+const TOGETHER_MAX: usize = 1024;
+
 /// What the store is asked for.
 enum Job {
     Commit(ProposalId, Transaction),
@@ -53,21 +56,47 @@ impl Keeper {
 }
 
 async fn keep(store: Box<dyn Store>, mut jobs: UnboundedReceiver<Job>, shared: Arc<Shared>) {
+    let mut together = Vec::new();
     while let Some(job) = jobs.recv().await {
-        match job {
-            Job::Commit(proposal, transaction) => {
-                shared.inbox.push_answer(commit(&*store, proposal, transaction, &shared));
+        // What has come meanwhile is written with it, by one write to the disk.
+        let mut next = Some(job);
+        while let Some(job) = next.take() {
+            match job {
+                Job::Commit(proposal, transaction) => {
+                    together.push((proposal, transaction));
+                    if together.len() < TOGETHER_MAX {
+                        next = jobs.try_recv().ok();
+                    }
+                }
+                Job::LogAfter(revision, sender) => {
+                    commit(&*store, &mut together, &shared);
+                    drop(sender.send(store.log_after(revision)));
+                }
+                Job::Stop => {
+                    commit(&*store, &mut together, &shared);
+                    return;
+                }
             }
-            Job::LogAfter(revision, sender) => drop(sender.send(store.log_after(revision))),
-            Job::Stop => return,
         }
+        commit(&*store, &mut together, &shared);
     }
 }
 
-fn commit(store: &dyn Store, proposal: ProposalId, transaction: Transaction, shared: &Shared) -> Event {
+/// Writes what waits, and tells the brain what became of each, in order.
+fn commit(store: &dyn Store, together: &mut Vec<(ProposalId, Transaction)>, shared: &Shared) {
+    if together.is_empty() {
+        return;
+    }
     let start = Instant::now();
-    let outcome = store.commit(transaction);
+    let (proposals, transactions): (Vec<_>, Vec<_>) = together.drain(..).unzip();
+    let outcomes = store.commit_all(transactions);
     shared.metrics.store_seconds.observe(start.elapsed().as_secs_f64());
+    for (proposal, outcome) in proposals.into_iter().zip(outcomes) {
+        shared.inbox.push_answer(answer(proposal, outcome, shared));
+    }
+}
+
+fn answer(proposal: ProposalId, outcome: Result<Outcome, StoreError>, shared: &Shared) -> Event {
     let (result, event) = match outcome {
         Ok(Outcome::Committed { revision, changes }) => {
             shared.metrics.revision.set(i64::try_from(revision).unwrap_or(i64::MAX));

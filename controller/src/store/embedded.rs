@@ -89,6 +89,28 @@ impl Embedded {
         Ok(Embedded { database, limits: LogLimits::default() })
     }
 
+    /// Transactions one after the other, made durable by one write. One that is refused leaves nothing; a fault of the database
+    /// leaves nothing of any.
+    fn write(&self, transactions: Vec<Transaction>) -> Result<Vec<Result<Outcome, StoreError>>, StoreError> {
+        let write = self.database.begin_write().map_err(fault)?;
+        let mut outcomes = Vec::with_capacity(transactions.len());
+        let mut changed = false;
+        for Transaction { compare, changes } in transactions {
+            let outcome = match ordered(changes) {
+                Ok(changes) => Ok(change(&write, &compare, changes, self.limits)?),
+                Err(twice) => Err(twice),
+            };
+            changed |= matches!(&outcome, Ok(Outcome::Committed { changes, .. }) if !changes.is_empty());
+            outcomes.push(outcome);
+        }
+        if changed {
+            write.commit().map_err(fault)?
+        } else {
+            write.abort().map_err(fault)?
+        }
+        Ok(outcomes)
+    }
+
     fn read(&self) -> Result<ReadTransaction, StoreError> {
         self.database.begin_read().map_err(fault)
     }
@@ -109,14 +131,16 @@ impl Store for Embedded {
     }
 
     fn commit(&self, transaction: Transaction) -> Result<Outcome, StoreError> {
-        let changes = ordered(transaction.changes)?;
-        let write = self.database.begin_write().map_err(fault)?;
-        let outcome = change(&write, &transaction.compare, changes, self.limits)?;
-        match &outcome {
-            Outcome::Committed { changes, .. } if !changes.is_empty() => write.commit().map_err(fault)?,
-            Outcome::Committed { .. } | Outcome::Conflict { .. } => write.abort().map_err(fault)?,
-        }
-        Ok(outcome)
+        // As many outcomes as transactions.
+        self.write(vec![transaction])?.remove(0)
+    }
+
+    fn commit_all(&self, transactions: Vec<Transaction>) -> Vec<Result<Outcome, StoreError>> {
+        let count = transactions.len();
+        self.write(transactions).unwrap_or_else(|error| {
+            let together = || StoreError::Together { fault: error.to_string() };
+            (0..count).map(|_| Err(together())).collect()
+        })
     }
 
     fn log_after(&self, revision: u64) -> Result<Result<Vec<Logged>, Compacted>, StoreError> {

@@ -45,6 +45,28 @@ fn each_write_has_a_revision_and_its_keys_remember_it() {
     assert_eq!(entries, [("/a", 1), ("/b", 2)]);
 }
 
+/// Written together, each is judged by itself on what those before it left.
+#[test]
+fn many_at_once_are_one_after_the_other() {
+    let store = Embedded::in_memory().unwrap();
+    let swap = |key: &str, expected, changes| Transaction { compare: vec![(key.to_owned(), expected)], changes };
+    let outcomes = store.commit_all(vec![
+        swap("/a", 0, vec![set("/a", "1")]),
+        swap("/a", 0, vec![set("/a", "2"), set("/c", "2")]),
+        Transaction { compare: vec![], changes: vec![set("/b", "1"), set("/b", "2")] },
+        swap("/a", 1, vec![set("/a", "3")]),
+    ]);
+    let [first, stale, twice, last] = &outcomes[..] else { panic!("{outcomes:?}") };
+    assert_eq!(revision_of(first.as_ref().unwrap()), 1);
+    assert_eq!(*stale.as_ref().unwrap(), Outcome::Conflict { key: "/a".to_owned(), expected: 0, found: 1 });
+    assert!(matches!(twice, Err(StoreError::Twice { .. })));
+    assert_eq!(revision_of(last.as_ref().unwrap()), 2);
+    let content = store.load().unwrap();
+    let entries: Vec<_> = content.entries.iter().map(|e| (e.key.as_str(), &e.value[..], e.mod_revision)).collect();
+    assert_eq!(entries, [("/a", &b"3"[..], 2)]);
+    assert_eq!(store.log_after(0).unwrap().unwrap().len(), 2);
+}
+
 #[test]
 fn a_stale_comparison_changes_nothing() {
     let store = Embedded::in_memory().unwrap();

@@ -18,6 +18,12 @@ pub trait Store: Send + 'static {
     /// Compares, then changes, all or nothing. When it answers [`Outcome::Committed`], the change is durable.
     fn commit(&self, transaction: Transaction) -> Result<Outcome, StoreError>;
 
+    /// As many calls of [`Store::commit`], in order, each with a revision of its own. A store may make them durable together, for a
+    /// write to a disk costs the same for one and for a hundred.
+    fn commit_all(&self, transactions: Vec<Transaction>) -> Vec<Result<Outcome, StoreError>> {
+        transactions.into_iter().map(|transaction| self.commit(transaction)).collect()
+    }
+
     /// The changes of every revision after `revision`, oldest first, or the oldest revision that can be resumed from.
     fn log_after(&self, revision: u64) -> Result<Result<Vec<Logged>, Compacted>, StoreError>;
 }
@@ -100,6 +106,12 @@ pub enum StoreError {
     Twice {
         /// The key.
         key: String,
+    },
+    /// Transactions that were to be written together were not.
+    #[error("{fault}")]
+    Together {
+        /// What kept them from it.
+        fault: String,
     },
     /// The directory could not be made or read.
     #[error("{path}: {source}")]
