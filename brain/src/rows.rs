@@ -2,7 +2,7 @@
 
 use ofp::{Action, Instruction};
 use proto::v1;
-use topology::ResourceId;
+use topology::{Key, ResourceId};
 
 use crate::brain::Brain;
 use crate::effect::{Refusal, RefusalKind, Reply};
@@ -63,6 +63,7 @@ impl Brain {
             resource: resource.map(|r| r.to_string()).unwrap_or_default(),
             revision,
             installed,
+            path: self.path_of(&unit.key),
             ..v1::FlowRow::default()
         };
         match &**item {
@@ -94,6 +95,28 @@ impl Brain {
             }
         }
         row
+    }
+}
+
+impl Brain {
+    /// The part of a resource's spec that a key is about, by names; empty: no certain one.
+    fn path_of(&self, key: &Key) -> String {
+        match *key {
+            Key::Route(_, destination) | Key::RouteAt(_, destination, _) => format!("routes[{destination}]"),
+            Key::Interface(router, subnet) | Key::InterfaceAt(router, subnet, _) => {
+                let tenant = self.world.resource_of(&Key::Router(router)).map(|router| router.tenant);
+                let network = self.world.resource_of(&Key::Subnet(subnet));
+                let mut subnets = network.iter().flat_map(|network| self.catalog.users(network, "subnet"));
+                let is_it =
+                    |id: &&ResourceId| self.catalog.by_id(id).is_some_and(|stored| stored.record.key == subnet.0);
+                let name = subnets.find(is_it).map(|id| match tenant {
+                    Some(tenant) if tenant == id.tenant => id.name.to_string(),
+                    _ => format!("{}/{}", id.tenant, id.name),
+                });
+                name.map(|name| format!("interfaces[{name}]")).unwrap_or_default()
+            }
+            _ => String::new(),
+        }
     }
 }
 

@@ -2,7 +2,6 @@
 
 pub mod announce;
 pub mod arp;
-pub mod holder;
 pub mod icmp;
 pub mod l2;
 pub mod nd;

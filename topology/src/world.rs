@@ -148,6 +148,11 @@ impl World {
         keys
     }
 
+    /// The port that is bound to an interface of a chassis.
+    pub fn bound_to(&self, chassis: ChassisKey, interface: &Arc<str>) -> Option<PortKey> {
+        self.bound_by_interface.get(&(chassis, interface.clone())).copied()
+    }
+
     /// A router's interfaces, in the order of their subnets.
     pub fn interfaces_of(&self, router: RouterKey) -> Vec<&crate::facts::Interface> {
         self.interfaces_by_router.of(router).filter_map(|subnet| self.interfaces.get(&(router, subnet))).collect()

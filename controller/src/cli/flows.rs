@@ -70,7 +70,8 @@ pub(super) fn line(row: &v1::FlowRow, why: bool) -> String {
             true => String::new(),
             false => format!(", {}@{}", row.resource, row.revision),
         };
-        text.push_str(&format!("\n    {} for {}{resource}: {}", row.feature, row.owner, row.why));
+        let path = if row.path.is_empty() { String::new() } else { format!(" {}", row.path) };
+        text.push_str(&format!("\n    {} for {}{resource}{path}: {}", row.feature, row.owner, row.why));
     }
     text
 }
@@ -94,9 +95,12 @@ mod tests {
             revision: 17,
             why: "frames of the port".to_owned(),
             installed: true,
+            path: String::new(),
         };
         assert_eq!(line(&row, false), "hv1: cookie=0x5e, table=classify, priority=100,in_port=1 actions=drop");
         assert!(line(&row, true).ends_with("\n    l2 for port 3, port acme/vm1@17: frames of the port"));
+        let part = v1::FlowRow { path: "interfaces[red6]".to_owned(), ..row.clone() };
+        assert!(line(&part, true).ends_with("port acme/vm1@17 interfaces[red6]: frames of the port"));
         let any = v1::FlowRow { r#match: String::new(), installed: false, ..row };
         assert_eq!(line(&any, false), "hv1: cookie=0x5e, table=classify, priority=100 actions=drop  (not confirmed)");
     }
