@@ -3,6 +3,7 @@
 The northbound client is one persistent gRPC channel. Messages are written field by field (the contract is in ../proto), so
 that no generated code is needed. A chassis has no agent: the controller is the process that programs every bridge.
 """
+import json
 import os
 import socket
 import time
@@ -17,6 +18,9 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 BINARY = os.environ.get("SEXTANT") or os.path.join(
     os.environ.get("CARGO_TARGET_DIR") or os.path.join(HERE, "..", "target"), "release", "sextant")
 TENANT = "bench"
+# By which fields' prefixes the switch looks up rows, by table: from the pipeline's declaration.
+with open(os.path.join(HERE, "..", "labs", "sextantlab", "prefixes.json"), encoding="ascii") as _file:
+    PREFIXES = json.load(_file)
 
 # Where each interface is plugged: name of the port -> (chassis, interface). Intent names both.
 PLACES = {}
@@ -93,9 +97,9 @@ class Driver(BaseDriver):
         for ch in lab.chassis:
             ch.vsctl("add-port", "br-int", "sx-tun", "--", "set", "interface", "sx-tun", "type=geneve",
                      "options:remote_ip=flow", "options:key=flow", "options:csum=true")
-            for table in (70, 90):
-                ch.vsctl("--", "--id=@t", "create", "Flow_Table", "prefixes=ipv6_dst,ipv6_src", "--",
-                         "set", "Bridge", "br-int", "flow_tables:%d=@t" % table)
+            for table, prefixes in PREFIXES.items():
+                ch.vsctl("--", "--id=@t", "create", "Flow_Table", "prefixes=" + prefixes, "--",
+                         "set", "Bridge", "br-int", "flow_tables:%s=@t" % table)
         self._start()
         document = b"".join(
             field(2, resource(c.name, field(1, dpid(c)) + field(2, c.tun), tenant=None)) for c in lab.chassis)

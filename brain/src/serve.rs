@@ -2,7 +2,7 @@
 
 use features::overlay::warm::{self, WARM_INTERVAL_S};
 use features::punt::{PacketOut, Punted, Unanswered};
-use features::{Millis, icmp, nd, ra};
+use features::{Millis, arp, icmp, nd, ra};
 use flows::PuntOp;
 use topology::{ChassisKey, View};
 
@@ -38,6 +38,7 @@ impl Brain {
         let answer = match punted.op {
             PuntOp::RouterSolicit => ra::service::solicited(&view, &punted),
             PuntOp::NeighborSolicit => nd::service::solicited(&view, &punted),
+            PuntOp::ArpProbe => arp::service::probed(&view, &punted),
             PuntOp::HopLimit | PuntOp::NoRoute | PuntOp::Unreachable | PuntOp::PortUnreachable | PuntOp::TooBig => {
                 icmp::service::error(&self.world, &punted)
             }

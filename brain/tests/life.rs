@@ -3,6 +3,7 @@
 mod common;
 
 use common::*;
+use flows::Table;
 use proto::v1::{self, Phase};
 
 fn up() -> Site {
@@ -124,7 +125,7 @@ fn status_never_says_active_before_the_switch_does() {
     site.plug(0, 17, "acme-vm7", true);
     site.apply(vec![document]).unwrap();
     assert_eq!(site.port("acme", "vm7").phase(), Phase::Installing, "hv2 has not confirmed");
-    assert_eq!(site.installed(), Err(vec!["hv2: 4 changes are not confirmed yet".to_owned()]));
+    assert_eq!(site.installed(), Err(vec!["hv2: 2 changes are not confirmed yet".to_owned()]));
     site.disconnect(1);
     let status = site.port("acme", "vm7");
     assert_eq!((status.phase(), status.reason.as_str()), (Phase::Degraded, "not connected: hv2"));
@@ -141,7 +142,7 @@ fn a_refused_flow_fails_its_port_and_no_other() {
     site.apply(site_documents()).unwrap();
     site.connect_all();
     let document = v1::Document { tenant: "acme".to_owned(), ports: vec![port("acme", 7)], ..Default::default() };
-    site.bridges[0].refuses = Some(flows::Table::Admit.id());
+    site.bridges[0].refuses = vec![Table::Admit];
     site.plug(0, 17, "acme-vm7", true);
     site.apply(vec![document]).unwrap();
     let status = site.port("acme", "vm7");
@@ -179,14 +180,14 @@ fn phase_of(resource: &v1::Resource) -> Phase {
 #[test]
 fn a_switch_that_refuses_all_is_left_alone_for_a_while() {
     let mut site = Site::new(bridges());
-    site.bridges[0].refuses = Some(flows::Table::RouterIn.id());
+    site.bridges[0].refuses = vec![Table::Guard, Table::Nd, Table::Gateway, Table::RouterIn, Table::Route];
     site.connect_all();
     site.apply(site_documents()).unwrap();
     assert_eq!(site.happened.iter().filter(|e| e.r#type == "flow.refused").count(), 100, "no more than that");
     assert_eq!(site.port("acme", "vm2").phase(), Phase::Active, "others don't suffer");
     let v1::resource::Kind::Chassis(chassis) = site.list("chassis")[0].kind.clone().unwrap() else { panic!() };
     assert_eq!(chassis.status.unwrap().phase(), Phase::Failed);
-    site.bridges[0].refuses = None;
+    site.bridges[0].refuses = vec![];
     site.tick(30_000);
     assert_eq!(site.installed(), Ok(()));
     assert_eq!(site.port("acme", "vm1").phase(), Phase::Active);

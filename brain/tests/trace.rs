@@ -32,6 +32,10 @@ fn packets_end_where_they_should() {
     let mut site = up();
     let [a, same, other] = ["vm1", "vm2", "vm6"].map(|name| address(&mut site, "acme", name));
     let foreign = address(&mut site, "umbra", "vm2");
+    let local = {
+        let addresses = site.port("acme", "vm2").addresses;
+        addresses.into_iter().find(|a| a.starts_with("fe80:")).unwrap()
+    };
     assert_eq!(same, foreign, "both tenants have the same addresses");
     for (packet, ends) in [
         (format!("icmp6 from {a} to {same}"), vec!["delivered: acme/vm2"]),
@@ -40,6 +44,11 @@ fn packets_end_where_they_should() {
         (format!("udp from {a} to ff02::fb sport 5353 dport 5353"), vec!["delivered: acme/vm2", "delivered: acme/vm3"]),
         (format!("icmp6 from {a} to fe80::1"), vec!["answered: acme/r1"]),
         (format!("icmp6 from {a} to {same} type 135"), vec!["answered: acme/vm2"]),
+        // Who has a link-local address answers himself.
+        (format!("icmp6 from {a} to {local}"), vec!["delivered: acme/vm2"]),
+        (format!("icmp6 from {a} to {local} type 135"), vec!["delivered: acme/vm2"]),
+        (format!("icmp6 from {a} to fe80::99"), vec!["drop: unknown_target"]),
+        (format!("icmp6 from {a} to fe80::ff:fe00:99"), vec!["drop: unknown_mac"]),
         (format!("icmp6 from {a} to 2001:db8:b::99"), vec!["punted: icmp"]),
         (format!("udp from {a} to {other} hop_limit 1"), vec!["punted: icmp"]),
         (format!("icmp6 from {a} to ff02::2 type 133"), vec!["punted: ra"]),

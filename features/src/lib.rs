@@ -2,6 +2,7 @@
 
 pub mod announce;
 pub mod arp;
+pub mod holder;
 pub mod icmp;
 pub mod l2;
 pub mod nd;

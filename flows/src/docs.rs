@@ -11,15 +11,22 @@ use crate::registers::{REGISTERS, Reg};
 pub fn pipeline_page() -> String {
     let mut page = String::from(
         "# The pipeline\n\nMade from the declaration in `flows/src/pipeline.rs` by `make docs`; a test holds it fresh.\n\n\
-         A packet starts in the first table and goes forward. Only one router handing on to another starts over, \
-         where the page says so.\n\n",
+         A packet starts in the first table and goes forward. What starts over, where the page says so: what one \
+         router hands on to another; and what says more of its sender than its sources do: each such claim takes the \
+         source's place once, and so passes the rows that know the port's own.\n\n\
+         Where a table has prefixes, Open vSwitch is to be told, once for each bridge (here `br-int`): else each address \
+         that a host tries becomes a datapath flow of its own.\n\n",
     );
+    let _ = writeln!(page, "```\novs-vsctl \\");
+    let orders: Vec<String> = prefixes().map(|(table, fields)| order(table, &fields)).collect();
+    let _ = writeln!(page, "{}\n```\n", orders.join(" \\\n"));
     for spec in &PIPELINE {
         let _ = writeln!(page, "## {} ({})\n\n{}\n", spec.name, spec.table.id(), spec.about);
         let _ = writeln!(page, "- written by: {}", spec.writers.join(", "));
         line(&mut page, "matches", fields(spec.matches).chain(registers(spec.reads)));
         line(&mut page, "sets", fields(spec.sets).chain(registers(spec.loads)));
         line(&mut page, "leads to", tables(spec.next).chain(spec.outputs.then(|| "out".to_owned())));
+        line(&mut page, "prefixes", spec.prefixes().map(|field| format!("`{}`", field.name())));
         line(&mut page, "may start over at", tables(spec.reenters));
         let miss = match spec.miss {
             Miss::Drop(drop) => format!("dropped as `{}`", drop.name()),
@@ -43,6 +50,26 @@ pub fn pipeline_page() -> String {
         );
     }
     page
+}
+
+/// The tables of which Open vSwitch is to be told by what prefixes rows are looked up, as its database has the fields.
+fn prefixes() -> impl Iterator<Item = (u8, String)> {
+    PIPELINE.iter().filter_map(|spec| {
+        let fields: Vec<&str> = spec.prefixes().map(|field| field.name()).collect();
+        (!fields.is_empty()).then(|| (spec.table.id(), fields.join(",")))
+    })
+}
+
+fn order(table: u8, fields: &str) -> String {
+    format!(
+        "  -- --id=@t{table} create Flow_Table prefixes={fields} -- set Bridge br-int flow_tables:{table}=@t{table}"
+    )
+}
+
+/// `labs/sextantlab/prefixes.json`: the same for labs, by table.
+pub fn prefixes_json() -> String {
+    let lines: Vec<String> = prefixes().map(|(table, fields)| format!("  \"{table}\": \"{fields}\"")).collect();
+    format!("{{\n{}\n}}\n", lines.join(",\n"))
 }
 
 fn line(page: &mut String, label: &str, words: impl Iterator<Item = String>) {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use addr::{MacAddr, OfPort};
+use addr::OfPort;
 use ofp::{Action, Controller, Field, Instruction, Match, MatchFields, MeterBand, Subfield, Value};
 use topology::ChassisKey;
 
@@ -148,6 +148,11 @@ pub struct On<'e> {
 }
 
 impl On<'_> {
+    /// The chassis.
+    pub fn chassis(&self) -> ChassisKey {
+        self.chassis
+    }
+
     /// Starts a row; it is emitted by the method that says where it leads.
     pub fn row(&mut self, table: Table, priority: u16, why: &'static str) -> Row<'_> {
         let fault =
@@ -329,20 +334,22 @@ impl Row<'_> {
     }
 
     /// Keeps a field in a register, right-aligned.
-    pub fn keep(mut self, field: Field, reg: Reg) -> Self {
+    pub fn keep(self, field: Field, reg: Reg) -> Self {
+        self.keep_bits(Subfield::all(field), reg)
+    }
+
+    /// Keeps bits of a field in a register, right-aligned.
+    pub fn keep_bits(mut self, src: Subfield, reg: Reg) -> Self {
         self.check(self.spec.loads.contains(&reg), || format!("may not set {}", reg.spec().name));
-        let bits = field.bits();
-        self.check(bits <= reg.spec().bits, || format!("{} does not fit {}", field.name(), reg.spec().name));
-        self.emit
-            .draft
-            .actions
-            .push(Action::RegMove { src: Subfield::all(field), dst: reg.field().sub(reg.spec().offset, bits) });
+        self.check(src.bits <= reg.spec().bits, || format!("{src} does not fit {}", reg.spec().name));
+        let dst = reg.field().sub(reg.spec().offset, src.bits);
+        self.emit.draft.actions.push(Action::RegMove { src, dst });
         self
     }
 
-    /// Sets a register to a MAC, right-aligned.
-    pub fn load_mac(self, reg: Reg, mac: MacAddr) -> Self {
-        self.load(reg, mac.to_u64())
+    /// Sets a field to what a register keeps, right-aligned.
+    pub fn restore(self, reg: Reg, field: Field) -> Self {
+        self.copy_bits(reg.field().sub(reg.spec().offset, field.bits()), Subfield::all(field))
     }
 
     /// Lowers the hop limit by one.
@@ -384,7 +391,7 @@ impl Row<'_> {
         self.emit(Some(table), None);
     }
 
-    /// Over again from an earlier table, as a new router's packet.
+    /// Over again from an earlier table.
     pub fn reenter(mut self, table: Table) {
         self.check(self.spec.reenters.contains(&table), || format!("may not start over at {}", table.spec().name));
         self.emit.draft.actions.push(Action::Resubmit { port: None, table: Some(table.id()), ct: false });
@@ -444,5 +451,32 @@ impl Row<'_> {
         }
         let at = (self.spec.table, self.priority);
         self.emit.row(self.chassis, at, (self.meter, next), (self.why, drop));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::Ipv6Addr;
+
+    use super::*;
+
+    #[test]
+    fn an_ipv6_mask_that_is_no_prefix_is_refused() {
+        let emitted = |mask: &str| {
+            let mask: Ipv6Addr = mask.parse().unwrap();
+            let mut emit = Emit::new("icmp");
+            let mut on = emit.on(ChassisKey(1));
+            let row = on.row(Table::RouterIn, 10, "a test").ipv6();
+            row.when_masked(Field::IPV6_DST, Ipv6Addr::LOCALHOST, mask).drop(Drop::NotRoutable);
+            emit.finish()
+        };
+        for mask in ["ffff:ffff::ffff", "::ffff", "7fff::"] {
+            let (items, faults) = emitted(mask);
+            assert!(items.is_empty(), "{mask}");
+            assert!(faults[0].to_string().ends_with("mask of ipv6_dst is no prefix"), "{}", faults[0]);
+        }
+        for mask in ["ffff:fff8::", "::", "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff"] {
+            assert_eq!(emitted(mask).1, [], "{mask}");
+        }
     }
 }

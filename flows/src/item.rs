@@ -77,7 +77,6 @@ pub enum Drop {
     ForeignNeighborAdvert,
     EtherType,
     SpoofedSource,
-    OwnDad,
     UnsolicitedAdvert,
     UnknownTarget,
     NoRouterAdvert,
@@ -104,7 +103,6 @@ impl Drop {
             Drop::ForeignNeighborAdvert => "foreign_neighbor_advert",
             Drop::EtherType => "ethertype",
             Drop::SpoofedSource => "spoofed_source",
-            Drop::OwnDad => "own_dad",
             Drop::UnsolicitedAdvert => "unsolicited_advert",
             Drop::UnknownTarget => "unknown_target",
             Drop::NoRouterAdvert => "no_router_advert",
@@ -124,7 +122,7 @@ impl Drop {
 pub enum PuntOp {
     /// A router solicitation.
     RouterSolicit = 1,
-    /// A neighbour solicitation that does not begin with the sender's MAC: no flow can add an option.
+    /// A neighbour solicitation without the sender's MAC, or from nobody yet: no flow can add an option.
     NeighborSolicit = 2,
     /// Its hop limit ran out at the router (RFC 4443, 3.3; RFC 792).
     HopLimit = 3,
@@ -136,13 +134,15 @@ pub enum PuntOp {
     PortUnreachable = 6,
     /// Too big for the next network (RFC 4443, 3.2).
     TooBig = 7,
+    /// An ARP probe: a request from nobody yet (RFC 5227, 1.1).
+    ArpProbe = 8,
 }
 
 impl PuntOp {
     /// The operation of a register's value.
     pub fn from_number(n: u64) -> Option<PuntOp> {
         use PuntOp::*;
-        [RouterSolicit, NeighborSolicit, HopLimit, NoRoute, Unreachable, PortUnreachable, TooBig]
+        [RouterSolicit, NeighborSolicit, HopLimit, NoRoute, Unreachable, PortUnreachable, TooBig, ArpProbe]
             .into_iter()
             .find(|op| *op as u64 == n)
     }
@@ -157,13 +157,14 @@ impl PuntOp {
             PuntOp::Unreachable => "unreachable",
             PuntOp::PortUnreachable => "port_unreachable",
             PuntOp::TooBig => "too_big",
+            PuntOp::ArpProbe => "arp_probe",
         }
     }
 
     /// Which meter it is punted by.
     pub const fn class(self) -> PuntClass {
         match self {
-            PuntOp::RouterSolicit | PuntOp::NeighborSolicit => PuntClass::Address,
+            PuntOp::RouterSolicit | PuntOp::NeighborSolicit | PuntOp::ArpProbe => PuntClass::Address,
             _ => PuntClass::Error,
         }
     }

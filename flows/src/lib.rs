@@ -21,5 +21,5 @@ pub use item::{Drop, Flow, Group, Item, Keyed, Meter, PuntClass, PuntOp};
 pub use misses::Misses;
 pub use pipeline::{Miss, PIPELINE, Table, TableSpec};
 pub use plan::{BATCH_OPERATIONS_MAX, Plan};
-pub use registers::{REGISTERS, Reg, RegSpec};
+pub use registers::{Claim, REGISTERS, Reg, RegSpec};
 pub use replicate::{COPIES_MAX, Part};

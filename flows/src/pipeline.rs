@@ -17,15 +17,16 @@ pub enum Table {
     Guard = 10,
     Admit = 20,
     Nd = 30,
-    NdReply = 34,
-    NdSend = 36,
     Gateway = 50,
     RouterIn = 60,
+    RouterOwn = 64,
     Route = 70,
     Mtu = 80,
     MtuVerdict = 82,
     Neighbor = 90,
     Out = 120,
+    NdReply = 122,
+    NdSend = 124,
     Fabric = 130,
     Punt = 200,
 }
@@ -62,8 +63,8 @@ pub struct TableSpec {
     pub loads: &'static [Reg],
     /// Where a row may lead: forward only.
     pub next: &'static [Table],
-    /// Where a row may start over, by resubmit: one router handing on to another. The hop limit ends
-    /// it, and beyond 64 routers the switch does.
+    /// Where a row may start over, by resubmit: one router handing on to another, which the hop limit ends, and beyond 64
+    /// routers the switch; or a packet with a claim to prove, which it does once.
     pub reenters: &'static [Table],
     /// Whether a row may send the packet out.
     pub outputs: bool,
@@ -74,7 +75,7 @@ pub struct TableSpec {
 const NONE: &[Field] = &[];
 
 /// The pipeline, in the order of table numbers.
-pub const PIPELINE: [TableSpec; 16] = [
+pub const PIPELINE: [TableSpec; 17] = [
     TableSpec {
         table: Table::Classify,
         name: "classify",
@@ -82,7 +83,7 @@ pub const PIPELINE: [TableSpec; 16] = [
                 from another MAC than its port's.",
         writers: &["port", "overlay"],
         matches: &[Field::IN_PORT, Field::ETH_SRC, Field::TUN_ID, Field::VLAN_VID],
-        reads: &[],
+        reads: &[Reg::Claim],
         sets: &[],
         loads: &[Reg::Net, Reg::FromFabric, Reg::Secured],
         next: &[Table::Restore, Table::Guard, Table::Nd, Table::Out],
@@ -107,10 +108,9 @@ pub const PIPELINE: [TableSpec; 16] = [
     TableSpec {
         table: Table::Guard,
         name: "guard",
-        about: "What no secured port may send, whoever it is; and whose neighbour advertisements are true.",
+        about: "What no secured port may send, whoever it is. What it says of itself beyond the source is put to the proof.",
         writers: &["port"],
         matches: &[
-            Field::IN_PORT,
             Field::ETH_TYPE,
             Field::VLAN_VID,
             Field::IP_PROTO,
@@ -120,14 +120,13 @@ pub const PIPELINE: [TableSpec; 16] = [
             Field::IPV6_DST,
             Field::ICMPV6_TYPE,
             Field::ICMPV6_CODE,
-            Field::ND_TARGET,
             Field::ND_TLL,
         ],
-        reads: &[],
-        sets: &[],
-        loads: &[],
+        reads: &[Reg::Claim],
+        sets: &[Field::ETH_SRC, Field::IPV6_SRC],
+        loads: &[Reg::Kept, Reg::Claim],
         next: &[Table::Admit, Table::Nd],
-        reenters: &[],
+        reenters: &[Table::Classify],
         outputs: false,
         miss: Miss::Drop(Drop::EtherType),
     },
@@ -136,8 +135,8 @@ pub const PIPELINE: [TableSpec; 16] = [
         name: "admit",
         about: "A secured port's own addresses as source; nothing else passes.",
         writers: &["port"],
-        matches: &[Field::IN_PORT, Field::ETH_TYPE, Field::IPV6_SRC, Field::IPV4_SRC, Field::ARP_SHA, Field::ARP_SPA],
-        reads: &[],
+        matches: &[Field::IN_PORT, Field::ETH_TYPE, Field::IPV6_SRC, Field::IPV4_SRC, Field::ARP_SPA],
+        reads: &[Reg::Claim],
         sets: &[],
         loads: &[],
         next: &[Table::Nd],
@@ -148,10 +147,10 @@ pub const PIPELINE: [TableSpec; 16] = [
     TableSpec {
         table: Table::Nd,
         name: "nd",
-        about: "Questions for an address: ARP and neighbour solicitations are answered here, router solicitations punted.",
+        about: "Questions for an address: ARP requests are answered here, neighbour solicitations lead to the address' row, router \
+                solicitations are punted.",
         writers: &["nd", "arp", "ra"],
         matches: &[
-            Field::IN_PORT,
             Field::ETH_DST,
             Field::ETH_TYPE,
             Field::IP_PROTO,
@@ -159,55 +158,27 @@ pub const PIPELINE: [TableSpec; 16] = [
             Field::IPV6_SRC,
             Field::ICMPV6_TYPE,
             Field::ICMPV6_CODE,
-            Field::ND_TARGET,
             Field::ARP_OP,
             Field::ARP_SPA,
             Field::ARP_TPA,
         ],
-        reads: &[Reg::Net, Reg::Secured],
+        reads: &[Reg::Net, Reg::Secured, Reg::Claim],
         sets: &[
             Field::ETH_SRC,
             Field::ETH_DST,
+            Field::IPV6_SRC,
+            Field::IPV6_DST,
             Field::ARP_OP,
             Field::ARP_SPA,
             Field::ARP_TPA,
             Field::ARP_SHA,
             Field::ARP_THA,
         ],
-        loads: &[Reg::NdMac, Reg::NdRouter, Reg::PuntOp, Reg::PuntClass],
-        next: &[Table::NdReply, Table::Gateway, Table::Punt],
-        reenters: &[],
+        loads: &[Reg::Kept, Reg::NdEui, Reg::NdBits, Reg::NdAsks, Reg::Claim, Reg::PuntOp, Reg::PuntClass],
+        next: &[Table::Gateway, Table::Neighbor, Table::Punt],
+        reenters: &[Table::Classify],
         outputs: true,
         miss: Miss::Goto(Table::Gateway),
-    },
-    TableSpec {
-        table: Table::NdReply,
-        name: "nd_reply",
-        about: "Turns a solicitation with a known target into an advertisement, all but the link-layer option. Only where there \
-                is an option to fill in: the first, with the sender's MAC. All others are punted.",
-        writers: &["nd"],
-        matches: &[Field::ETH_TYPE, Field::IP_PROTO, Field::ICMPV6_TYPE, Field::ICMPV6_CODE, Field::ND_OPTIONS_TYPE],
-        reads: &[Reg::NdRouter],
-        sets: &[Field::ICMPV6_TYPE, Field::ND_RESERVED, Field::ND_OPTIONS_TYPE, Field::ETH_DST, Field::IPV6_DST],
-        loads: &[Reg::PuntOp, Reg::PuntClass],
-        next: &[Table::NdSend, Table::Punt],
-        reenters: &[],
-        outputs: false,
-        miss: Miss::Covered,
-    },
-    TableSpec {
-        table: Table::NdSend,
-        name: "nd_send",
-        about: "Fills in the link-layer option of the advertisement and sends it back.",
-        writers: &["nd"],
-        matches: &[Field::ETH_TYPE, Field::IP_PROTO, Field::ICMPV6_TYPE, Field::ICMPV6_CODE],
-        reads: &[],
-        sets: &[Field::ND_TLL, Field::ETH_SRC, Field::IPV6_SRC],
-        loads: &[],
-        next: &[],
-        reenters: &[],
-        outputs: true,
-        miss: Miss::Covered,
     },
     TableSpec {
         table: Table::Gateway,
@@ -217,7 +188,7 @@ pub const PIPELINE: [TableSpec; 16] = [
         matches: &[Field::ETH_DST],
         reads: &[Reg::Net],
         sets: &[],
-        loads: &[Reg::Router, Reg::AskerMac],
+        loads: &[Reg::Router, Reg::AskerMac, Reg::GatewayMac],
         next: &[Table::RouterIn, Table::Out],
         reenters: &[],
         outputs: false,
@@ -227,7 +198,7 @@ pub const PIPELINE: [TableSpec; 16] = [
         table: Table::RouterIn,
         name: "router_in",
         about: "What is for the router itself, and what may not be routed.",
-        writers: &["routing", "icmp"],
+        writers: &["routing", "icmp", "nd"],
         matches: &[
             Field::ETH_TYPE,
             Field::IP_PROTO,
@@ -238,11 +209,30 @@ pub const PIPELINE: [TableSpec; 16] = [
             Field::IPV4_DST,
             Field::ICMPV6_TYPE,
             Field::ICMPV6_CODE,
-            Field::ICMPV4_TYPE,
-            Field::ICMPV4_CODE,
-            Field::IP_FRAG,
         ],
         reads: &[Reg::Net, Reg::Router],
+        sets: &[Field::IPV6_DST],
+        loads: &[Reg::Kept, Reg::NdEui, Reg::NdBits, Reg::NdAsks, Reg::PuntOp, Reg::PuntClass],
+        next: &[Table::RouterOwn, Table::Route, Table::Neighbor, Table::Punt],
+        reenters: &[],
+        outputs: false,
+        miss: Miss::Drop(Drop::EtherType),
+    },
+    TableSpec {
+        table: Table::RouterOwn,
+        name: "router_own",
+        about: "What is for an address of the router's: echo is answered, all else punted.",
+        writers: &["icmp"],
+        matches: &[
+            Field::ETH_TYPE,
+            Field::IP_PROTO,
+            Field::IP_FRAG,
+            Field::ICMPV6_TYPE,
+            Field::ICMPV6_CODE,
+            Field::ICMPV4_TYPE,
+            Field::ICMPV4_CODE,
+        ],
+        reads: &[],
         sets: &[
             Field::ETH_SRC,
             Field::ETH_DST,
@@ -254,11 +244,11 @@ pub const PIPELINE: [TableSpec; 16] = [
             Field::ICMPV4_TYPE,
             Field::NW_TTL,
         ],
-        loads: &[Reg::PuntOp, Reg::PuntClass],
-        next: &[Table::Route, Table::Punt],
+        loads: &[Reg::Kept, Reg::PuntOp, Reg::PuntClass],
+        next: &[Table::Punt],
         reenters: &[],
         outputs: true,
-        miss: Miss::Drop(Drop::EtherType),
+        miss: Miss::Covered,
     },
     TableSpec {
         table: Table::Route,
@@ -305,12 +295,13 @@ pub const PIPELINE: [TableSpec; 16] = [
     TableSpec {
         table: Table::Neighbor,
         name: "neighbor",
-        about: "The MAC of an address on a connected network.",
-        writers: &["routing", "icmp"],
+        about: "The MAC of an address on a connected network: for packets, and for solicitations that ask for it. Solicitations for a \
+                link-local address made of a MAC go to that MAC.",
+        writers: &["routing", "icmp", "nd"],
         matches: &[Field::ETH_TYPE, Field::IPV6_DST, Field::IPV4_DST],
-        reads: &[Reg::Net],
-        sets: &[Field::ETH_DST],
-        loads: &[Reg::PuntOp, Reg::PuntClass],
+        reads: &[Reg::Net, Reg::NdAsks, Reg::NdEui, Reg::NdBits],
+        sets: &[Field::ETH_DST, Field::IPV6_DST],
+        loads: &[Reg::NdRouter, Reg::NdAsks, Reg::PuntOp, Reg::PuntClass],
         next: &[Table::Out, Table::Punt],
         reenters: &[],
         outputs: false,
@@ -320,15 +311,44 @@ pub const PIPELINE: [TableSpec; 16] = [
         table: Table::Out,
         name: "out",
         about: "Where a MAC lives: a port here, or a chassis. Groups and broadcasts are replicated.",
-        writers: &["l2", "routing"],
+        writers: &["l2", "routing", "nd"],
         matches: &[Field::ETH_DST],
-        reads: &[Reg::Net, Reg::FromFabric, Reg::Routed],
+        reads: &[Reg::Net, Reg::FromFabric, Reg::Routed, Reg::NdAsks],
         sets: &[],
         loads: &[Reg::Segment, Reg::OutChassis, Reg::Router],
-        next: &[Table::Fabric],
+        next: &[Table::NdReply, Table::Fabric],
         reenters: &[Table::RouterIn],
         outputs: true,
         miss: Miss::Drop(Drop::UnknownMac),
+    },
+    TableSpec {
+        table: Table::NdReply,
+        name: "nd_reply",
+        about: "Turns a solicitation with a known target into an advertisement, all but the link-layer option. Only where there \
+                is an option to fill in: the first, with the sender's MAC. All others are punted.",
+        writers: &["nd"],
+        matches: &[Field::ETH_TYPE, Field::IP_PROTO, Field::ICMPV6_TYPE, Field::ICMPV6_CODE, Field::ND_OPTIONS_TYPE],
+        reads: &[Reg::NdRouter],
+        sets: &[Field::ICMPV6_TYPE, Field::ND_RESERVED, Field::ND_OPTIONS_TYPE, Field::ETH_DST, Field::IPV6_DST],
+        loads: &[Reg::NdMac, Reg::PuntOp, Reg::PuntClass],
+        next: &[Table::NdSend, Table::Punt],
+        reenters: &[],
+        outputs: false,
+        miss: Miss::Covered,
+    },
+    TableSpec {
+        table: Table::NdSend,
+        name: "nd_send",
+        about: "Fills in the link-layer option of the advertisement and sends it back.",
+        writers: &["nd"],
+        matches: &[Field::ETH_TYPE, Field::IP_PROTO, Field::ICMPV6_TYPE, Field::ICMPV6_CODE],
+        reads: &[],
+        sets: &[Field::ND_TLL, Field::ETH_SRC, Field::IPV6_SRC],
+        loads: &[],
+        next: &[],
+        reenters: &[],
+        outputs: true,
+        miss: Miss::Covered,
     },
     TableSpec {
         table: Table::Fabric,
@@ -359,6 +379,19 @@ pub const PIPELINE: [TableSpec; 16] = [
         miss: Miss::Covered,
     },
 ];
+
+/// Header fields for which Open vSwitch can keep prefix tries (`ovs-vswitchd.conf.db`, `Flow_Table`, `prefixes`).
+const TRIES: [Field; 4] = [Field::IPV6_DST, Field::IPV6_SRC, Field::IPV4_DST, Field::IPV4_SRC];
+/// As many as one table can have.
+const TRIES_MAX: usize = 3;
+
+impl TableSpec {
+    /// The fields by whose prefixes Open vSwitch should look rows up in this table. Where it isn't told, a packet's whole
+    /// address goes into its datapath flow, and every address that is tried costs one.
+    pub fn prefixes(&self) -> impl Iterator<Item = Field> {
+        TRIES.into_iter().filter(|field| self.matches.contains(field)).take(TRIES_MAX)
+    }
+}
 
 impl Table {
     /// The declaration's row.

@@ -20,8 +20,6 @@ pub enum Reg {
     Nexthop,
     /// 1: it is larger than what the row asked about.
     Larger,
-    /// 1: the address asked for is a router's.
-    NdRouter,
     /// The network's VNI, GRE key or VLAN.
     Segment,
     /// The router that forwards it.
@@ -34,8 +32,35 @@ pub enum Reg {
     PuntOp,
     /// Which of the port's meters it is punted by: [`crate::PuntClass`].
     PuntClass,
+    /// The MAC of the host's router, as the host has it: who an answer comes from.
+    GatewayMac,
     /// The MAC of the address asked for.
     NdMac,
+    /// The address whose place another has taken for a look-up.
+    Kept,
+    /// Bits 24 to 39 of the address asked for: 0xfffe if it is made of a MAC.
+    NdEui,
+    /// The universal and the group bit of the address asked for.
+    NdBits,
+    /// 1: it asks who has the address that stands as its destination.
+    NdAsks,
+    /// 1: the address asked for is a router's.
+    NdRouter,
+    /// What is being proved of a packet: see [`Claim`].
+    Claim,
+}
+
+/// What a secured port says of itself beyond Ethernet source and IP source, and which of it is being proved: for that it
+/// takes the source's place, and the packet passes the rows that know the port's own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Claim {
+    /// That a neighbour advertisement's target is an address of the port.
+    Target = 1,
+    /// That its link-layer option is the port's MAC.
+    TargetMac = 2,
+    /// That the sender's MAC in an ARP packet is the port's.
+    SenderMac = 3,
 }
 
 /// One row of the register map.
@@ -45,7 +70,7 @@ pub struct RegSpec {
     pub reg: Reg,
     /// The name as it is written.
     pub name: &'static str,
-    /// The register: 0 to 15. A 64-bit one spans this and the next.
+    /// The register: 0 to 15. A 64-bit one spans this and the next, a 128-bit one this and the next three.
     pub register: u8,
     /// First bit.
     pub offset: u16,
@@ -71,7 +96,7 @@ const fn row(
 }
 
 /// The register map, in the order of [`Reg`].
-pub const REGISTERS: [RegSpec; 14] = [
+pub const REGISTERS: [RegSpec; 20] = [
     row(Reg::Net, "net", (0, 0, 24), Table::Classify, Table::Punt, "network key"),
     row(Reg::FromFabric, "from_fabric", (0, 24, 1), Table::Classify, Table::Fabric, "came from another chassis"),
     row(Reg::Secured, "secured", (0, 25, 1), Table::Classify, Table::Nd, "sends only with its own addresses"),
@@ -85,7 +110,6 @@ pub const REGISTERS: [RegSpec; 14] = [
         "eth_dst is set: skip the neighbour table",
     ),
     row(Reg::Larger, "larger", (0, 28, 1), Table::Mtu, Table::MtuVerdict, "check_pkt_larger's verdict"),
-    row(Reg::NdRouter, "nd_router", (0, 29, 1), Table::Nd, Table::NdReply, "the address asked for is a router's"),
     row(Reg::Segment, "segment", (1, 0, 24), Table::Out, Table::Fabric, "VNI, GRE key or VLAN"),
     row(Reg::Router, "router", (2, 0, 24), Table::Gateway, Table::Punt, "router key"),
     row(
@@ -93,13 +117,55 @@ pub const REGISTERS: [RegSpec; 14] = [
         "asker_mac",
         (6, 0, 64),
         Table::Gateway,
-        Table::RouterIn,
+        Table::RouterOwn,
         "MAC of the host that sent it, right-aligned",
     ),
     row(Reg::OutChassis, "out_chassis", (3, 0, 16), Table::Out, Table::Fabric, "chassis key of where it goes"),
     row(Reg::PuntOp, "punt_op", (3, 16, 8), Table::Nd, Table::Punt, "why it is punted"),
     row(Reg::PuntClass, "punt_class", (3, 24, 2), Table::Nd, Table::Punt, "by which of the port's meters"),
-    row(Reg::NdMac, "nd_mac", (4, 0, 64), Table::Nd, Table::NdSend, "MAC of the address asked for, right-aligned"),
+    row(
+        Reg::GatewayMac,
+        "gateway_mac",
+        (14, 0, 64),
+        Table::Gateway,
+        Table::RouterOwn,
+        "the router's MAC that it was sent to, right-aligned",
+    ),
+    row(Reg::NdMac, "nd_mac", (4, 0, 64), Table::NdReply, Table::NdSend, "MAC of the address asked for, right-aligned"),
+    row(
+        Reg::Kept,
+        "kept",
+        (8, 0, 128),
+        Table::Guard,
+        Table::NdReply,
+        "IPv6 source or destination, while another stands there to be looked up",
+    ),
+    row(
+        Reg::NdEui,
+        "nd_eui",
+        (12, 0, 16),
+        Table::Nd,
+        Table::Neighbor,
+        "bits 24..39 of the address asked for: 0xfffe if it is made of a MAC",
+    ),
+    row(
+        Reg::NdBits,
+        "nd_bits",
+        (12, 16, 2),
+        Table::Nd,
+        Table::Neighbor,
+        "of the address asked for: 2, the universal bit; 1, the group bit",
+    ),
+    row(Reg::NdAsks, "nd_asks", (12, 18, 1), Table::Nd, Table::Out, "asks who has the address at its destination"),
+    row(Reg::NdRouter, "nd_router", (12, 19, 1), Table::Neighbor, Table::NdReply, "the address is a router's"),
+    row(
+        Reg::Claim,
+        "claim",
+        (12, 20, 2),
+        Table::Classify,
+        Table::Nd,
+        "proves 1: an advertisement's target, 2: its MAC, 3: an ARP sender's MAC",
+    ),
 ];
 
 impl Reg {
@@ -108,10 +174,14 @@ impl Reg {
         &REGISTERS[self as usize]
     }
 
-    /// The whole register that holds it: 32 bits, or 64 where it spans two.
+    /// The whole register that holds it: 32 bits, or 64 or 128 where it spans several.
     pub fn field(self) -> Field {
         let spec = self.spec();
-        if spec.bits > 32 { Field::xreg(spec.register / 2) } else { Field::reg(spec.register) }
+        match spec.bits {
+            0..=32 => Field::reg(spec.register),
+            33..=64 => Field::xreg(spec.register / 2),
+            _ => Field::xxreg(spec.register / 4),
+        }
     }
 
     /// Its bits.
@@ -121,9 +191,7 @@ impl Reg {
 
     /// A value and mask for matching it in its register.
     pub fn matching(self, value: u64) -> (u128, u128) {
-        let spec = self.spec();
-        let mask = ((1u128 << spec.bits) - 1) << spec.offset;
-        (u128::from(value) << spec.offset, mask)
+        (u128::from(value) << self.spec().offset, self.subfield().mask())
     }
 }
 
@@ -136,7 +204,9 @@ const _: () = {
         assert!(a.register < 16);
         assert!((a.from as u8) <= (a.to as u8), "a register lives forward");
         if a.bits > 32 {
-            assert!(a.offset == 0 && a.bits == 64 && a.register.is_multiple_of(2), "a 64-bit register is a whole pair");
+            let registers = a.bits as u8 / 32;
+            assert!(a.bits == 64 || a.bits == 128, "one register, two or four");
+            assert!(a.offset == 0 && a.register.is_multiple_of(registers), "a wide register is a whole one");
         } else {
             assert!(a.bits > 0 && a.offset + a.bits <= 32, "a 33rd bit");
         }

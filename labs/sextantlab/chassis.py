@@ -1,5 +1,6 @@
 """A hypervisor: its own Open vSwitch in its own namespace, with the bridge that Sextant programs."""
 
+import json
 import os
 import re
 import zlib
@@ -13,6 +14,10 @@ from .ovs import OvsPair
 # The bridge that Sextant programs, and the one that holds the tunnel endpoint's address.
 BRIDGE = "br-int"
 UNDERLAY_BRIDGE = "br-phy"
+
+# By which fields' prefixes the switch looks up rows, by table: from the pipeline's declaration, by `make docs`.
+with open(os.path.join(os.path.dirname(__file__), "prefixes.json"), encoding="ascii") as _file:
+    PREFIXES = json.load(_file)
 
 
 @dataclass
@@ -44,6 +49,9 @@ class Chassis(Switch):
             "protocols=OpenFlow13", f"other-config:datapath-id={self.dpid}", "other-config:disable-in-band=true",
             f"other-config:hwaddr={mac.replace('02:aa', '02:ab')}",
         ]
+        for table, fields in PREFIXES.items():
+            orders += ["--", f"--id=@t{table}", "create", "Flow_Table", f"prefixes={fields}",
+                       "--", "set", "bridge", BRIDGE, f"flow_tables:{table}=@t{table}"]
         names = [intf.name for intf in self.intfList() if intf.name != "lo"]
         self.cmd("; ".join(f"ip link set {name} up" for name in names))
         trunk = self.fabric.encap == "vlan"

@@ -105,8 +105,10 @@ impl Brain {
             }
         };
         let trace = self.switch(place.chassis, seen).run(&question, place.ofport, None);
-        let answer = trace.sent().find(|(port, _)| *port == place.ofport).map(|(_, output)| &output.frame);
-        let mac = answer.and_then(|frame| frame.get(6..12)?.try_into().ok()).map(MacAddr);
+        // An answer comes from the MAC asked for; a question that is handed to the one host who can answer goes to it.
+        let (out, output) = trace.sent().next().ok_or(Some(question.clone()))?;
+        let at = if out == place.ofport { 6..12 } else { 0..6 };
+        let mac = output.frame.get(at).and_then(|mac| mac.try_into().ok()).map(MacAddr);
         mac.map(|mac| (port.mac, mac)).ok_or(Some(question))
     }
 
@@ -180,7 +182,11 @@ impl Brain {
 
     /// Who is spoken for by a row that answers: the last one that knew an address.
     fn answerer(&self, trace: &Trace) -> String {
-        let knowing = trace.steps.iter().rev().filter(|step| matches!(step.table, Some(Table::Nd | Table::RouterIn)));
+        let knowing = trace
+            .steps
+            .iter()
+            .rev()
+            .filter(|step| matches!(step.table, Some(Table::Nd | Table::Neighbor | Table::RouterIn)));
         let name = knowing.filter_map(|step| self.full_name(&step.unit?.key)).next();
         format!("answered: {}", name.unwrap_or_else(|| "the switch".to_owned()))
     }
@@ -215,6 +221,7 @@ const fn feature(op: PuntOp) -> &'static str {
     match op {
         PuntOp::RouterSolicit => "ra",
         PuntOp::NeighborSolicit => "nd",
+        PuntOp::ArpProbe => "arp",
         PuntOp::HopLimit | PuntOp::NoRoute | PuntOp::Unreachable | PuntOp::PortUnreachable | PuntOp::TooBig => "icmp",
     }
 }

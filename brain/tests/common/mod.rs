@@ -70,8 +70,8 @@ pub struct Bridge {
     pub session: Option<SessionId>,
     pub batches: Vec<Batch>,
     pub packets: Vec<(Vec<ofp::Action>, Vec<u8>)>,
-    /// Refuses flows of this table, or all groups.
-    pub refuses: Option<u8>,
+    /// Refuses flows of these tables, or all groups.
+    pub refuses: Vec<flows::Table>,
     pub refuses_groups: bool,
     /// Confirms nothing until this is false.
     pub slow: bool,
@@ -98,7 +98,7 @@ impl Bridge {
         let mut tables = self.tables.clone();
         for (index, body) in batch.operations.iter().enumerate().skip(ahead) {
             if let Body::FlowMod(flow) = body
-                && self.refuses == Some(flow.table)
+                && self.refuses.iter().any(|table| table.id() == flow.table)
                 && flow.command == FlowModCommand::Add
             {
                 let error = "OFPFMFC_TABLE_FULL".to_owned();

@@ -1,8 +1,10 @@
-//! ARP (RFC 826): requests for known addresses are answered by flows.
+//! ARP (RFC 826): requests for known addresses are answered by flows, probes by the controller.
+
+pub mod service;
 
 use std::net::{IpAddr, Ipv4Addr};
 
-use ::flows::{Drop, Emit, Feature, FeatureId, Reg, Row, Table};
+use ::flows::{Drop, Emit, Feature, FeatureId, PuntOp, Reg, Row, Table};
 use addr::MacAddr;
 use ofp::Field;
 use topology::{ChassisKey, Key, KeyKind, PortKey, RouterKey, SubnetKey, View};
@@ -43,11 +45,12 @@ fn unanswered(view: &View<'_>, emit: &mut Emit, chassis: ChassisKey) {
         return;
     }
     let mut on = emit.on(chassis);
-    on.row(Table::Nd, 150, "probes are answered or not, but never delivered: not by a unicast frame either")
+    // A flow would answer the prober's own address too.
+    on.row(Table::Nd, 250, "a probe: has somebody else the address? (RFC 5227, 2.1)")
         .arp()
         .when(Field::ARP_OP, REQUEST)
         .when(Field::ARP_SPA, Ipv4Addr::UNSPECIFIED)
-        .drop(Drop::UnknownTarget);
+        .punt(PuntOp::ArpProbe);
     on.row(Table::Nd, 50, "requests are answered or not, but never flooded")
         .arp()
         .when(Field::ARP_OP, REQUEST)
@@ -62,12 +65,11 @@ fn unanswered(view: &View<'_>, emit: &mut Emit, chassis: ChassisKey) {
 }
 
 fn host(view: &View<'_>, emit: &mut Emit, key: PortKey, chassis: ChassisKey) {
-    let (Some(port), Some(binding)) = (view.port(key), view.binding(key)) else { return };
+    let (Some(port), Some(_)) = (view.port(key), view.binding(key)) else { return };
     if !view.is_resident(port.network, chassis) {
         return;
     }
     let mut on = emit.on(chassis);
-    let here = view.place(key).filter(|_| binding.chassis == chassis);
     for address in port.v4() {
         let row = on
             .row(Table::Nd, 200, "the address is the port's")
@@ -77,14 +79,6 @@ fn host(view: &View<'_>, emit: &mut Emit, key: PortKey, chassis: ChassisKey) {
             .when(Field::ARP_TPA, address)
             .when_masked(Field::ETH_DST, GROUP_BIT, GROUP_BIT);
         answer(row, address, port.mac);
-        if let Some(place) = here {
-            on.row(Table::Nd, 300, "its own probe is not answered to it (RFC 5227, 2.1)")
-                .arp()
-                .when(Field::IN_PORT, place.ofport)
-                .when(Field::ARP_OP, REQUEST)
-                .when(Field::ARP_TPA, address)
-                .drop(Drop::OwnDad);
-        }
     }
 }
 

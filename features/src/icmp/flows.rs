@@ -1,11 +1,10 @@
 //! Rows that answer echo requests to a router's addresses, and rows that punt what deserves an error.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::net::IpAddr;
 
 use ::flows::{Emit, Feature, FeatureId, On, PuntOp, Reg, Row, Table};
-use addr::MacAddr;
 use ofp::Field;
-use topology::{ChassisKey, Interface, Key, KeyKind, NetworkKey, RouterKey, SubnetKey, View};
+use topology::{ChassisKey, Key, KeyKind, NetworkKey, RouterKey, SubnetKey, View};
 
 use crate::router::{self, is_local_to_link};
 
@@ -57,6 +56,7 @@ fn errors(view: &View<'_>, emit: &mut Emit, chassis: ChassisKey) {
         on.row(Table::Neighbor, 1, "nobody has the address").when(Field::ETH_TYPE, ethertype).punt(PuntOp::Unreachable);
     }
     on.row(Table::MtuVerdict, 20, "too big for the network").when_reg(Reg::Larger, 1u64).punt(PuntOp::TooBig);
+    to_the_router(&mut on);
 }
 
 /// Packets to a network are measured only where it takes less than others may send.
@@ -83,72 +83,50 @@ fn own_addresses(view: &View<'_>, emit: &mut Emit, key: RouterKey, subnet: Subne
         if is_local_to_link(address) && !resident {
             continue;
         }
+        let row = on.row(Table::RouterIn, 250, "an address of the router's").when_reg(Reg::Router, key.0);
+        let row = if is_local_to_link(address) { row.when_reg(Reg::Net, interface.network.0) } else { row };
         match address {
-            IpAddr::V6(address) => own_v6(&mut on, key, interface, address),
-            IpAddr::V4(address) => own_v4(&mut on, key, interface, address),
+            IpAddr::V6(address) => row.ipv6().when(Field::IPV6_DST, address).goto(Table::RouterOwn),
+            IpAddr::V4(address) => row.ipv4().when(Field::IPV4_DST, address).goto(Table::RouterOwn),
         }
     }
 }
 
-fn own_v6(on: &mut On<'_>, router: RouterKey, interface: &Interface, address: Ipv6Addr) {
-    let reply = to_v6(on, router, interface, address, 300, "echo to the router").icmpv6(128);
-    back_v6(reply.set(Field::ICMPV6_TYPE, 129u8), address, interface.mac);
+/// What becomes of packets to an address of a router's, whichever it is.
+fn to_the_router(on: &mut On<'_>) {
+    back_v6(on.row(Table::RouterOwn, 300, "echo to the router").icmpv6(128).set(Field::ICMPV6_TYPE, 129u8));
     // The rest of a large echo, whose first fragment was answered above. The switch does not tell what a later fragment is of;
     // other packets' come back to their sender, who knows nothing to put them to.
-    let rest = to_v6(on, router, interface, address, 290, "echo to the router, further fragments")
-        .when(Field::IP_FRAG, FRAGMENT_LATER);
-    back_v6(rest, address, interface.mac);
-    to_v6(on, router, interface, address, 250, "the router listens to nothing else").punt(PuntOp::PortUnreachable);
-}
-
-fn to_v6<'o>(
-    on: &'o mut On<'_>,
-    router: RouterKey,
-    interface: &Interface,
-    address: Ipv6Addr,
-    priority: u16,
-    why: &'static str,
-) -> Row<'o> {
-    let row =
-        on.row(Table::RouterIn, priority, why).ipv6().when_reg(Reg::Router, router.0).when(Field::IPV6_DST, address);
-    if is_local_to_link(address.into()) { row.when_reg(Reg::Net, interface.network.0) } else { row }
-}
-
-fn back_v6(row: Row<'_>, address: Ipv6Addr, mac: MacAddr) {
-    to_asker(row)
-        .set(Field::ETH_SRC, mac)
-        .copy(Field::IPV6_SRC, Field::IPV6_DST)
-        .set(Field::IPV6_SRC, address)
-        .set(Field::NW_TTL, HOP_LIMIT)
-        .back();
-}
-
-fn to_asker(row: Row<'_>) -> Row<'_> {
-    row.copy_bits(Reg::AskerMac.field().sub(0, 48), Field::ETH_DST.sub(0, 48))
-}
-
-fn own_v4(on: &mut On<'_>, router: RouterKey, interface: &Interface, address: Ipv4Addr) {
-    let reply = to_v4(on, router, address, 300, "echo to the router")
+    let rest = on.row(Table::RouterOwn, 290, "echo to the router, further fragments");
+    back_v6(rest.ipv6().when(Field::IP_FRAG, FRAGMENT_LATER));
+    let echo = on
+        .row(Table::RouterOwn, 300, "echo to the router")
+        .ipv4()
         .when(Field::IP_PROTO, 1u8)
         .when(Field::ICMPV4_TYPE, 8u8)
         .when(Field::ICMPV4_CODE, 0u8);
-    back_v4(reply.set(Field::ICMPV4_TYPE, 0u8), address, interface.mac);
-    let rest = to_v4(on, router, address, 290, "echo to the router, further fragments")
-        .when(Field::IP_PROTO, 1u8)
-        .when(Field::IP_FRAG, FRAGMENT_LATER);
-    back_v4(rest, address, interface.mac);
-    to_v4(on, router, address, 250, "the router listens to nothing else").punt(PuntOp::PortUnreachable);
+    back_v4(echo.set(Field::ICMPV4_TYPE, 0u8));
+    let rest = on.row(Table::RouterOwn, 290, "echo to the router, further fragments").ipv4();
+    back_v4(rest.when(Field::IP_PROTO, 1u8).when(Field::IP_FRAG, FRAGMENT_LATER));
+    on.row(Table::RouterOwn, 10, "the router listens to nothing else").punt(PuntOp::PortUnreachable);
 }
 
-fn to_v4<'o>(on: &'o mut On<'_>, router: RouterKey, address: Ipv4Addr, priority: u16, why: &'static str) -> Row<'o> {
-    on.row(Table::RouterIn, priority, why).ipv4().when_reg(Reg::Router, router.0).when(Field::IPV4_DST, address)
+/// Back to the host, from the MAC and the address that it sent to.
+fn back_v6(row: Row<'_>) {
+    let row =
+        row.keep(Field::IPV6_DST, Reg::Kept).copy(Field::IPV6_SRC, Field::IPV6_DST).restore(Reg::Kept, Field::IPV6_SRC);
+    back(row);
 }
 
-fn back_v4(row: Row<'_>, address: Ipv4Addr, mac: MacAddr) {
-    to_asker(row)
-        .set(Field::ETH_SRC, mac)
-        .copy(Field::IPV4_SRC, Field::IPV4_DST)
-        .set(Field::IPV4_SRC, address)
+fn back_v4(row: Row<'_>) {
+    let row =
+        row.keep(Field::IPV4_DST, Reg::Kept).copy(Field::IPV4_SRC, Field::IPV4_DST).restore(Reg::Kept, Field::IPV4_SRC);
+    back(row);
+}
+
+fn back(row: Row<'_>) {
+    row.restore(Reg::AskerMac, Field::ETH_DST)
+        .restore(Reg::GatewayMac, Field::ETH_SRC)
         .set(Field::NW_TTL, HOP_LIMIT)
         .back();
 }

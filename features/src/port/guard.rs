@@ -1,12 +1,12 @@
 //! What no secured port may send: router advertisements, redirects, advertisements for others' addresses, and what hides
 //! them from the switch (RFC 6105, RFC 6980).
 
-use std::net::Ipv6Addr;
+use std::net::{Ipv4Addr, Ipv6Addr};
 
-use ::flows::{Drop, Emit, On, Table};
+use ::flows::{Claim, Drop, Emit, On, Reg, Row, Table};
 use addr::{Ipv6Net, MacAddr};
 use ofp::Field;
-use topology::{ChassisKey, Place, Port, View};
+use topology::{ChassisKey, View};
 
 const ROUTER_SOLICIT: u8 = 133;
 const ROUTER_ADVERT: u8 = 134;
@@ -61,29 +61,61 @@ pub(super) fn everybody(view: &View<'_>, emit: &mut Emit, chassis: ChassisKey) {
             .when(Field::NW_TTL, hop_limit)
             .goto(Table::Nd);
     }
-    on.row(Table::Guard, 940, "an advertisement that is not of an own address")
+    on.row(Table::Guard, 100, "IPv6: by its source").ipv6().goto(Table::Admit);
+    on.row(Table::Guard, 100, "IPv4: by its source").ipv4().goto(Table::Admit);
+    adverts(&mut on);
+    arp(&mut on);
+}
+
+/// A neighbour advertisement is of an own address, with the own MAC. Target and MAC take the places of the sources, one pass
+/// from the start: what admits those knows them. Then the source itself is shown, by a second one.
+fn adverts(on: &mut On<'_>) {
+    on.row(Table::Guard, 945, "its target and its MAC are the port's: now its source")
+        .icmpv6(NEIGHBOR_ADVERT)
+        .when_reg(Reg::Claim, Claim::TargetMac as u64)
+        .goto(Table::Admit);
+    // Linux leaves the option out when it answers a unicast solicitation.
+    let plain =
+        of_target(on.row(Table::Guard, 944, "an advertisement without a MAC: first, is the target the port's?"));
+    plain.when(Field::ND_TLL, MacAddr::ZERO).load(Reg::Claim, Claim::Target as u64).goto(Table::Admit);
+    let row = of_target(on.row(Table::Guard, 943, "an advertisement: first, is the target the port's?"));
+    row.copy(Field::ND_TLL, Field::ETH_SRC).load(Reg::Claim, Claim::Target as u64).goto(Table::Admit);
+    on.row(Table::Guard, 940, "an advertisement that is none (RFC 4861, 7.1.2)")
         .ipv6()
         .when(Field::IP_PROTO, 58u8)
         .when(Field::ICMPV6_TYPE, NEIGHBOR_ADVERT)
         .drop(Drop::ForeignNeighborAdvert);
-    for (ethertype, why) in
-        [(0x86ddu16, "IPv6: by its source"), (0x0800, "IPv4: by its source"), (0x0806, "ARP: by its sender")]
-    {
-        on.row(Table::Guard, 100, why).when(Field::ETH_TYPE, ethertype).goto(Table::Admit);
-    }
+    on.row(Table::Admit, 50, "an advertisement of another's address")
+        .when_reg(Reg::Claim, Claim::Target as u64)
+        .drop(Drop::ForeignNeighborAdvert);
+    on.row(Table::Classify, 50, "an advertisement with another's MAC")
+        .when_reg(Reg::Claim, Claim::TargetMac as u64)
+        .drop(Drop::ForeignNeighborAdvert);
 }
 
-/// A port's own neighbour advertisements. Linux leaves the option out when it answers a unicast solicitation.
-pub(super) fn own(on: &mut On<'_>, port: &Port, place: Place) {
-    for address in port.v6() {
-        for option in [port.mac, MacAddr::ZERO] {
-            on.row(Table::Guard, 945, "an advertisement of the port's own address")
-                .icmpv6(NEIGHBOR_ADVERT)
-                .when(Field::IN_PORT, place.ofport)
-                .when(Field::NW_TTL, 255u8)
-                .when(Field::ND_TARGET, address)
-                .when(Field::ND_TLL, option)
-                .goto(Table::Admit);
-        }
-    }
+fn of_target(row: Row<'_>) -> Row<'_> {
+    row.icmpv6(NEIGHBOR_ADVERT)
+        .when(Field::NW_TTL, 255u8)
+        .keep(Field::IPV6_SRC, Reg::Kept)
+        .copy(Field::ND_TARGET, Field::IPV6_SRC)
+}
+
+/// An ARP packet's sender has the port's MAC; then its address is admitted, or it has none yet.
+fn arp(on: &mut On<'_>) {
+    on.row(Table::Guard, 110, "its MAC is the port's: now its address")
+        .arp()
+        .when_reg(Reg::Claim, Claim::SenderMac as u64)
+        .goto(Table::Admit);
+    on.row(Table::Guard, 100, "ARP: first, is the sender's MAC the port's?")
+        .arp()
+        .copy(Field::ARP_SHA, Field::ETH_SRC)
+        .load(Reg::Claim, Claim::SenderMac as u64)
+        .reenter(Table::Classify);
+    on.row(Table::Classify, 50, "an ARP packet with another's MAC")
+        .when_reg(Reg::Claim, Claim::SenderMac as u64)
+        .drop(Drop::SpoofedSource);
+    on.row(Table::Admit, 90, "a probe has no sender address (RFC 5227, 2.1.1)")
+        .arp()
+        .when(Field::ARP_SPA, Ipv4Addr::UNSPECIFIED)
+        .goto(Table::Nd);
 }

@@ -6,7 +6,6 @@ mod guard;
 use ::flows::{Drop, Emit, Feature, FeatureId, PortMeter, PuntClass, Reg, Row, Table};
 use addr::OfPort;
 use ofp::Field;
-use std::net::Ipv4Addr;
 use topology::{ChassisKey, Key, KeyKind, Place, PortKey, View};
 
 /// The feature.
@@ -82,7 +81,6 @@ fn plugged(view: &View<'_>, emit: &mut Emit, key: PortKey) {
             .load(Reg::Net, port.network.0)
             .load(Reg::Secured, 1u64)
             .goto(Table::Guard);
-        guard::own(&mut on, port, place);
         admit(&mut on, port, place);
     } else {
         on.row(Table::Classify, 100, "any frame: port security is off")
@@ -113,9 +111,6 @@ fn admit(on: &mut ::flows::On<'_>, port: &topology::Port, place: Place) {
     }
     for address in port.v4() {
         row(on, place).ipv4().when(Field::IPV4_SRC, address).goto(Table::Nd);
-        // A probe has no sender address (RFC 5227, 2.1.1).
-        for sender in [address, Ipv4Addr::UNSPECIFIED] {
-            row(on, place).arp().when(Field::ARP_SHA, port.mac).when(Field::ARP_SPA, sender).goto(Table::Nd);
-        }
+        row(on, place).arp().when(Field::ARP_SPA, address).goto(Table::Nd);
     }
 }

@@ -2,7 +2,7 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use ::flows::{Drop, Emit, Feature, FeatureId, PuntOp, Reg, Row, Table};
+use ::flows::{Drop, Emit, Feature, FeatureId, On, PuntOp, Reg, Row, Table};
 use addr::{IpNet, Ipv4Net, Ipv6Net, MacAddr};
 use ofp::Field;
 use topology::{ChassisKey, Holder, Interface, Key, KeyKind, NetworkKey, PortKey, RouterKey, SubnetKey, View};
@@ -105,11 +105,7 @@ fn interface(view: &View<'_>, emit: &mut Emit, router: RouterKey, subnet: Subnet
         // A router before this one may have set it.
         .load(Reg::Nexthop, 0u64)
         .goto(Table::Mtu);
-    // For another router's packets: the address is a neighbour like any.
-    for address in router::addresses(view, router, subnet).into_iter().filter(|a| !is_local_to_link(*a)) {
-        let row = on.row(Table::Neighbor, 100, "the address is a router's").when_reg(Reg::Net, interface.network.0);
-        to_address(row, address).set(Field::ETH_DST, interface.mac).goto(Table::Out);
-    }
+    own_neighbors(view, &mut on, router, subnet, interface);
     if !speaks_for_mac(view, interface, router, subnet) {
         return;
     }
@@ -118,8 +114,12 @@ fn interface(view: &View<'_>, emit: &mut Emit, router: RouterKey, subnet: Subnet
             .when_reg(Reg::Net, interface.network.0)
             .when(Field::ETH_DST, interface.mac)
             .keep(Field::ETH_SRC, Reg::AskerMac)
+            .keep(Field::ETH_DST, Reg::GatewayMac)
             .load(Reg::Router, router.0)
             .goto(Table::RouterIn);
+    }
+    if !has_others(view, router, interface.network) {
+        return;
     }
     on.row(Table::Out, 150, "from one router to another")
         .when_reg(Reg::Net, interface.network.0)
@@ -128,6 +128,25 @@ fn interface(view: &View<'_>, emit: &mut Emit, router: RouterKey, subnet: Subnet
         .when(Field::ETH_DST, interface.mac)
         .load(Reg::Router, router.0)
         .reenter(Table::RouterIn);
+}
+
+/// Where another router is on the network, or hosts are, the router's addresses are neighbours like any; its link-local ones
+/// mean something to hosts only.
+fn own_neighbors(view: &View<'_>, on: &mut On<'_>, router: RouterKey, subnet: SubnetKey, interface: &Interface) {
+    let resident = view.is_resident(interface.network, on.chassis());
+    let others = has_others(view, router, interface.network);
+    for address in router::addresses(view, router, subnet) {
+        if !(resident || others && !is_local_to_link(address)) {
+            continue;
+        }
+        let row = on.row(Table::Neighbor, 100, "the address is a router's").when_reg(Reg::Net, interface.network.0);
+        to_address(row, address).set(Field::ETH_DST, interface.mac).load(Reg::NdRouter, 1u64).goto(Table::Out);
+    }
+}
+
+/// Whether another router is on a network.
+fn has_others(view: &View<'_>, router: RouterKey, network: NetworkKey) -> bool {
+    view.interfaces_on(network).into_iter().any(|(other, _)| other != router)
 }
 
 fn static_route(view: &View<'_>, emit: &mut Emit, router: RouterKey, prefix: IpNet, chassis: ChassisKey) {
@@ -162,14 +181,17 @@ fn next_hop(view: &View<'_>, network: NetworkKey, address: IpAddr) -> Option<Mac
     }
 }
 
-/// A port's addresses, on a chassis that routes to its network.
+/// A port's addresses, on a chassis that has hosts on its network, or routes to it. What tells its MAC needs no row; what else
+/// is link-local is asked for by hosts only.
 fn neighbor(view: &View<'_>, emit: &mut Emit, key: PortKey, chassis: ChassisKey) {
     let (Some(port), Some(_)) = (view.port(key), view.binding(key)) else { return };
-    if !view.is_routed(port.network, chassis) {
-        return;
-    }
+    let Some(need) = view.need(port.network, chassis) else { return };
     let mut on = emit.on(chassis);
-    for address in port.addresses.iter().copied().filter(|a| !is_local_to_link(*a)) {
+    for address in port.addresses.iter().copied().filter(|address| *address != IpAddr::V6(port.link_local())) {
+        let asked = need.resident && address.is_ipv6();
+        if !(asked || need.routed && !is_local_to_link(address)) {
+            continue;
+        }
         let row = on.row(Table::Neighbor, 100, "the address is the port's").when_reg(Reg::Net, port.network.0);
         to_address(row, address).set(Field::ETH_DST, port.mac).goto(Table::Out);
     }
