@@ -17,7 +17,9 @@ import time
 
 import core
 from core import attempts, emit, note
+from m_chunks import m_chunks
 from m_cold import m_cold
+from m_coldsync import m_coldsync
 from m_datapath import m_datapath
 from m_failover import m_failover
 from m_megaflow import m_megaflow
@@ -28,6 +30,7 @@ from m_storm import m_storm
 from nslab import system_busy
 
 MEASURES = {"port_up": m_port_up, "cold": m_cold, "nd": m_nd, "storm": m_storm,
+            "chunks": m_chunks, "coldsync": m_coldsync,
             "datapath": m_datapath, "megaflow": m_megaflow, "failover": m_failover, "restart": m_restart}
 
 

@@ -181,6 +181,7 @@ class Stream:
                 gap, at = b - a, a
         tx.send({"sent": len(sent), "lost": len(lost), "max_gap_s": gap, "gap_at": at,
                  "lost_at": [sent[i] for i in lost[:2000]],
+                 "at": [sent[i] for i in got if i < len(sent)],
                  "rtt": [got[i] - sent[i] for i in got if i < len(sent)]})
 
     def stop(self):

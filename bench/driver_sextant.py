@@ -90,6 +90,7 @@ def resource(name, spec, tenant=TENANT):
 
 class Driver(BaseDriver):
     name = "sextant"
+    dials = True           # bridges' management sockets; otherwise bridges connect, see attach()
 
     def start(self, lab):
         self.lab = lab
@@ -111,7 +112,8 @@ class Driver(BaseDriver):
                 "[::1]:%d" % self.grpc, "--http-listen", "[::1]:%d" % self.http,
                 "--openflow-listen", "unix:%s/of.sock" % self.lab.run]
         for ch in self.lab.chassis:
-            argv += ["--openflow-connect", "unix:%s/br-int.mgmt" % ch.dir]
+            argv += ["--openflow-connect", "unix:%s/br-int.mgmt" % ch.dir] if self.dials else [
+                "--openflow-listen", door(ch)]
         self.lab.spawn("sextant", argv, env={"RUST_LOG": "warn"})
         self.channel = grpc.insecure_channel("[::1]:%d" % self.grpc)
         grpc.channel_ready_future(self.channel).result(20)
@@ -185,6 +187,11 @@ class Driver(BaseDriver):
             out["installed"] = self._wait()
         return out
 
+    def add_at_once(self, ports):
+        """All in one transaction; returns once every chassis has the flows."""
+        self._apply(b"".join(field(7, self._port(p)) for p in ports))
+        self._wait()
+
     def del_ports(self, ports):
         for p in ports:
             self.call("PortService", "DeletePort", field(1, TENANT) + field(2, p.name))
@@ -207,6 +214,27 @@ class Driver(BaseDriver):
     def agent_pid(self, ch):
         return self.lab.procs["sextant"].pid
 
+    def passive(self):
+        """From now on a bridge has a controller only while it is attached."""
+        self.stop()
+        self.dials = False
+        self._start()
+
+    def attach(self, ch):
+        """The bridge gets its controller; returns when it says that they are connected."""
+        ch.vsctl("set-controller", "br-int", door(ch))
+        while True:
+            chassis = self.call("ChassisService", "GetChassis", field(2, ch.name))
+            if (5, 1) in fields(dict(fields(chassis)).get(3, b"")):
+                return
+            time.sleep(.002)
+
+    def detach(self, ch):
+        """The bridge loses its controller, and with it its flows; groups and meters are taken away, too."""
+        ch.vsctl("del-controller", "br-int")
+        for what in ("del-flows", "del-groups", "del-meters"):
+            ch.ofctl(what)
+
     def agent_kill(self, ch, sig):
         if "sextant" in self.lab.procs:
             self.channel.close()
@@ -217,6 +245,11 @@ def free_port():
     with socket.socket(socket.AF_INET6) as s:
         s.bind(("::1", 0))
         return s.getsockname()[1]
+
+
+def door(ch):
+    """The only path where Open vSwitch lets a bridge connect to a unix socket."""
+    return "unix:%s/br-int.controller" % ch.dir
 
 
 def dpid(ch):
