@@ -18,6 +18,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 BINARY = os.environ.get("SEXTANT") or os.path.join(
     os.environ.get("CARGO_TARGET_DIR") or os.path.join(HERE, "..", "target"), "release", "sextant")
 TENANT = "bench"
+ACTIVE = 3                 # Phase
 # By which fields' prefixes the switch looks up rows, by table: from the pipeline's declaration.
 with open(os.path.join(HERE, "..", "labs", "sextantlab", "prefixes.json"), encoding="ascii") as _file:
     PREFIXES = json.load(_file)
@@ -187,10 +188,29 @@ class Driver(BaseDriver):
             out["installed"] = self._wait()
         return out
 
-    def add_at_once(self, ports):
-        """All in one transaction; returns once every chassis has the flows."""
-        self._apply(b"".join(field(7, self._port(p)) for p in ports))
-        self._wait()
+    def ghost_chassis(self, name, tunnel_ip):
+        """A chassis that no bridge connects as."""
+        self._apply(field(2, resource(name, field(1, "fe") + field(2, tunnel_ip), tenant=None)))
+
+    def ghosts(self, ports, chassis):
+        """Notes that ports are there."""
+        PLACES.update({p.name: (chassis, p.name) for p in ports})
+        return ports
+
+    def keep_only(self, ports, chassis):
+        """In one transaction, all ports of the tenant are these; returns once these chassis have confirmed."""
+        document = field(1, TENANT) + b"".join(field(7, self._port(p)) for p in ports)
+        self.call("IntentService", "Apply", field(1, document) + field(2, 1))
+        for ch in chassis:
+            while not self._is_active(ch):
+                time.sleep(.01)
+
+    def _is_active(self, ch):
+        status = dict(fields(dict(fields(self._chassis(ch))).get(3, b"")))
+        return status.get(1) == ACTIVE
+
+    def _chassis(self, ch):
+        return self.call("ChassisService", "GetChassis", field(2, ch.name))
 
     def del_ports(self, ports):
         for p in ports:
@@ -223,10 +243,7 @@ class Driver(BaseDriver):
     def attach(self, ch):
         """The bridge gets its controller; returns when it says that they are connected."""
         ch.vsctl("set-controller", "br-int", door(ch))
-        while True:
-            chassis = self.call("ChassisService", "GetChassis", field(2, ch.name))
-            if (5, 1) in fields(dict(fields(chassis)).get(3, b"")):
-                return
+        while (5, 1) not in fields(dict(fields(self._chassis(ch))).get(3, b"")):
             time.sleep(.002)
 
     def detach(self, ch):

@@ -12,6 +12,7 @@ use topology::{Change, ChassisKey, Key, ResourceId, World};
 use crate::catalog::{Applied, Catalog};
 use crate::effect::{Effect, SwitchCommand};
 use crate::event::{Caller, Event, ProposalId, Request, RequestId, SessionId};
+use crate::pace::Load;
 use crate::requests::{Asked, Waiter};
 use crate::switch::Switch;
 
@@ -31,6 +32,7 @@ pub struct Brain {
     pub(crate) warm_due: BTreeSet<(Millis, ChassisKey)>,
     /// Switches that may have something to be sent.
     pub(crate) busy: BTreeSet<ChassisKey>,
+    pub(crate) load: Load,
     /// Something was confirmed, changed or lost since waiters were looked at.
     pub(crate) progressed: bool,
     /// Resources with rows that were refused or lost to another's, and why.
@@ -76,6 +78,7 @@ impl Default for Brain {
             warm: BTreeMap::new(),
             warm_due: BTreeSet::new(),
             busy: BTreeSet::new(),
+            load: Load::default(),
             progressed: false,
             troubled: BTreeMap::new(),
             queue: VecDeque::new(),
@@ -246,7 +249,8 @@ impl Brain {
 
     fn send_batches(&mut self) {
         for chassis in std::mem::take(&mut self.busy) {
-            if let Some((session, batch)) = self.switches.get_mut(&chassis).and_then(Switch::next_batch) {
+            let Some(switch) = self.switches.get_mut(&chassis) else { continue };
+            while let Some((session, batch)) = switch.next_batch(&self.load) {
                 self.effects.push(Effect::Switch(session, SwitchCommand::Batch(batch)));
             }
         }

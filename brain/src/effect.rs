@@ -146,4 +146,8 @@ pub struct Batch {
     /// All bodies are `FlowMod`, `GroupMod` or `MeterMod`. Sent in this order: leading meters plainly, flows and groups in one
     /// ordered atomic bundle, trailing meters plainly, then a barrier.
     pub operations: Vec<Body>,
+    /// The batch before it, if that was not answered when this one was made. If it is refused, this one is left out.
+    pub follows: Option<u64>,
+    /// The switch forwards for us: it should have time for that between two commits.
+    pub gentle: bool,
 }

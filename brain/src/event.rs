@@ -191,8 +191,12 @@ pub enum SwitchEvent {
     BatchDone {
         /// The batch's number.
         batch: u64,
+        /// How many microseconds the bundle's commit took: how much longer its answer took than that to the bundle's opening,
+        /// which is what an answer takes anyway. 0 if there was nothing to commit.
+        commit_us: u64,
     },
-    /// A batch was refused: nothing of its bundle took effect; meters that go ahead of the bundle may have.
+    /// A batch was refused: nothing of its bundle took effect; meters that go ahead of the bundle may have. Batches that follow
+    /// it are left out without an answer.
     BatchFailed {
         /// The batch's number.
         batch: u64,
@@ -216,4 +220,14 @@ pub struct Punt {
     pub userdata: Vec<u8>,
     /// The frame, from its Ethernet header on.
     pub data: Vec<u8>,
+}
+
+impl Punt {
+    /// The class of what it asks for, by which the switch meters it: a name for counters.
+    pub fn class_name(&self) -> &'static str {
+        match features::punt::op_of(&self.metadata).map(flows::PuntOp::class) {
+            Some(class) => class.name(),
+            None => "unknown",
+        }
+    }
 }

@@ -4,6 +4,8 @@ mod brain;
 mod catalog;
 mod effect;
 mod event;
+mod found;
+mod pace;
 mod requests;
 mod rows;
 mod serve;

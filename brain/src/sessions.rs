@@ -11,7 +11,8 @@ use topology::{Change, ChassisKey, ResourceId};
 use crate::brain::{Brain, Session};
 use crate::effect::{Effect, SwitchCommand};
 use crate::event::{SessionId, SwitchEvent};
-use crate::switch::{Found, Link, Switch};
+use crate::found::Found;
+use crate::switch::{Link, Switch};
 
 impl Brain {
     pub(crate) fn switch_event(&mut self, session: SessionId, event: SwitchEvent) {
@@ -20,11 +21,11 @@ impl Brain {
             SwitchEvent::Down { reason } => self.session_down(session, &reason),
             SwitchEvent::Port { reason, port } => self.port_status(session, reason, &port),
             SwitchEvent::Tables { flows, groups, meters } => self.tables(session, Found::new(flows, groups, meters)),
-            SwitchEvent::BatchDone { batch } => {
+            SwitchEvent::BatchDone { batch, commit_us } => {
                 if self.sessions.get(&session).is_some_and(|s| s.leaving == Some(batch)) {
                     self.close(session, LEFT);
                 } else if let Some((chassis, switch)) = self.switch_of(session) {
-                    let resources = switch.confirmed(batch);
+                    let resources = switch.confirmed(batch, commit_us);
                     self.restless.extend(resources);
                     self.progress(chassis);
                 }

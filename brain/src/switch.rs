@@ -1,17 +1,17 @@
 //! What one switch holds, what it should hold, and what is on its way.
 
-use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use features::Millis;
-use flows::{BATCH_OPERATIONS_MAX, COOKIE_MAGIC, Flow, Group, Item, Keyed, Meter, Op, Plan, Table, is_ours};
-use ofp::{FlowStats, GroupDesc, MeterConfig};
+use flows::{COOKIE_MAGIC, Item, Keyed, Op, Plan};
 use rustc_hash::{FxHashMap as HashMap, FxHashSet as HashSet};
 use topology::ResourceId;
 
 use crate::effect::Batch;
 use crate::event::SessionId;
+use crate::found::{Found, same_on_switch};
+use crate::pace::{Load, Loaded, Pace};
 
 /// How far a switch's connection has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,7 +34,12 @@ pub(crate) struct Switch {
     pending: HashMap<Keyed, Pending>,
     /// The order in which they are sent; anew when something comes in between.
     order: VecDeque<Keyed>,
-    inflight: Option<Inflight>,
+    /// Those of refused batches, sent before the others.
+    again: VecDeque<Keyed>,
+    /// On their way, oldest first. Each is void if the one before it is refused.
+    inflight: VecDeque<Inflight>,
+    /// How much is sent at once.
+    pace: Pace,
     /// What the switch refused, with its words. Not tried again until it is wanted otherwise, or what it may lack has come.
     refused: HashMap<Keyed, (String, Pending)>,
     /// Refusals since its tables were read.
@@ -53,8 +58,6 @@ pub(crate) struct Switch {
     by_resource: HashMap<ResourceId, usize>,
     pub(crate) foreign_flows: u64,
     next_batch: u64,
-    /// Lowered when a batch fails and the switch doesn't say by which operation.
-    batch_limit: usize,
 }
 
 #[derive(Clone, Debug)]
@@ -67,7 +70,28 @@ struct Pending {
 #[derive(Debug)]
 struct Inflight {
     number: u64,
-    ops: Vec<(Keyed, Pending)>,
+    ops: Vec<Sent>,
+    _load: Loaded,
+}
+
+#[derive(Debug)]
+struct Sent {
+    key: Keyed,
+    pending: Pending,
+    /// Whether the switch held the group or meter before.
+    held_before: bool,
+}
+
+impl Sent {
+    /// Whether the switch holds the group or meter, if that is all that it refused the operation for.
+    fn held_after_all(&self, error: &str) -> Option<bool> {
+        let says = |names: [&str; 2]| names.iter().any(|name| error.starts_with(name));
+        match (&self.pending.op, self.held_before) {
+            (Op::Put { .. }, true) if says(["OFPMMFC_UNKNOWN_METER", "OFPGMFC_UNKNOWN_GROUP"]) => Some(false),
+            (Op::Put { .. }, false) if says(["OFPMMFC_METER_EXISTS", "OFPGMFC_GROUP_EXISTS"]) => Some(true),
+            _ => None,
+        }
+    }
 }
 
 /// What a failed batch means for its intent.
@@ -84,7 +108,9 @@ impl Switch {
             ready: false,
             pending: HashMap::default(),
             order: VecDeque::new(),
-            inflight: None,
+            again: VecDeque::new(),
+            inflight: VecDeque::new(),
+            pace: Pace::new(true),
             refused: HashMap::default(),
             refusals: 0,
             halted_until: None,
@@ -95,7 +121,6 @@ impl Switch {
             by_resource: HashMap::default(),
             foreign_flows: 0,
             next_batch: 1,
-            batch_limit: BATCH_OPERATIONS_MAX,
         }
     }
 
@@ -118,12 +143,12 @@ impl Switch {
 
     /// Operations that the switch has not confirmed.
     pub(crate) fn unconfirmed(&self) -> usize {
-        self.pending.len() + self.inflight.as_ref().map_or(0, |i| i.ops.len())
+        self.pending.len() + self.inflight.iter().map(|i| i.ops.len()).sum::<usize>()
     }
 
     /// The keys of what has not been confirmed.
     pub(crate) fn unconfirmed_keys(&self) -> HashSet<&Keyed> {
-        let inflight = self.inflight.iter().flat_map(|i| &i.ops).map(|(key, _)| key);
+        let inflight = self.inflight.iter().flat_map(|i| &i.ops).map(|sent| &sent.key);
         self.pending.keys().chain(self.refused.keys()).chain(inflight).collect()
     }
 
@@ -160,7 +185,8 @@ impl Switch {
         self.stale_since = self.waiting_since().or(lost_something.then_some(sequence));
         self.pending.clear();
         self.order.clear();
-        self.inflight = None;
+        self.again.clear();
+        self.inflight.clear();
         self.since.clear();
         self.by_resource.clear();
         self.refused.clear();
@@ -203,6 +229,7 @@ impl Switch {
         self.link = Link::InStep(session);
         self.read_at = sequence;
         self.refusals = 0;
+        self.pace = Pace::new(found.flows == 0);
         self.foreign_flows = found.foreign_flows;
         let Found { mut items, .. } = found;
         self.held = items.keys().filter(|k| !matches!(&*k.0, Item::Flow(_))).cloned().collect();
@@ -225,52 +252,70 @@ impl Switch {
                 self.want(Op::Remove { item, unit: None }, since, None);
             }
         }
+        if self.pending.is_empty() {
+            self.pace.caught_up();
+        }
     }
 
-    /// The next batch to send, if none is on its way.
-    pub(crate) fn next_batch(&mut self) -> Option<(SessionId, Batch)> {
+    /// The next batch to send, if it is time for one. While there is much on its way to all switches, it is small.
+    pub(crate) fn next_batch(&mut self, load: &Load) -> Option<(SessionId, Batch)> {
         let Link::InStep(session) = self.link else { return None };
-        if self.inflight.is_some() || self.pending.is_empty() || self.halted_until.is_some() {
+        let busy = self.inflight.len() >= self.pace.batches();
+        if busy || self.pending.is_empty() || self.halted_until.is_some() {
             return None;
         }
-        if self.order.is_empty() {
-            let ops = self.pending.values().map(|p| p.op.clone()).collect();
-            self.order = Plan::new(ops).ops.into_iter().map(|op| Keyed(op.item().clone())).collect();
-        }
+        let limit = load.room_for(self.pace.operations());
         let mut ops = Vec::new();
         let mut operations = Vec::new();
-        while operations.len() < self.batch_limit {
-            let Some(key) = self.order.pop_front() else { break };
-            let Some(pending) = self.pending.remove(&key) else { continue };
-            operations.push(pending.op.to_body(self.held.contains(&key)));
-            ops.push((key, pending));
+        while operations.len() < limit
+            && let Some((key, pending)) = self.next_pending()
+        {
+            let held_before = self.held.contains(&key);
+            operations.push(pending.op.to_body(held_before));
+            self.will_hold(&key, matches!(pending.op, Op::Put { .. }));
+            ops.push(Sent { key, pending, held_before });
         }
         let number = self.next_batch;
         self.next_batch += 1;
-        self.inflight = Some(Inflight { number, ops });
-        Some((session, Batch { number, operations }))
+        let follows = self.inflight.back().map(|before| before.number);
+        self.inflight.push_back(Inflight { number, ops, _load: load.take(operations.len()) });
+        Some((session, Batch { number, operations, follows, gentle: self.pace.gentle() }))
     }
 
-    /// The switch has confirmed a batch: the resources behind it.
-    pub(crate) fn confirmed(&mut self, number: u64) -> BTreeSet<ResourceId> {
-        let mut resources = BTreeSet::new();
-        let mut named_by_others = false;
-        let Some(inflight) = self.inflight.take_if(|i| i.number == number) else { return resources };
-        for (key, pending) in inflight.ops {
-            self.uncount(&pending);
-            resources.extend(pending.resource);
-            match (&pending.op, &*key.0) {
-                (_, Item::Flow(_)) => {}
-                (Op::Put { .. }, _) => {
-                    named_by_others = true;
-                    self.held.insert(key);
-                }
-                (Op::Remove { .. }, _) => {
-                    self.held.remove(&key);
-                }
+    /// The next operation in order, off what waits.
+    fn next_pending(&mut self) -> Option<(Keyed, Pending)> {
+        if self.again.is_empty() && self.order.is_empty() {
+            let ops = self.pending.values().map(|p| p.op.clone()).collect();
+            self.order = Plan::new(ops).ops.into_iter().map(|op| Keyed(op.item().clone())).collect();
+        }
+        // What was replaced or sent meanwhile is no longer pending.
+        while let Some(key) = self.again.pop_front().or_else(|| self.order.pop_front()) {
+            if let Some(pending) = self.pending.remove(&key) {
+                return Some((key, pending));
             }
         }
-        self.batch_limit = BATCH_OPERATIONS_MAX;
+        None
+    }
+
+    fn will_hold(&mut self, key: &Keyed, held: bool) {
+        match (&*key.0, held) {
+            (Item::Flow(_), _) => {}
+            (_, true) => drop(self.held.insert(key.clone())),
+            (_, false) => drop(self.held.remove(key)),
+        }
+    }
+
+    /// The switch has confirmed a batch, its commit answered after so long: the resources behind it.
+    pub(crate) fn confirmed(&mut self, number: u64, commit_us: u64) -> BTreeSet<ResourceId> {
+        let mut resources = BTreeSet::new();
+        let mut named_by_others = false;
+        let Some(inflight) = self.inflight.pop_front_if(|i| i.number == number) else { return resources };
+        self.pace.confirmed(inflight.ops.len(), commit_us);
+        for Sent { key, pending, .. } in inflight.ops {
+            self.uncount(&pending);
+            resources.extend(pending.resource);
+            named_by_others |= matches!(pending.op, Op::Put { .. }) && !matches!(&*key.0, Item::Flow(_));
+        }
         if named_by_others {
             // A flow may have been refused because it names a group or meter that was not there.
             for (key, (_, pending)) in std::mem::take(&mut self.refused) {
@@ -278,6 +323,9 @@ impl Switch {
                 self.pending.insert(key, pending);
                 self.order.clear();
             }
+        }
+        if self.unconfirmed() == 0 {
+            self.pace.caught_up();
         }
         resources
     }
@@ -296,48 +344,64 @@ impl Switch {
         operations.extend(Plan::new(held).ops.iter().map(|op| op.to_body(true)));
         let number = self.next_batch;
         self.next_batch += 1;
-        Batch { number, operations }
+        Batch { number, operations, follows: None, gentle: true }
     }
 
     /// The switch refused a batch: the operation that it named is put aside, the rest is tried again. If it named none, in
-    /// halves, until it is one.
+    /// halves, until it is one. Batches behind the refused one have had no effect.
     pub(crate) fn failed(&mut self, number: u64, operation: Option<usize>, error: &str) -> Option<Refused> {
-        let inflight = self.inflight.take_if(|i| i.number == number)?;
-        let count = inflight.ops.len();
-        let guilty = operation.filter(|i| *i < count).or((count == 1).then_some(0));
-        if guilty.is_none() {
-            self.batch_limit = (count / 2).max(1);
-        }
-        let mut refused = None;
-        let mut again = Vec::new();
-        for (index, (key, pending)) in inflight.ops.into_iter().enumerate() {
-            if Some(index) == guilty {
-                self.uncount(&pending);
-                self.refusals += 1;
-                refused = Some(Refused { item: key.0.clone(), resource: pending.resource.clone() });
-                // Wanted otherwise meanwhile: that is tried.
-                if !self.pending.contains_key(&key) {
-                    self.refused.insert(key, (error.to_owned(), pending));
-                }
-                continue;
-            }
-            // Meters go ahead of the bundle and stay: they are modified when they are sent again.
-            if matches!((&*key.0, &pending.op), (Item::Meter(_), Op::Put { .. })) {
-                self.held.insert(key.clone());
-            }
-            match self.pending.entry(key) {
-                Entry::Occupied(_) => self.uncount(&pending),
-                Entry::Vacant(place) => {
-                    again.push(place.key().clone());
-                    place.insert(pending);
-                }
-            }
-        }
-        // The rest keeps its place in the order.
-        if !self.order.is_empty() || self.pending.len() == again.len() {
-            again.into_iter().rev().for_each(|key| self.order.push_front(key));
-        }
+        let at = self.inflight.iter().position(|i| i.number == number)?;
+        let void = self.inflight.split_off(at + 1);
+        let failed = self.inflight.pop_back()?;
+        // From the newest back, so that for each key the newest operation stays, and what the switch held is found again.
+        void.into_iter().rev().for_each(|behind| self.put_back(behind.ops, false));
+        let count = failed.ops.len();
+        let mut ahead: Vec<Sent> = failed.ops;
+        let Some(guilty) = operation.filter(|i| *i < count).or((count == 1).then_some(0)) else {
+            self.put_back(ahead, true);
+            self.pace.doubts(count);
+            return None;
+        };
+        self.pace.found();
+        self.put_back(ahead.split_off(guilty + 1), true);
+        let refused = ahead.pop().and_then(|sent| self.refuse(sent, error));
+        self.put_back(ahead, true);
         refused
+    }
+
+    /// Operations that had no effect wait again, before the others. `sent`: the switch got them.
+    fn put_back(&mut self, ops: Vec<Sent>, sent: bool) {
+        for Sent { key, pending, held_before } in ops.into_iter().rev() {
+            // Meters go ahead of the bundle and stay: they are modified when they are sent again.
+            let stays = sent && matches!((&*key.0, &pending.op), (Item::Meter(_), Op::Put { .. }));
+            self.will_hold(&key, held_before || stays);
+            if self.pending.contains_key(&key) {
+                self.uncount(&pending);
+            } else {
+                self.again.push_front(key.clone());
+                self.pending.insert(key, pending);
+            }
+        }
+    }
+
+    /// Puts an operation aside; but where the switch only knows better whether it holds a group or meter, it is heeded.
+    fn refuse(&mut self, sent: Sent, error: &str) -> Option<Refused> {
+        self.refusals += 1;
+        if let Some(held) = sent.held_after_all(error) {
+            let key = sent.key.clone();
+            self.put_back(vec![sent], false);
+            self.will_hold(&key, held);
+            return None;
+        }
+        let Sent { key, pending, held_before } = sent;
+        self.will_hold(&key, held_before);
+        self.uncount(&pending);
+        let refused = Refused { item: key.0.clone(), resource: pending.resource.clone() };
+        // Wanted otherwise meanwhile: that is tried.
+        if !self.pending.contains_key(&key) {
+            self.refused.insert(key, (error.to_owned(), pending));
+        }
+        Some(refused)
     }
 
     fn count(&mut self, pending: &Pending) {
@@ -365,47 +429,6 @@ impl Switch {
     }
 }
 
-/// What was read back from a switch: ours, by key, with cookies; and how many flows are others'.
-#[derive(Debug, Default)]
-pub(crate) struct Found {
-    items: HashMap<Keyed, (Arc<Item>, u64)>,
-    foreign_flows: u64,
-}
-
-impl Found {
-    pub(crate) fn new(flows: Vec<FlowStats>, groups: Vec<GroupDesc>, meters: Vec<MeterConfig>) -> Found {
-        let mut found = Found::default();
-        for flow in flows {
-            let Some(table) = Table::from_id(flow.table).filter(|_| is_ours(flow.cookie)) else {
-                found.foreign_flows += 1;
-                continue;
-            };
-            let FlowStats { priority, match_, instructions, cookie, .. } = flow;
-            let instructions = instructions.into();
-            let item = Item::Flow(Flow { table, priority, match_, instructions, why: "", drop: None });
-            found.add(item, cookie);
-        }
-        for GroupDesc { kind, group_id, buckets } in groups {
-            found.add(Item::Group(Group { id: group_id, kind, buckets, why: "" }), 0);
-        }
-        for MeterConfig { flags, meter_id, bands } in meters {
-            found.add(Item::Meter(Meter { id: meter_id, flags, bands, why: "" }), 0);
-        }
-        found
-    }
-
-    fn add(&mut self, item: Item, cookie: u64) {
-        let item = Arc::new(item);
-        self.items.insert(Keyed(item.clone()), (item, cookie));
-    }
-}
-
-/// Whether what is there is what is wanted, as far as the switch tells.
-fn same_on_switch(there: &Item, wanted: &Item, cookie_there: u64, cookie: u64) -> bool {
-    match (there, wanted) {
-        (Item::Flow(a), Item::Flow(b)) => cookie_there == cookie && a.instructions == b.instructions,
-        (Item::Group(a), Item::Group(b)) => a.kind == b.kind && a.buckets == b.buckets,
-        (Item::Meter(a), Item::Meter(b)) => a.flags == b.flags && a.bands == b.bands,
-        _ => false,
-    }
-}
+#[cfg(test)]
+#[path = "switch_tests.rs"]
+mod tests;

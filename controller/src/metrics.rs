@@ -29,6 +29,12 @@ pub struct Metrics {
     pub(crate) session_faults: Counters,
     /// OpenFlow messages; by direction and type.
     pub(crate) messages: Family<[(&'static str, &'static str); 2], Counter>,
+    /// Bytes of OpenFlow; by direction.
+    pub(crate) bytes: Family<[(&'static str, &'static str); 1], Counter>,
+    /// How long switches took to commit bundles.
+    pub(crate) commit_seconds: Histogram,
+    /// How long the tables of a switch took to be read.
+    pub(crate) read_back_seconds: Histogram,
     /// Packet-ins; by the first byte of their userdata.
     pub(crate) packet_ins: Family<[(&'static str, u32); 1], Counter>,
     /// Packets dropped on their way to or from the brain; by reason.
@@ -89,6 +95,9 @@ impl Default for Metrics {
             store_writes: counters("sextant_store_writes", "Writes to the store by result"),
             brain: Mutex::default(),
             messages: Family::default(),
+            bytes: Family::default(),
+            commit_seconds: Histogram::new(exponential_buckets(0.000_1, 2.0, 16)),
+            read_back_seconds: Histogram::new(exponential_buckets(0.001, 2.0, 16)),
             packet_ins: Family::default(),
             sessions: Gauge::default(),
             queue_length: Family::default(),
@@ -98,6 +107,17 @@ impl Default for Metrics {
             registry: Mutex::default(),
         };
         registry.register("sextant_openflow_messages", "OpenFlow messages", metrics.messages.clone());
+        registry.register("sextant_openflow_bytes", "Bytes of OpenFlow messages", metrics.bytes.clone());
+        registry.register(
+            "sextant_commit_seconds",
+            "Commit of a bundle, beyond what an answer takes anyway",
+            metrics.commit_seconds.clone(),
+        );
+        registry.register(
+            "sextant_read_back_seconds",
+            "Reading of a switch's tables",
+            metrics.read_back_seconds.clone(),
+        );
         registry.register("sextant_packet_ins", "Packets from switches by feature", metrics.packet_ins.clone());
         registry.register("sextant_sessions", "OpenFlow sessions that are up", metrics.sessions.clone());
         registry.register("sextant_queue_length", "Events waiting for the brain", metrics.queue_length.clone());

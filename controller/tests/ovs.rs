@@ -190,7 +190,7 @@ impl Test {
     }
 
     fn batch(&self, number: u64, operations: Vec<Body>) -> SwitchEvent {
-        self.want(SwitchCommand::Batch(Batch { number, operations }));
+        self.want(SwitchCommand::Batch(Batch { number, operations, follows: None, gentle: false }));
         self.hear().1
     }
 
@@ -246,7 +246,7 @@ async fn a_real_switch_is_programmed_read_and_heard() {
     assert!(ovs.ofctl(&["get-frags"]).contains("nx-match"));
     assert_eq!(test.tables(), (Vec::new(), Vec::new(), Vec::new()));
 
-    assert!(matches!(test.batch(1, programme()), SwitchEvent::BatchDone { batch: 1 }));
+    assert!(matches!(test.batch(1, programme()), SwitchEvent::BatchDone { batch: 1, .. }));
     let (flows, groups, meters) = test.tables();
     assert_eq!((flows.len(), groups.len(), meters.len()), (2, 1, 1));
     assert!(flows.iter().all(|flow| flow.cookie == 0x5e));
@@ -305,7 +305,7 @@ async fn a_refused_batch_changes_nothing() {
     let operations =
         vec![delete(flow(0, 1, Vec::new())).into(), flow(0, 4, vec![output(1)]).into(), meter(MeterModCommand::Delete)];
     let answer = test.batch(5, operations);
-    assert!(matches!(answer, SwitchEvent::BatchDone { batch: 5 }), "{answer:?}");
+    assert!(matches!(answer, SwitchEvent::BatchDone { batch: 5, .. }), "{answer:?}");
     let (flows, groups, meters) = test.tables();
     assert_eq!((flows.len(), groups.len(), meters.len()), (2, 1, 0));
     test.daemon.shutdown().await;
@@ -344,7 +344,7 @@ async fn switches_connect_by_tcp_and_by_unix_sockets() {
         test.up();
         let operations = vec![flow(0, 1, vec![output(2)]).into()];
         let answer = test.batch(1, operations);
-        assert!(matches!(answer, SwitchEvent::BatchDone { batch: 1 }), "{answer:?}");
+        assert!(matches!(answer, SwitchEvent::BatchDone { batch: 1, .. }), "{answer:?}");
         ovs.vsctl(&["del-controller", "br0"]);
         let (_, SwitchEvent::Down { .. }) = test.hear() else { panic!("not down") };
     }

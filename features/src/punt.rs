@@ -63,7 +63,7 @@ impl Punted {
     ) -> Result<Punted, Unanswered> {
         let port = crate::port::punting_port(userdata).ok_or("foreign_userdata")?;
         let place = view.place(port).filter(|p| p.chassis == chassis && p.ofport == in_port).ok_or("port_moved")?;
-        let op = PuntOp::from_number(register(metadata, Reg::PuntOp)).ok_or("unknown_operation")?;
+        let op = op_of(metadata).ok_or("unknown_operation")?;
         Ok(Punted {
             op,
             port,
@@ -78,6 +78,11 @@ impl Punted {
     pub fn source_mac(&self) -> Option<MacAddr> {
         Some(MacAddr(self.frame.get(6..12)?.try_into().ok()?))
     }
+}
+
+/// What the punting row asks for.
+pub fn op_of(metadata: &Match) -> Option<PuntOp> {
+    PuntOp::from_number(register(metadata, Reg::PuntOp))
 }
 
 /// A register's value in a packet-in; a register that is zero is left out of it.

@@ -211,6 +211,16 @@ impl Item {
     }
 }
 
+impl PuntClass {
+    /// The name that counters use.
+    pub const fn name(self) -> &'static str {
+        match self {
+            PuntClass::Address => "address",
+            PuntClass::Error => "error",
+        }
+    }
+}
+
 /// The hash of a flow's key. Fast, and the same in every run: events replay to the letter.
 pub(crate) fn flow_hash(table: Table, priority: u16, packed_match: &[u8]) -> u32 {
     let mut hasher = FxHasher::default();

@@ -20,6 +20,6 @@ pub use engine::{Conflict, Delta, Engine, Feature, FeatureId, Op, Unit};
 pub use item::{Drop, Flow, Group, Item, Keyed, Meter, PuntClass, PuntOp};
 pub use misses::Misses;
 pub use pipeline::{Miss, PIPELINE, Table, TableSpec};
-pub use plan::{BATCH_OPERATIONS_MAX, Plan};
+pub use plan::Plan;
 pub use registers::{Claim, REGISTERS, Reg, RegSpec};
 pub use replicate::{COPIES_MAX, Part};

@@ -9,9 +9,6 @@ use addr::OfPort;
 use crate::engine::Op;
 use crate::item::{Flow, Group, Item};
 
-/// A bundle's size: a commit of 100,000 stalls the switch's forwarding for half a second, one of 1,000 doesn't.
-pub const BATCH_OPERATIONS_MAX: usize = 1000;
-
 /// Changes in the order in which they must be sent.
 #[derive(Clone, Debug, Default)]
 pub struct Plan {

@@ -194,10 +194,20 @@ impl Message {
     /// Writes it, if it is not too long to be a message.
     pub fn try_encode(&self) -> Result<Bytes, Bad> {
         let mut out = BytesMut::with_capacity(128);
-        self.write(&mut Writer::new(&mut out));
-        match out.len() {
-            0..=LENGTH_MAX => Ok(out.freeze()),
-            length => Err(Bad::Length { length, what: "message" }),
+        self.try_encode_into(&mut out)?;
+        Ok(out.freeze())
+    }
+
+    /// Writes it behind what is there, if it is not too long to be a message; otherwise nothing is written.
+    pub fn try_encode_into(&self, out: &mut BytesMut) -> Result<(), Bad> {
+        let before = out.len();
+        self.write(&mut Writer::new(out));
+        match out.len() - before {
+            0..=LENGTH_MAX => Ok(()),
+            length => {
+                out.truncate(before);
+                Err(Bad::Length { length, what: "message" })
+            }
         }
     }
 

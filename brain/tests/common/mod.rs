@@ -117,7 +117,7 @@ impl Bridge {
             tables.take(body);
         }
         self.tables = tables;
-        SwitchEvent::BatchDone { batch: batch.number }
+        SwitchEvent::BatchDone { batch: batch.number, commit_us: 0 }
     }
 }
 

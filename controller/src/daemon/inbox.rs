@@ -5,9 +5,10 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use brain::{Event, Punt, SessionId, SwitchEvent};
 use thiserror::Error;
-use tokio::sync::{Notify, Semaphore};
+use tokio::sync::{Notify, Semaphore, SemaphorePermit};
 use tokio::time::{Instant, timeout_at};
 
+use super::control::{ControlQueue, Held};
 use super::packets::FairQueue;
 
 /// Link, session and request events that may wait; who brings more waits too.
@@ -27,7 +28,7 @@ pub(crate) struct Inbox {
 struct State {
     /// As many as the brain has proposals open.
     answers: VecDeque<Event>,
-    control: VecDeque<Event>,
+    control: ControlQueue,
     packets: FairQueue,
     run: u32,
     closed: bool,
@@ -50,6 +51,10 @@ pub(crate) enum Taken {
 #[error("the controller is stopping")]
 pub(crate) struct Closed;
 
+/// Room for one link, session or request event.
+#[derive(Debug)]
+pub(crate) struct Room<'a>(SemaphorePermit<'a>);
+
 /// How many events wait.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Lengths {
@@ -67,12 +72,28 @@ impl Default for Inbox {
 impl Inbox {
     /// Brings a link, session or request event; waits for room.
     pub(crate) async fn push(&self, event: Event) -> Result<(), Closed> {
-        self.room.acquire().await.map_err(|_| Closed)?.forget();
+        let room = self.room().await?;
+        self.push_into(room, event, None)
+    }
+
+    /// Waits for room for one such event; safe to drop at its await.
+    pub(crate) async fn room(&self) -> Result<Room<'_>, Closed> {
+        self.room.acquire().await.map(Room).map_err(|_| Closed)
+    }
+
+    /// Room for one such event, if there is some now.
+    pub(crate) fn room_now(&self) -> Option<Room<'_>> {
+        self.room.try_acquire().ok().map(Room)
+    }
+
+    /// Brings such an event into its room, with what it holds until it is taken.
+    pub(crate) fn push_into(&self, room: Room<'_>, event: Event, held: Held) -> Result<(), Closed> {
         let mut state = self.state();
         if state.closed {
             return Err(Closed);
         }
-        state.control.push_back(event);
+        room.0.forget();
+        state.control.push(event, held);
         self.filled.notify_one();
         Ok(())
     }
@@ -83,8 +104,8 @@ impl Inbox {
         self.filled.notify_one();
     }
 
-    /// Brings a packet. Returns how many were dropped for it.
-    pub(crate) fn push_packet(&self, session: SessionId, punt: Punt) -> usize {
+    /// Brings a packet. Returns the one that was dropped for it.
+    pub(crate) fn push_packet(&self, session: SessionId, punt: Punt) -> Option<(SessionId, Punt)> {
         let dropped = self.state().packets.push(session, punt);
         self.filled.notify_one();
         dropped
@@ -136,7 +157,7 @@ impl Inbox {
             return Some(event);
         }
         if state.run < CONTROL_RUN_MAX
-            && let Some(event) = state.control.pop_front()
+            && let Some(event) = state.control.pop()
         {
             state.run += 1;
             self.room.add_permits(1);
@@ -146,7 +167,7 @@ impl Inbox {
         if let Some((session, punt)) = state.packets.pop() {
             return Some(Event::Switch(session, SwitchEvent::Packet(punt)));
         }
-        let event = state.control.pop_front()?;
+        let event = state.control.pop()?;
         self.room.add_permits(1);
         Some(event)
     }
@@ -213,7 +234,7 @@ mod tests {
         }
         assert!(tokio::time::timeout(Duration::from_millis(20), inbox.push(down(0))).await.is_err());
         inbox.push_answer(Event::Tick);
-        assert_eq!(inbox.push_packet(SessionId(1), punt()), 0);
+        assert!(inbox.push_packet(SessionId(1), punt()).is_none());
         let full = Lengths { answers: 1, control: CONTROL_MAX, packets: 1 };
         assert_eq!(inbox.lengths(), full);
         inbox.take(None).await;

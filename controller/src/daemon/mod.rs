@@ -4,6 +4,7 @@
 //! leaves the switches' flows as they are.
 
 mod clock;
+mod control;
 mod core;
 mod happenings;
 mod inbox;
@@ -32,6 +33,8 @@ use tokio_util::task::TaskTracker;
 
 pub use self::core::{Core, Workers};
 pub use clock::Clock;
+pub(crate) use control::Held;
+pub(crate) use inbox::Room;
 #[cfg(test)]
 pub(crate) use inbox::Taken;
 pub(crate) use keeper::Keeper;

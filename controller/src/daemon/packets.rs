@@ -24,8 +24,8 @@ pub(crate) struct FairQueue {
 }
 
 impl FairQueue {
-    /// Adds a packet. Returns how many were dropped to make room: the oldest of this port, or of the port with most.
-    pub(crate) fn push(&mut self, session: SessionId, punt: Punt) -> usize {
+    /// Adds a packet. Returns the one that was dropped to make room: the oldest of this port, or of the port with most.
+    pub(crate) fn push(&mut self, session: SessionId, punt: Punt) -> Option<(SessionId, Punt)> {
         let source = (session, punt.in_port);
         let own = self.queues.get(&source).map_or(0, VecDeque::len);
         let victim = if own >= PORT_PACKETS_MAX {
@@ -35,7 +35,7 @@ impl FairQueue {
         } else {
             None
         };
-        let dropped = victim.and_then(|victim| self.pop_of(victim)).map_or(0, |_| 1);
+        let dropped = victim.and_then(|victim| Some((victim.0, self.pop_of(victim)?)));
         let queue = self.queues.entry(source).or_insert_with(|| {
             self.turns.push_back(source);
             VecDeque::new()
@@ -131,8 +131,9 @@ mod tests {
         let mut queue = FairQueue::default();
         queue.push(SessionId(1), punt(2, 7));
         let limit = u32::try_from(PORT_PACKETS_MAX).unwrap();
-        let dropped: usize = (0..limit + 3).map(|n| queue.push(SessionId(1), punt(1, n))).sum();
-        assert_eq!(dropped, 3);
+        let dropped: Vec<_> = (0..limit + 3).filter_map(|n| queue.push(SessionId(1), punt(1, n))).collect();
+        assert_eq!(dropped.len(), 3);
+        assert!(dropped.iter().all(|(session, punt)| (session.0, punt.in_port.0) == (1, 1)));
         let all = popped(&mut queue);
         assert_eq!(all.len(), PORT_PACKETS_MAX + 1);
         assert_eq!(all[..2], [(1, 2, 7), (1, 1, 3)]);
@@ -144,10 +145,10 @@ mod tests {
         let ports = u32::try_from(PACKETS_MAX / 32).unwrap();
         for port in 0..ports {
             for n in 0..32 {
-                assert_eq!(queue.push(SessionId(1), punt(port, n)), 0);
+                assert!(queue.push(SessionId(1), punt(port, n)).is_none());
             }
         }
-        assert_eq!(queue.push(SessionId(2), punt(9, 1)), 1);
+        assert_eq!(queue.push(SessionId(2), punt(9, 1)).unwrap().0, SessionId(1));
         assert_eq!(queue.len(), PACKETS_MAX);
         let all = popped(&mut queue);
         assert!(all.contains(&(2, 9, 1)));

@@ -10,8 +10,8 @@
 use std::ops::Range;
 
 use brain::Batch;
-use bytes::Bytes;
-use ofp::{Body, BundleControl, BundleCtrlType, ErrorMsg, Message, MeterModCommand, bundle_flags};
+use bytes::{Bytes, BytesMut};
+use ofp::{Bad, Body, BundleControl, BundleCtrlType, ErrorMsg, Message, MeterModCommand, bundle_flags};
 
 use super::words;
 
@@ -23,14 +23,25 @@ const FLAGS: u16 = bundle_flags::ATOMIC | bundle_flags::ORDERED;
 #[derive(Debug)]
 pub(crate) struct BatchRun {
     number: u64,
-    operations: Vec<Body>,
-    bundled: Range<usize>,
+    /// Which operations are meters' deletes.
+    meter_deletes: Vec<usize>,
+    has_bundle: bool,
+    /// The meters after the bundle.
+    trailing: Option<Wire>,
     bundle_id: u32,
     xids: Xids,
     stage: Stage,
     opened: bool,
     committed: bool,
     failure: Option<Failure>,
+}
+
+/// Messages as bytes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Wire {
+    pub(crate) bytes: Bytes,
+    /// How many messages there are of each kind, as metrics name it.
+    pub(crate) kinds: Vec<(&'static str, u64)>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -64,8 +75,14 @@ pub(crate) enum Step {
     Foreign,
     /// More is to come.
     Waiting,
-    /// Now these are sent.
-    Send(Vec<Message>),
+    /// Now this is sent.
+    Send(Wire),
+    /// Now this is sent: the bundle's commit.
+    Commit(Wire),
+    /// The bundle is open; more is to come.
+    Opened,
+    /// The commit was answered; more is to come.
+    Committed,
     /// All of it is in effect.
     Done,
     /// The bundle had no effect.
@@ -78,44 +95,55 @@ impl BatchRun {
         u32::try_from(batch.operations.len()).unwrap_or(u32::MAX - Xids::CONTROLS).saturating_add(Xids::CONTROLS)
     }
 
-    /// Starts a batch: its first messages. `first_xid` is the first of the numbers that it needs.
-    pub(crate) fn start(batch: Batch, first_xid: u32, bundle_id: u32) -> Result<(BatchRun, Vec<Message>), Failure> {
-        let bundled = bundled(&batch.operations)?;
-        let operations = u32::try_from(batch.operations.len())
+    /// Starts a batch: its first messages. `first_xid` is the first of the numbers that it needs. If one of its operations can't
+    /// be sent, nothing is.
+    pub(crate) fn start(batch: Batch, first_xid: u32, bundle_id: u32) -> Result<(BatchRun, Wire), Failure> {
+        let Batch { number, operations, .. } = batch;
+        let Range { start, end } = bundled(&operations)?;
+        let count = u32::try_from(operations.len())
             .map_err(|_| Failure { operation: None, error: "too many operations".to_owned() })?;
-        let run = BatchRun {
-            number: batch.number,
-            operations: batch.operations,
-            bundled,
+        let xids = Xids { first: first_xid, operations: count };
+        let deletes = |body: &Body| matches!(body, Body::MeterMod(meter) if meter.command == MeterModCommand::Delete);
+        let mut run = BatchRun {
+            number,
+            meter_deletes: (0..operations.len()).filter(|index| deletes(&operations[*index])).collect(),
+            has_bundle: start < end,
+            trailing: None,
             bundle_id,
-            xids: Xids { first: first_xid, operations },
+            xids,
             stage: Stage::Filling,
             opened: false,
             committed: false,
             failure: None,
         };
-        let mut messages = Vec::with_capacity(run.operations.len() + 2);
-        messages.extend(run.messages(0..run.bundled.start));
-        if !run.bundled.is_empty() {
-            messages.push(run.control(Control::Open));
-            let adds = run.messages(run.bundled.clone());
-            messages.extend(adds.map(|message| message.in_bundle(bundle_id, FLAGS)));
+        let (mut first, mut trailing) = (Encoder::default(), Encoder::default());
+        for (xid, (index, body)) in (first_xid..).zip(operations.into_iter().enumerate()) {
+            if index == start && run.has_bundle {
+                first.put(&run.control(Control::Open));
+            }
+            let kind = words::kind(&body);
+            let message = Message::new(xid, body);
+            let fits = match index {
+                _ if index >= end => trailing.try_put(&message),
+                _ if index >= start => first.try_put(&message.in_bundle(bundle_id, FLAGS)),
+                _ => first.try_put(&message),
+            };
+            fits.map_err(|bad| Failure {
+                operation: Some(index),
+                error: format!("a {kind} can't be sent, it is too long: {bad}"),
+            })?;
         }
-        messages.push(run.barrier(Control::Filled));
-        match run.too_long(&messages) {
-            Some(failure) => Err(failure),
-            None => Ok((run, messages)),
+        first.put(&run.barrier(Control::Filled));
+        if !trailing.is_empty() {
+            trailing.put(&run.barrier(Control::Trailed));
+            run.trailing = Some(trailing.finish());
         }
+        Ok((run, first.finish()))
     }
 
     /// The batch's number.
     pub(crate) fn number(&self) -> u64 {
         self.number
-    }
-
-    /// The batch's operations.
-    pub(crate) fn operations(&self) -> &[Body] {
-        &self.operations
     }
 
     /// Looks at a message from the switch.
@@ -124,17 +152,23 @@ impl BatchRun {
         match (&message.body, place) {
             (Body::Error(error), place) => self.note(error, place),
             (Body::BarrierReply, Place::Control(control)) => return self.next(control),
-            (Body::BundleControl(reply), Place::Control(control)) => self.confirm(reply.kind, control),
+            (Body::BundleControl(reply), Place::Control(control)) => return self.confirm(reply.kind, control),
             _ => return Step::Foreign,
         }
         Step::Waiting
     }
 
-    fn confirm(&mut self, reply: BundleCtrlType, control: Control) {
+    fn confirm(&mut self, reply: BundleCtrlType, control: Control) -> Step {
         match (reply, control) {
-            (BundleCtrlType::OpenReply, Control::Open) => self.opened = true,
-            (BundleCtrlType::CommitReply, Control::Commit) => self.committed = true,
-            _ => {}
+            (BundleCtrlType::OpenReply, Control::Open) => {
+                self.opened = true;
+                Step::Opened
+            }
+            (BundleCtrlType::CommitReply, Control::Commit) => {
+                self.committed = true;
+                Step::Committed
+            }
+            _ => Step::Waiting,
         }
     }
 
@@ -154,9 +188,7 @@ impl BatchRun {
 
     /// A meter's delete that finds no meter has its wish.
     fn is_gone_already(&self, error: &ErrorMsg, operation: Option<usize>) -> bool {
-        let deletes = operation
-            .and_then(|index| self.operations.get(index))
-            .is_some_and(|body| matches!(body, Body::MeterMod(meter) if meter.command == MeterModCommand::Delete));
+        let deletes = operation.is_some_and(|index| self.meter_deletes.binary_search(&index).is_ok());
         deletes && (error.kind, error.code) == UNKNOWN_METER
     }
 
@@ -168,11 +200,11 @@ impl BatchRun {
                 if !self.committed {
                     self.doubt("the bundle's commit was not answered");
                 }
-                if self.failure.is_none() && self.bundled.end < self.operations.len() {
+                if self.failure.is_none()
+                    && let Some(trailing) = self.trailing.take()
+                {
                     self.stage = Stage::Trailing;
-                    let mut messages: Vec<Message> = self.messages(self.bundled.end..self.operations.len()).collect();
-                    messages.push(self.barrier(Control::Trailed));
-                    return Step::Send(messages);
+                    return Step::Send(trailing);
                 }
                 self.end()
             }
@@ -182,19 +214,26 @@ impl BatchRun {
     }
 
     fn filled(&mut self) -> Step {
-        if self.bundled.is_empty() {
+        if !self.has_bundle {
             return self.end();
         }
         if !self.opened {
             self.doubt("the bundle's opening was not answered");
         }
-        let (stage, control, barrier) = if self.failure.is_none() {
-            (Stage::Committing, Control::Commit, Control::Committed)
+        if self.failure.is_none() {
+            self.stage = Stage::Committing;
+            Step::Commit(self.with_barrier(Control::Commit, Control::Committed))
         } else {
-            (Stage::Discarding, Control::Discard, Control::Discarded)
-        };
-        self.stage = stage;
-        Step::Send(vec![self.control(control), self.barrier(barrier)])
+            self.stage = Stage::Discarding;
+            Step::Send(self.with_barrier(Control::Discard, Control::Discarded))
+        }
+    }
+
+    fn with_barrier(&self, control: Control, barrier: Control) -> Wire {
+        let mut encoder = Encoder::default();
+        encoder.put(&self.control(control));
+        encoder.put(&self.barrier(barrier));
+        encoder.finish()
     }
 
     fn doubt(&mut self, error: &str) {
@@ -203,27 +242,6 @@ impl BatchRun {
 
     fn end(&mut self) -> Step {
         self.failure.take().map_or(Step::Done, Step::Failed)
-    }
-
-    fn messages(&self, range: Range<usize>) -> impl Iterator<Item = Message> + '_ {
-        let first = self.xids.first;
-        // The count of operations was seen to fit when the batch started.
-        let xid = move |index: usize| first + u32::try_from(index).unwrap_or(0);
-        range.clone().zip(&self.operations[range]).map(move |(index, body)| Message::new(xid(index), body.clone()))
-    }
-
-    /// The first operation that no message can hold; `messages`: all that come before the trailing ones.
-    fn too_long(&self, messages: &[Message]) -> Option<Failure> {
-        let trailing: Vec<Message> = self.messages(self.bundled.end..self.operations.len()).collect();
-        messages.iter().chain(&trailing).find_map(|message| {
-            let bad = message.try_encode().err()?;
-            let operation = match self.xids.place(message.xid) {
-                Some(Place::Operation(index)) => Some(index),
-                _ => None,
-            };
-            let kind = operation.and_then(|index| self.operations.get(index)).map_or("message", words::kind);
-            Some(Failure { operation, error: format!("a {kind} can't be sent, it is too long: {bad}") })
-        })
     }
 
     fn barrier(&self, control: Control) -> Message {
@@ -238,6 +256,39 @@ impl BatchRun {
         };
         let body = BundleControl { bundle_id: self.bundle_id, kind, flags: FLAGS, properties: Bytes::new() };
         Message::new(self.xids.of(control), body)
+    }
+}
+
+/// Messages put behind one another.
+#[derive(Default)]
+struct Encoder {
+    bytes: BytesMut,
+    kinds: Vec<(&'static str, u64)>,
+}
+
+impl Encoder {
+    fn try_put(&mut self, message: &Message) -> Result<(), Bad> {
+        message.try_encode_into(&mut self.bytes)?;
+        let kind = words::kind(&message.body);
+        match self.kinds.iter_mut().find(|(known, _)| *known == kind) {
+            Some((_, count)) => *count += 1,
+            None => self.kinds.push((kind, 1)),
+        }
+        Ok(())
+    }
+
+    /// A message of fixed length.
+    fn put(&mut self, message: &Message) {
+        let fits = self.try_put(message);
+        debug_assert!(fits.is_ok(), "a {} is short", words::kind(&message.body));
+    }
+
+    fn is_empty(&self) -> bool {
+        self.bytes.is_empty()
+    }
+
+    fn finish(self) -> Wire {
+        Wire { bytes: self.bytes.freeze(), kinds: self.kinds }
     }
 }
 

@@ -16,8 +16,26 @@ fn group() -> Body {
     GroupMod { command: GroupModCommand::Add, kind: GroupType::All, group_id: 1, buckets: Vec::new() }.into()
 }
 
+fn batch(number: u64, operations: Vec<Body>) -> Batch {
+    Batch { number, operations, follows: None, gentle: false }
+}
+
 fn start(operations: Vec<Body>) -> (BatchRun, Vec<Message>) {
-    BatchRun::start(Batch { number: 5, operations }, 100, 3).unwrap()
+    let (run, first) = BatchRun::start(batch(5, operations), 100, 3).unwrap();
+    (run, messages(&first))
+}
+
+/// What was put into bytes, and that it was counted rightly.
+fn messages(wire: &Wire) -> Vec<Message> {
+    let mut bytes = BytesMut::from(&wire.bytes[..]);
+    let frames = std::iter::from_fn(|| ofp::frame(&mut bytes).unwrap());
+    let messages: Vec<Message> = frames.map(|frame| Message::decode(&frame).unwrap()).collect();
+    for (kind, count) in &wire.kinds {
+        let found = messages.iter().filter(|message| words::kind(&message.body) == *kind).count();
+        assert_eq!(u64::try_from(found).unwrap(), *count, "{kind}");
+    }
+    assert_eq!(wire.kinds.iter().map(|(_, count)| *count).sum::<u64>(), u64::try_from(messages.len()).unwrap());
+    messages
 }
 
 /// Message types with their numbers, bundle controls as the names of their requests.
@@ -38,7 +56,7 @@ fn shape(messages: &[Message]) -> Vec<(u32, String)> {
 
 fn shaped(step: &Step) -> Vec<(u32, String)> {
     match step {
-        Step::Send(messages) => shape(messages),
+        Step::Send(wire) | Step::Commit(wire) => shape(&messages(wire)),
         other => panic!("{other:?}"),
     }
 }
@@ -82,10 +100,11 @@ fn meters_go_around_the_bundle() {
         ])
     );
     assert_eq!(run.step(&barrier(99)), Step::Foreign);
-    assert_eq!(run.step(&reply(104, BundleCtrlType::OpenReply)), Step::Waiting);
+    assert_eq!(run.step(&reply(104, BundleCtrlType::OpenReply)), Step::Opened);
     let commit = run.step(&barrier(105));
     assert_eq!(shaped(&commit), expect(&[(106, "CommitRequest"), (107, "barrier_request")]));
-    assert_eq!(run.step(&reply(106, BundleCtrlType::CommitReply)), Step::Waiting);
+    assert!(matches!(commit, Step::Commit(_)));
+    assert_eq!(run.step(&reply(106, BundleCtrlType::CommitReply)), Step::Committed);
     let trailing = run.step(&barrier(107));
     assert_eq!(shaped(&trailing), expect(&[(103, "meter_mod"), (110, "barrier_request")]));
     // That the meter is gone already is what was wanted.
@@ -149,7 +168,7 @@ fn answers_that_stay_away_are_failures() {
 
 #[test]
 fn what_a_bundle_cannot_hold_is_refused_before_anything_is_sent() {
-    let refused = |operations| BatchRun::start(Batch { number: 1, operations }, 1, 1).unwrap_err().operation;
+    let refused = |operations| BatchRun::start(batch(1, operations), 1, 1).unwrap_err().operation;
     assert_eq!(refused(vec![flow(), meter(MeterModCommand::Add), flow()]), Some(1));
     assert_eq!(refused(vec![flow(), Body::BarrierRequest]), Some(1));
 }
@@ -167,7 +186,7 @@ fn what_no_message_can_hold_is_refused_before_anything_is_sent() {
         let buckets = vec![bucket.clone(); buckets];
         GroupMod { command: GroupModCommand::Add, kind: GroupType::All, group_id: 1, buckets }.into()
     };
-    let started = |operations| BatchRun::start(Batch { number: 1, operations }, 1, 1);
+    let started = |operations| BatchRun::start(batch(1, operations), 1, 1);
     assert!(started(vec![flow(), group(2046)]).is_ok());
     for buckets in [2047, 2048, 10_000] {
         let failure = started(vec![flow(), group(buckets), flow()]).unwrap_err();

@@ -9,6 +9,7 @@ use thiserror::Error;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::sync::mpsc;
 
+use super::batch::Wire;
 use super::words;
 use crate::daemon::Shared;
 
@@ -101,7 +102,8 @@ impl<R: AsyncRead + Unpin> Incoming<R> {
 
     fn decode(&self, bytes: &[u8]) -> Result<Message, Fault> {
         let message = Message::decode(bytes).map_err(|bad| Fault::Malformed { bad, excerpt: words::hex(bytes) })?;
-        count(&self.shared, "in", &message.body);
+        count(&self.shared, "in", words::kind(&message.body), 1);
+        self.shared.metrics.bytes.get_or_create(&[("direction", "in")]).inc_by(bytes.len() as u64);
         Ok(message)
     }
 }
@@ -152,11 +154,24 @@ impl Outgoing {
     /// Queues a message.
     pub(crate) fn send(&self, message: &Message) -> Result<(), Fault> {
         let bytes = message.try_encode().map_err(Fault::TooLong)?;
+        self.queue(bytes)?;
+        count(&self.shared, "out", words::kind(&message.body), 1);
+        Ok(())
+    }
+
+    /// Queues messages that are bytes already.
+    pub(crate) fn send_wire(&self, wire: Wire) -> Result<(), Fault> {
+        self.queue(wire.bytes)?;
+        wire.kinds.iter().for_each(|(kind, by)| count(&self.shared, "out", kind, *by));
+        Ok(())
+    }
+
+    fn queue(&self, bytes: Bytes) -> Result<(), Fault> {
         let queued = self.queued_bytes.fetch_add(bytes.len(), Ordering::Relaxed) + bytes.len();
         if queued > QUEUED_BYTES_MAX {
             return Err(Fault::Limit(format!("{queued} bytes wait to be written: the switch does not read")));
         }
-        count(&self.shared, "out", &message.body);
+        self.shared.metrics.bytes.get_or_create(&[("direction", "out")]).inc_by(bytes.len() as u64);
         // Fails when the writer ended, which its owner sees.
         drop(self.queue.send(bytes));
         Ok(())
@@ -189,6 +204,6 @@ async fn write<W: AsyncWrite + Unpin>(
     stream.shutdown().await
 }
 
-fn count(shared: &Shared, direction: &'static str, body: &Body) {
-    shared.metrics.messages.get_or_create(&[("direction", direction), ("type", words::kind(body))]).inc();
+fn count(shared: &Shared, direction: &'static str, kind: &'static str, by: u64) {
+    shared.metrics.messages.get_or_create(&[("direction", direction), ("type", kind)]).inc_by(by);
 }

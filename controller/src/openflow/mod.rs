@@ -7,12 +7,14 @@ mod batch;
 mod conn;
 mod handshake;
 mod listen;
+mod news;
 mod read_back;
 mod session;
 #[cfg(test)]
 mod session_tests;
 mod sessions;
 mod words;
+mod work;
 
 pub use listen::{BadListenAddr, ListenAddr};
 pub(crate) use listen::{Listener, accept, bind, dial, session};

@@ -1,24 +1,24 @@
 //! One session from its first byte to its last: handshake, then messages, commands and silence, in one loop.
 
-use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
-use brain::{Batch, Event, Punt, SessionId, SwitchCommand, SwitchEvent};
+use brain::{Event, Punt, SessionId, SwitchEvent};
 use bytes::Bytes;
-use ofp::{Body, ErrorMsg, Message, NO_BUFFER, PacketIn2, PacketOut, PortStatus, VERSION};
+use ofp::{Body, ErrorMsg, Message, PacketIn2, PacketOut, PortStatus, VERSION};
 use proto::v1;
 use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::task::coop::consume_budget;
 use tokio::time::{Instant, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 
-use super::batch::{self, BatchRun, Failure};
 use super::conn::{Fault, Incoming, Outgoing};
 use super::handshake::{Switch, shake};
-use super::read_back::{self, ReadBack};
+use super::news::News;
 use super::sessions::{Commands, Door};
 use super::words;
+use super::work::Work;
 use crate::daemon::Shared;
 
 /// How long a handshake may take.
@@ -27,12 +27,8 @@ const HANDSHAKE_MAX: Duration = Duration::from_secs(10);
 const ECHO_AFTER: Duration = Duration::from_secs(5);
 /// and after so much the session ends.
 const SILENCE_MAX: Duration = Duration::from_secs(15);
-/// How long a batch or the reading of the tables may take.
-const WORK_MAX: Duration = Duration::from_secs(120);
 /// How long a session's last words may take.
 const LAST_WORDS_MAX: Duration = Duration::from_secs(1);
-/// Commands that may wait behind the one in work. The brain waits for its answers, so more is a fault.
-const BACKLOG_MAX: usize = 4096;
 /// A packet-out is dropped while more bytes than this wait to be written.
 const PACKET_OUT_BYTES_MAX: usize = 4 << 20;
 
@@ -90,7 +86,7 @@ where
     let fault = match shaken {
         Err(fault) => fault,
         Ok(switch) => {
-            let (door, commands) = Door::new();
+            let (door, commands) = Door::new(switch.dpid);
             let mut session = Session::new(id, &switch, outgoing, Arc::clone(&shared));
             // In this order, and not by chance: a run can be repeated to the letter.
             let ended = tokio::select! {
@@ -118,37 +114,22 @@ where
 }
 
 /// A session that is up.
-struct Session {
-    id: SessionId,
-    dpid: Vec<(&'static str, String)>,
-    outgoing: Outgoing,
-    shared: Arc<Shared>,
-    work: Option<Work>,
-    work_until: Instant,
-    backlog: VecDeque<SwitchCommand>,
-    bundles: u32,
-}
-
-/// What the switch is busy with for us.
-enum Work {
-    Batch(BatchRun),
-    ReadBack(ReadBack),
+pub(super) struct Session {
+    pub(super) id: SessionId,
+    pub(super) dpid: Vec<(&'static str, String)>,
+    pub(super) outgoing: Outgoing,
+    pub(super) shared: Arc<Shared>,
+    pub(super) news: News,
+    pub(super) work: Work,
 }
 
 enum Never {}
 
 impl Session {
     fn new(id: SessionId, switch: &Switch, outgoing: Outgoing, shared: Arc<Shared>) -> Session {
-        Session {
-            id,
-            dpid: vec![("dpid", switch.dpid.to_string())],
-            outgoing,
-            shared,
-            work: None,
-            work_until: Instant::now(),
-            backlog: VecDeque::new(),
-            bundles: 0,
-        }
+        let news = News::new(id, Arc::clone(&shared));
+        let dpid = vec![("dpid", switch.dpid.to_string())];
+        Session { id, dpid, outgoing, shared, news, work: Work::new() }
     }
 
     /// Tells the brain that the switch is up, then serves both until there is a reason to end.
@@ -163,17 +144,19 @@ impl Session {
         let Switch { dpid, ports, news, made_by } = switch;
         tracing::info!(session = self.id.0, peer, %dpid, made_by, ports = ports.len(), "OpenFlow session is up");
         self.shared.sessions.enter(self.id, door);
-        self.tell(SwitchEvent::Up { dpid, ports, peer: peer.to_owned() }).await?;
+        self.news.tell(SwitchEvent::Up { dpid, ports, peer: peer.to_owned() }, None)?;
         for status in news {
-            self.tell(port_event(status)).await?;
+            self.news.tell(port_event(status), None)?;
         }
+        let shared = Arc::clone(&self.shared);
         let mut heard = Instant::now();
         let mut asked = false;
         loop {
-            let alarm = heard + if asked { SILENCE_MAX } else { ECHO_AFTER };
-            let alarm = if self.work.is_some() { alarm.min(self.work_until) } else { alarm };
-            // In this order, and not by chance: a run can be repeated to the letter. The brain's commands have a limit, so
-            // they starve nothing; a switch's messages have none.
+            let silence = heard + if asked { SILENCE_MAX } else { ECHO_AFTER };
+            let alarm = self.work.alarm().map_or(silence, |at| at.min(silence));
+            // In this order, and not by chance: a run can be repeated to the letter. The brain's commands and its room have a
+            // limit, so they starve nothing; a switch's messages have none. Nothing here keeps us from reading on: what a
+            // switch can't send it drops, and nobody is told.
             tokio::select! {
                 biased;
                 command = commands.next() => {
@@ -181,25 +164,28 @@ impl Session {
                     let command = command.ok_or(Fault::Stopping)?;
                     self.obey(command)?;
                 }
+                turn = self.work.turn.wait() => self.read_back(turn)?,
+                room = shared.inbox.room(), if !self.news.is_empty() => {
+                    self.news.deliver(room.map_err(|_| Fault::Stopping)?)?;
+                }
                 message = incoming.next() => {
-                    self.hear(message?).await?;
-                    // Now, not before: while we waited for the brain we could not hear.
+                    self.hear(message?)?;
                     heard = Instant::now();
                     // A switch that never falls silent must finish its work too.
                     asked = self.alarm(heard, false)?;
                 }
                 () = sleep_until(alarm) => asked = self.alarm(heard, asked)?,
             }
-            self.work_on(&commands).await?;
+            self.work_on()?;
+            // A switch that sends without end does not keep a thread from the others.
+            consume_budget().await;
         }
     }
 
-    /// It has been silent for some time. Whether an echo is on its way.
+    /// Something is due, or it has been silent for some time. Whether an echo is on its way.
     fn alarm(&mut self, heard: Instant, asked: bool) -> Result<bool, Fault> {
         let now = Instant::now();
-        if self.work.is_some() && now >= self.work_until {
-            return Err(Fault::Silent(format!("the switch did not finish its work in {} s", WORK_MAX.as_secs())));
-        }
+        self.work.check(now)?;
         if now >= heard + SILENCE_MAX {
             return Err(Fault::Silent(format!("no sign of life for {} s", SILENCE_MAX.as_secs())));
         }
@@ -210,7 +196,7 @@ impl Session {
         Ok(asked)
     }
 
-    async fn hear(&mut self, message: Message) -> Result<(), Fault> {
+    fn hear(&mut self, message: Message) -> Result<(), Fault> {
         match message.body {
             Body::PacketIn2(packet) => {
                 self.packet_in(packet);
@@ -221,9 +207,9 @@ impl Session {
                 Ok(())
             }
             Body::EchoRequest(data) => self.outgoing.send(&Message { xid: message.xid, body: Body::EchoReply(data) }),
-            Body::PortStatus(status) => self.tell(port_event(status)).await,
+            Body::PortStatus(status) => self.news.tell(port_event(status), None),
             Body::Error(_) | Body::BarrierReply | Body::BundleControl(_) | Body::MultipartReply(_) => {
-                self.work_hears(message).await
+                self.work_hears(message)
             }
             Body::Unknown { version, .. } if version != VERSION => {
                 Err(Fault::Version(format!("the switch changed to version {version:#04x} of OpenFlow")))
@@ -248,116 +234,21 @@ impl Session {
             userdata: packet.userdata.to_vec(),
             data: packet.packet.to_vec(),
         };
-        drop_packets(&self.shared, "queue_full", self.shared.inbox.push_packet(self.id, punt));
-    }
-
-    /// An answer, or an error, that should be about the work.
-    async fn work_hears(&mut self, message: Message) -> Result<(), Fault> {
-        let error = match &message.body {
-            Body::Error(error) => Some(error.clone()),
-            _ => None,
-        };
-        let known = match &mut self.work {
-            Some(Work::Batch(run)) => {
-                let step = run.step(&message);
-                let known = step != batch::Step::Foreign;
-                self.batch_step(step).await?;
-                known
-            }
-            Some(Work::ReadBack(run)) => match run.step(message) {
-                read_back::Step::Foreign => false,
-                read_back::Step::Waiting => true,
-                read_back::Step::Done(tables) => {
-                    self.work = None;
-                    self.tell(tables).await?;
-                    true
-                }
-                read_back::Step::Failed(error) => return Err(Fault::Limit(error)),
-            },
-            None => false,
-        };
-        if let Some(error) = error {
-            self.count_error(&error, known);
-        }
-        Ok(())
-    }
-
-    async fn batch_step(&mut self, step: batch::Step) -> Result<(), Fault> {
-        let failure = match step {
-            batch::Step::Foreign | batch::Step::Waiting => return Ok(()),
-            batch::Step::Send(messages) => return self.send_all(&messages),
-            batch::Step::Done => None,
-            batch::Step::Failed(failure) => Some(failure),
-        };
-        let Some(Work::Batch(run)) = self.work.take() else { return Ok(()) };
-        self.batch_ended(run.number(), failure).await
-    }
-
-    async fn batch_ended(&mut self, batch: u64, failure: Option<Failure>) -> Result<(), Fault> {
-        let mut labels = self.dpid.clone();
-        labels.push(("result", if failure.is_none() { "done" } else { "failed" }.to_owned()));
-        self.shared.metrics.batches.get_or_create(&labels).inc();
-        match failure {
-            None => self.tell(SwitchEvent::BatchDone { batch }).await,
-            Some(Failure { operation, error }) => {
-                self.shared.metrics.bundle_failures.get_or_create(&self.dpid).inc();
-                tracing::warn!(session = self.id.0, batch, ?operation, "batch refused: {error}");
-                self.tell(SwitchEvent::BatchFailed { batch, operation, error }).await
-            }
+        if let Some((session, dropped)) = self.shared.inbox.push_packet(self.id, punt) {
+            self.count_overflow(session, &dropped);
         }
     }
 
-    fn obey(&mut self, command: SwitchCommand) -> Result<(), Fault> {
-        if let SwitchCommand::Close { reason } = command {
-            return Err(Fault::Ordered(reason));
-        }
-        if self.backlog.len() >= BACKLOG_MAX {
-            return Err(Fault::Limit(format!("more than {BACKLOG_MAX} commands wait")));
-        }
-        self.backlog.push_back(command);
-        Ok(())
+    /// A packet that had no room in the brain's queue: it may be another session's.
+    fn count_overflow(&self, session: SessionId, punt: &Punt) {
+        drop_packets(&self.shared, "queue_full", 1);
+        let dpid = self.shared.sessions.dpid(session).map_or_else(String::new, |dpid| dpid.to_string());
+        let labels =
+            vec![("dpid", dpid), ("port", punt.in_port.0.to_string()), ("class", punt.class_name().to_owned())];
+        self.shared.metrics.count("sextant_packet_overflows_total", labels, 1);
     }
 
-    /// Carries out what waits, in order, until the switch is busy.
-    async fn work_on(&mut self, commands: &Commands) -> Result<(), Fault> {
-        while self.work.is_none()
-            && let Some(command) = self.backlog.pop_front()
-        {
-            match command {
-                SwitchCommand::Batch(batch) => self.start_batch(batch).await?,
-                SwitchCommand::ReadBack => {
-                    let (run, messages) = ReadBack::start(self.outgoing.xids(ReadBack::XIDS));
-                    self.send_all(&messages)?;
-                    self.work_until = Instant::now() + WORK_MAX;
-                    self.work = Some(Work::ReadBack(run));
-                }
-                SwitchCommand::PacketOut { in_port, actions, data } => {
-                    commands.packet_out_done();
-                    let packet = PacketOut { buffer_id: NO_BUFFER, in_port, actions, data: data.into() };
-                    self.packet_out(packet)?;
-                }
-                SwitchCommand::Close { reason } => return Err(Fault::Ordered(reason)),
-            }
-        }
-        Ok(())
-    }
-
-    async fn start_batch(&mut self, batch: Batch) -> Result<(), Fault> {
-        let number = batch.number;
-        let first_xid = self.outgoing.xids(BatchRun::xids_needed(&batch));
-        self.bundles = self.bundles.wrapping_add(1);
-        self.work_until = Instant::now() + WORK_MAX;
-        match BatchRun::start(batch, first_xid, self.bundles) {
-            Ok((run, messages)) => {
-                self.count_operations(run.operations());
-                self.work = Some(Work::Batch(run));
-                self.send_all(&messages)
-            }
-            Err(failure) => self.batch_ended(number, Some(failure)).await,
-        }
-    }
-
-    fn packet_out(&mut self, packet: PacketOut) -> Result<(), Fault> {
+    pub(super) fn packet_out(&mut self, packet: PacketOut) -> Result<(), Fault> {
         if self.outgoing.queued_bytes() > PACKET_OUT_BYTES_MAX {
             drop_packets(&self.shared, "switch_slow", 1);
             return Ok(());
@@ -372,33 +263,13 @@ impl Session {
         Ok(())
     }
 
-    fn send_all(&self, messages: &[Message]) -> Result<(), Fault> {
-        messages.iter().try_for_each(|message| self.outgoing.send(message))
-    }
-
-    fn count_operations(&self, operations: &[Body]) {
-        let count = |kind: fn(&Body) -> bool| operations.iter().filter(|body| kind(body)).count() as u64;
-        let metrics = &self.shared.metrics;
-        for (family, by) in [
-            (&metrics.flow_mods, count(|body| matches!(body, Body::FlowMod(_)))),
-            (&metrics.group_mods, count(|body| matches!(body, Body::GroupMod(_)))),
-            (&metrics.meter_mods, count(|body| matches!(body, Body::MeterMod(_)))),
-        ] {
-            family.get_or_create(&self.dpid).inc_by(by);
-        }
-    }
-
-    fn count_error(&self, error: &ErrorMsg, known: bool) {
+    pub(super) fn count_error(&self, error: &ErrorMsg, known: bool) {
         let mut labels = self.dpid.clone();
         labels.push(("error", error.to_string()));
         self.shared.metrics.switch_errors.get_or_create(&labels).inc();
         if !known {
             tracing::warn!(session = self.id.0, "the switch reports {}", words::error(error));
         }
-    }
-
-    async fn tell(&self, event: SwitchEvent) -> Result<(), Fault> {
-        self.shared.inbox.push(Event::Switch(self.id, event)).await.map_err(|_| Fault::Stopping)
     }
 }
 

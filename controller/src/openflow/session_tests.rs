@@ -29,6 +29,8 @@ struct Fake {
     fragments: u16,
     /// Whether it keeps to its fragment mode whatever it is told.
     stubborn: bool,
+    /// What it answers later.
+    late: Vec<Message>,
 }
 
 impl Fake {
@@ -39,7 +41,16 @@ impl Fake {
         let stop = CancellationToken::new();
         let run = session::run(reader, writer, "test".to_owned(), Arc::clone(&shared), stop.clone());
         let session = tokio::spawn(run);
-        Fake { stream, received: BytesMut::new(), shared, stop, session, fragments: 0, stubborn: false }
+        Fake {
+            stream,
+            received: BytesMut::new(),
+            shared,
+            stop,
+            session,
+            fragments: 0,
+            stubborn: false,
+            late: Vec::new(),
+        }
     }
 
     /// Connected, shaken hands, and reported to the brain.
@@ -162,6 +173,32 @@ impl Fake {
         }
     }
 
+    /// The next message, if it comes at once.
+    async fn heard_now(&mut self) -> Option<Message> {
+        tokio::task::yield_now().await;
+        tokio::select! {
+            biased;
+            message = self.next() => message,
+            () = std::future::ready(()) => None,
+        }
+    }
+
+    /// What the brain hears next, if it hears anything soon.
+    async fn event_soon(&self) -> Option<Event> {
+        tokio::time::timeout(Duration::from_millis(50), self.event()).await.ok()
+    }
+
+    /// Answers until so many barriers were asked for.
+    async fn serve_at_once(&mut self, mut barriers: usize) {
+        while barriers > 0 {
+            let message = self.expect().await;
+            barriers -= usize::from(matches!(message.body, Body::BarrierRequest));
+            if let Some(body) = self.reply(message.body) {
+                self.send(Message { xid: message.xid, body }).await;
+            }
+        }
+    }
+
     async fn down(&self) -> String {
         match self.event().await {
             Event::Switch(_, SwitchEvent::Down { reason }) => reason,
@@ -180,7 +217,12 @@ fn port(number: u32) -> PortDesc {
 }
 
 fn flows(number: u64, count: usize) -> SwitchCommand {
-    SwitchCommand::Batch(Batch { number, operations: vec![FlowMod::default().into(); count] })
+    SwitchCommand::Batch(Batch {
+        number,
+        operations: vec![FlowMod::default().into(); count],
+        follows: None,
+        gentle: false,
+    })
 }
 
 fn punted(in_port: u32) -> Message {
@@ -259,7 +301,7 @@ async fn a_batch_is_a_bundle_that_is_committed_after_a_barrier() {
     let (mut fake, id) = Fake::up().await;
     fake.shared.sessions.command(id, flows(5, 2));
     let (event, asked) = fake.serve().await;
-    assert!(matches!(event, Event::Switch(_, SwitchEvent::BatchDone { batch: 5 })), "{event:?}");
+    assert!(matches!(event, Event::Switch(_, SwitchEvent::BatchDone { batch: 5, .. })), "{event:?}");
     let bundle = ["bundle_control", "bundle_add", "bundle_add", "barrier_request", "bundle_control", "barrier_request"];
     assert_eq!(asked, bundle);
     assert!(fake.metrics().contains("sextant_flow_mods_total{dpid=\"0000000000000007\"} 2\n"), "{}", fake.metrics());
@@ -297,7 +339,7 @@ async fn a_batch_with_a_bad_flow_is_discarded_and_the_next_goes_on() {
         panic!("{event:?}")
     };
     let (event, _) = fake.serve().await;
-    assert!(matches!(event, Event::Switch(_, SwitchEvent::BatchDone { batch: 2 })), "{event:?}");
+    assert!(matches!(event, Event::Switch(_, SwitchEvent::BatchDone { batch: 2, .. })), "{event:?}");
     assert!(fake.metrics().contains("sextant_bundle_failures_total{dpid=\"0000000000000007\"} 1\n"));
 }
 
@@ -309,7 +351,9 @@ async fn what_is_too_long_to_send_costs_no_session() {
     let flow = FlowMod { instructions: vec![ofp::Instruction::GotoTable(1); 9000], ..FlowMod::default() };
     let operations = vec![FlowMod::default().into(), flow.into()];
     fake.shared.sessions.command(id, packet(70_000));
-    fake.shared.sessions.command(id, SwitchCommand::Batch(Batch { number: 1, operations }));
+    fake.shared
+        .sessions
+        .command(id, SwitchCommand::Batch(Batch { number: 1, operations, follows: None, gentle: false }));
     fake.shared.sessions.command(id, flows(2, 1));
     fake.shared.sessions.command(id, packet(14));
     let (event, _) = fake.serve().await;
@@ -318,34 +362,134 @@ async fn what_is_too_long_to_send_costs_no_session() {
     };
     assert!(error.starts_with("a flow_mod can't be sent, it is too long"), "{error}");
     let (event, asked) = fake.serve().await;
-    assert!(matches!(event, Event::Switch(_, SwitchEvent::BatchDone { batch: 2 })), "{event:?}");
+    assert!(matches!(event, Event::Switch(_, SwitchEvent::BatchDone { batch: 2, .. })), "{event:?}");
     let sent = asked.contains(&"packet_out") || matches!(fake.expect().await.body, Body::PacketOut(_));
     assert!(sent, "the short one");
     assert!(fake.metrics().contains("reason=\"too_long\"} 1\n"), "{}", fake.metrics());
 }
 
 #[tokio::test]
-async fn commands_keep_their_order() {
+async fn work_keeps_its_order_and_packets_wait_for_none_of_it() {
     let (mut fake, id) = Fake::up().await;
     let packet = SwitchCommand::PacketOut { in_port: OfPort::CONTROLLER, actions: Vec::new(), data: vec![0; 14] };
     fake.shared.sessions.command(id, SwitchCommand::ReadBack);
-    fake.shared.sessions.command(id, packet.clone());
     fake.shared.sessions.command(id, flows(1, 1));
     fake.shared.sessions.command(id, packet);
-    let (event, mut asked) = fake.serve().await;
-    let Event::Switch(_, SwitchEvent::Tables { flows, .. }) = event else { panic!("{event:?}") };
-    assert_eq!(flows.len(), 1);
-    let (event, more) = fake.serve().await;
-    assert!(matches!(event, Event::Switch(_, SwitchEvent::BatchDone { batch: 1 })), "{event:?}");
-    asked.extend(more);
-    while asked.len() < 10 {
-        asked.push(super::words::kind(&fake.expect().await.body));
+    let mut asked = Vec::new();
+    while asked.last() != Some(&"packet_out") {
+        let message = fake.expect().await;
+        asked.push(super::words::kind(&message.body));
+        if asked.len() == 3 {
+            assert!(!asked.contains(&"bundle_control"), "nothing was answered yet");
+        }
+        let Body::MultipartRequest(_) = message.body else { continue };
+        // Tables are read, but slowly: the packet is there first.
+        fake.late.push(message);
     }
+    for message in std::mem::take(&mut fake.late) {
+        let body = fake.reply(message.body).unwrap();
+        fake.send(Message { xid: message.xid, body }).await;
+    }
+    let (event, more) = fake.serve().await;
+    assert!(matches!(event, Event::Switch(_, SwitchEvent::Tables { .. })), "{event:?}");
+    asked.extend(more);
+    let (event, more) = fake.serve().await;
+    assert!(matches!(event, Event::Switch(_, SwitchEvent::BatchDone { batch: 1, .. })), "{event:?}");
+    asked.extend(more);
+    asked.retain(|kind| *kind != "packet_out");
     let bundle = ["bundle_control", "bundle_add", "barrier_request", "bundle_control", "barrier_request"];
-    let expected = [&["multipart_request"; 3][..], &["packet_out"], &bundle, &["packet_out"]].concat();
-    assert_eq!(asked, expected);
+    assert_eq!(asked, [&["multipart_request"; 3][..], &bundle].concat());
     fake.shared.sessions.command(id, SwitchCommand::Close { reason: "told to".to_owned() });
     assert_eq!(fake.down().await, "told to");
+}
+
+#[tokio::test]
+async fn what_follows_a_refused_batch_is_left_out() {
+    let (mut fake, id) = Fake::up().await;
+    let batch = |number, follows| {
+        let operations = vec![FlowMod::default().into()];
+        SwitchCommand::Batch(Batch { number, operations, follows, gentle: false })
+    };
+    let bad = FlowMod { instructions: vec![ofp::Instruction::GotoTable(1); 9000], ..FlowMod::default() };
+    let operations = vec![bad.into()];
+    let commands = [
+        SwitchCommand::Batch(Batch { number: 1, operations, follows: None, gentle: false }),
+        batch(2, Some(1)),
+        batch(3, Some(2)),
+        batch(4, None),
+        batch(5, Some(4)),
+    ];
+    for command in commands {
+        fake.shared.sessions.command(id, command);
+    }
+    let mut heard = Vec::new();
+    while heard.last() != Some(&5) {
+        match fake.serve().await.0 {
+            Event::Switch(_, SwitchEvent::BatchFailed { batch, .. } | SwitchEvent::BatchDone { batch, .. }) => {
+                heard.push(batch);
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+    assert_eq!(heard, [1, 4, 5]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_switch_that_forwards_rests_between_bundles_and_no_other() {
+    let (mut fake, id) = Fake::up().await;
+    let batch = |number, gentle| {
+        let operations = vec![FlowMod::default().into()];
+        SwitchCommand::Batch(Batch { number, operations, follows: None, gentle })
+    };
+    let mut took = Vec::new();
+    for (first, gentle) in [(1, true), (3, false)] {
+        let start = Instant::now();
+        fake.shared.sessions.command(id, batch(first, gentle));
+        fake.shared.sessions.command(id, batch(first + 1, gentle));
+        fake.serve_at_once(4).await;
+        took.push(start.elapsed());
+        while fake.try_event().is_some() {}
+        sleep(Duration::from_secs(1)).await;
+    }
+    assert!(took[0] >= Duration::from_millis(2), "{took:?}");
+    assert_eq!(took[1], Duration::ZERO);
+}
+
+#[tokio::test]
+async fn while_the_brain_takes_nothing_the_session_reads_on_and_drops_are_named() {
+    let (mut fake, id) = Fake::up().await;
+    fake.shared.sessions.command(id, flows(1, 1));
+    // The control queue is full of others' events: nothing of this session's has room.
+    while let Some(room) = fake.shared.inbox.room_now() {
+        fake.shared.inbox.push_into(room, Event::Tick, None).unwrap();
+    }
+    for n in 0..3000_u32 {
+        fake.send(punted(3)).await;
+        if n % 1000 == 0 {
+            let status = PortStatus { reason: PortReason::Modify, desc: port(n) };
+            fake.send(Message { xid: 0, body: Body::PortStatus(status) }).await;
+        }
+        while let Some(message) = fake.heard_now().await {
+            if let Some(body) = fake.reply(message.body) {
+                fake.send(Message { xid: message.xid, body }).await;
+            }
+        }
+    }
+    fake.send(Message { xid: 77, body: Body::EchoRequest(Bytes::new()) }).await;
+    while fake.expect().await.xid != 77 {}
+    let metrics = fake.metrics();
+    let dropped = "sextant_packet_overflows_total{dpid=\"0000000000000007\",port=\"3\",class=\"unknown\"} 2936\n";
+    assert!(metrics.contains(dropped), "{metrics}");
+    // Now the brain takes all: nothing but packets was lost.
+    let (mut ports, mut done) = (Vec::new(), false);
+    while let Some(event) = fake.event_soon().await {
+        match event {
+            Event::Switch(_, SwitchEvent::Port { port, .. }) => ports.push(port.port.0),
+            Event::Switch(_, SwitchEvent::BatchDone { batch: 1, .. }) => done = true,
+            _ => {}
+        }
+    }
+    assert_eq!((ports, done), (vec![0, 1000, 2000], true));
 }
 
 #[tokio::test]

@@ -3,12 +3,15 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
+use addr::Dpid;
 use brain::{SessionId, SwitchCommand};
 use dashmap::DashMap;
 use tokio::sync::{Semaphore, mpsc};
 
 /// Connections at most, those in their handshake included.
 const CONNECTIONS_MAX: usize = 4096;
+/// Switches whose tables are read at once: what is read, and not yet taken by the brain, takes memory.
+const READ_BACKS_MAX: usize = 16;
 /// Packet-outs that may wait for one session; more are dropped.
 pub(crate) const PACKET_OUTS_MAX: usize = 1024;
 
@@ -19,6 +22,8 @@ pub(crate) struct Sessions {
     doors: DashMap<SessionId, Door>,
     /// One permit per connection.
     pub(crate) slots: Arc<Semaphore>,
+    /// One permit per switch whose tables are read.
+    pub(crate) turns: Arc<Semaphore>,
 }
 
 /// The way to a session.
@@ -27,6 +32,7 @@ pub(crate) struct Door {
     /// Bounded for packets by `packet_outs`, for the rest by the brain, which waits for its answers.
     commands: mpsc::UnboundedSender<SwitchCommand>,
     packet_outs: Arc<AtomicUsize>,
+    dpid: Dpid,
 }
 
 /// What became of a command.
@@ -42,7 +48,12 @@ pub(crate) enum Sent {
 
 impl Default for Sessions {
     fn default() -> Self {
-        Sessions { last: AtomicU64::new(0), doors: DashMap::new(), slots: Arc::new(Semaphore::new(CONNECTIONS_MAX)) }
+        Sessions {
+            last: AtomicU64::new(0),
+            doors: DashMap::new(),
+            slots: Arc::new(Semaphore::new(CONNECTIONS_MAX)),
+            turns: Arc::new(Semaphore::new(READ_BACKS_MAX)),
+        }
     }
 }
 
@@ -70,6 +81,11 @@ impl Sessions {
         }
     }
 
+    /// The datapath id of a session that is up.
+    pub(crate) fn dpid(&self, id: SessionId) -> Option<Dpid> {
+        self.doors.get(&id).map(|door| door.dpid)
+    }
+
     /// Sessions that are up.
     pub(crate) fn len(&self) -> usize {
         self.doors.len()
@@ -78,10 +94,10 @@ impl Sessions {
 
 impl Door {
     /// A door, and the room behind it.
-    pub(crate) fn new() -> (Door, Commands) {
+    pub(crate) fn new(dpid: Dpid) -> (Door, Commands) {
         let (sender, receiver) = mpsc::unbounded_channel();
         let packet_outs = Arc::new(AtomicUsize::new(0));
-        let door = Door { commands: sender, packet_outs: Arc::clone(&packet_outs) };
+        let door = Door { commands: sender, packet_outs: Arc::clone(&packet_outs), dpid };
         (door, Commands { receiver, packet_outs })
     }
 
@@ -108,12 +124,11 @@ pub(crate) struct Commands {
 impl Commands {
     /// The next command; safe to drop at its await.
     pub(crate) async fn next(&mut self) -> Option<SwitchCommand> {
-        self.receiver.recv().await
-    }
-
-    /// A packet-out left the queue.
-    pub(crate) fn packet_out_done(&self) {
-        self.packet_outs.fetch_sub(1, Ordering::Relaxed);
+        let command = self.receiver.recv().await;
+        if matches!(command, Some(SwitchCommand::PacketOut { .. })) {
+            self.packet_outs.fetch_sub(1, Ordering::Relaxed);
+        }
+        command
     }
 }
 
@@ -127,7 +142,7 @@ mod tests {
     #[tokio::test]
     async fn packet_outs_are_bounded_and_batches_are_not_dropped() {
         let sessions = Sessions::default();
-        let (door, mut commands) = Door::new();
+        let (door, mut commands) = Door::new(Dpid(7));
         let id = sessions.number();
         sessions.enter(id, door);
         let packet = || SwitchCommand::PacketOut { in_port: OfPort(1), actions: Vec::new(), data: Vec::new() };
@@ -135,10 +150,9 @@ mod tests {
             assert_eq!(sessions.command(id, packet()), Sent::Queued);
         }
         assert_eq!(sessions.command(id, packet()), Sent::Full);
-        let batch = Batch { number: 1, operations: Vec::new() };
+        let batch = Batch { number: 1, operations: Vec::new(), follows: None, gentle: false };
         assert_eq!(sessions.command(id, SwitchCommand::Batch(batch)), Sent::Queued);
         assert!(matches!(commands.next().await, Some(SwitchCommand::PacketOut { .. })));
-        commands.packet_out_done();
         assert_eq!(sessions.command(id, packet()), Sent::Queued);
         assert!(sessions.remove(id));
         assert_eq!(sessions.command(id, packet()), Sent::Gone);
