@@ -198,12 +198,15 @@ class Driver(BaseDriver):
         return ports
 
     def keep_only(self, ports, chassis):
-        """In one transaction, all ports of the tenant are these; returns once these chassis have confirmed."""
+        """In one transaction, all ports of the tenant are these. Returns once these chassis have confirmed: when flows began to
+        be sent."""
         document = field(1, TENANT) + b"".join(field(7, self._port(p)) for p in ports)
         self.call("IntentService", "Apply", field(1, document) + field(2, 1))
+        accepted = time.monotonic()
         for ch in chassis:
             while not self._is_active(ch):
                 time.sleep(.01)
+        return accepted
 
     def _is_active(self, ch):
         status = dict(fields(dict(fields(self._chassis(ch))).get(3, b"")))

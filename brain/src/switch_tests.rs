@@ -14,7 +14,7 @@ fn flow(n: u32) -> Arc<Item> {
         table: Table::Classify,
         priority: 1,
         match_,
-        instructions: vec![],
+        instructions: [].into(),
         why: "",
         drop: None,
     }))
