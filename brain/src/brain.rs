@@ -13,15 +13,17 @@ use crate::catalog::{Applied, Catalog};
 use crate::effect::{Effect, SwitchCommand};
 use crate::event::{Caller, Event, ProposalId, Request, RequestId, SessionId};
 use crate::pace::Load;
-use crate::requests::{Asked, Waiter};
+use crate::requests::Asked;
 use crate::switch::Switch;
+use crate::switches::Switches;
+use crate::waiters::Waiters;
 
 /// The controller's mind.
 pub struct Brain {
     pub(crate) catalog: Catalog,
     pub(crate) world: World,
     pub(crate) engine: Engine,
-    pub(crate) switches: BTreeMap<ChassisKey, Switch>,
+    pub(crate) switches: Switches,
     pub(crate) sessions: BTreeMap<SessionId, Session>,
     /// What is plugged, by chassis and name: as last heard.
     pub(crate) plugs: HashMap<ChassisKey, BTreeMap<Arc<str>, OfPort>>,
@@ -33,14 +35,14 @@ pub struct Brain {
     /// Switches that may have something to be sent.
     pub(crate) busy: BTreeSet<ChassisKey>,
     pub(crate) load: Load,
-    /// Something was confirmed, changed or lost since waiters were looked at.
-    pub(crate) progressed: bool,
+    /// Connected chassis on which the fabric's interface is not plugged.
+    pub(crate) without_uplink: BTreeSet<ChassisKey>,
     /// Resources with rows that were refused or lost to another's, and why.
     pub(crate) troubled: BTreeMap<ResourceId, String>,
     /// Requests that write, one at a time: the next is judged by what the last one changed.
     pub(crate) queue: VecDeque<(RequestId, Caller, Request)>,
     pub(crate) asked: Option<Asked>,
-    pub(crate) waiters: Vec<Waiter>,
+    pub(crate) waiters: Waiters,
     /// The world's sequence number after each of the last store revisions.
     pub(crate) sequences: BTreeMap<u64, u64>,
     pub(crate) statuses: HashMap<ResourceId, (v1::Phase, String)>,
@@ -70,7 +72,7 @@ impl Default for Brain {
             catalog: Catalog::default(),
             world: World::default(),
             engine: Engine::new(features::ALL),
-            switches: BTreeMap::new(),
+            switches: Switches::default(),
             sessions: BTreeMap::new(),
             plugs: HashMap::new(),
             ra: features::ra::service::Service::default(),
@@ -79,11 +81,11 @@ impl Default for Brain {
             warm_due: BTreeSet::new(),
             busy: BTreeSet::new(),
             load: Load::default(),
-            progressed: false,
+            without_uplink: BTreeSet::new(),
             troubled: BTreeMap::new(),
             queue: VecDeque::new(),
             asked: None,
-            waiters: Vec::new(),
+            waiters: Waiters::default(),
             sequences: BTreeMap::new(),
             statuses: HashMap::new(),
             restless: BTreeSet::new(),
@@ -131,8 +133,7 @@ impl Brain {
     /// When the next `Event::Tick` is needed; `None`: not before something else happens.
     pub fn next_due(&self) -> Option<Millis> {
         let warm = self.warm_due.first().map(|(at, _)| *at);
-        let halted = self.switches.values().filter_map(|s| s.halted_until).min();
-        let waiter = self.waiters.iter().map(|w| w.deadline).min();
+        let (halted, waiter) = (self.switches.halted_until(), self.waiters.next_deadline());
         [self.ra.next_due(), self.announce.next_due(), warm, halted, waiter].into_iter().flatten().min()
     }
 
@@ -149,7 +150,9 @@ impl Brain {
         if committed.changed.is_empty() {
             return;
         }
-        let delta = self.engine.update(&self.world, &committed.changed);
+        let switches = &self.switches;
+        let in_step = |chassis| switches.get(&chassis).is_some_and(Switch::in_step);
+        let delta = self.engine.update_telling(&self.world, &committed.changed, in_step);
         for fault in &delta.faults {
             self.happened("flow.fault", None, fault.to_string());
         }
@@ -160,12 +163,8 @@ impl Brain {
             self.happened("flow.conflict", loser.as_ref(), words);
         }
         for (chassis, ops) in delta.ops {
-            for op in ops {
-                self.want(chassis, op, committed.sequence);
-            }
-            self.busy.insert(chassis);
+            self.want(chassis, ops, committed.sequence);
         }
-        self.progressed = true;
         self.heed_troubles();
         self.notice(&committed.changed);
         let switches = &self.switches;
@@ -175,14 +174,22 @@ impl Brain {
         self.announce.changed(&self.world, &committed.changed, self.now);
     }
 
-    fn want(&mut self, chassis: ChassisKey, op: Op, sequence: u64) {
-        let unit = match &op {
-            Op::Put { item, .. } => self.engine.wanted(chassis, &flows::Keyed(item.clone())).map(|(_, unit)| unit),
-            Op::Remove { unit, .. } => *unit,
-        };
-        let resource = unit.and_then(|unit| self.world.resource_of(&unit.key));
-        self.restless.extend(resource.clone());
-        self.switches.entry(chassis).or_insert_with(|| Switch::new(sequence)).want(op, sequence, resource);
+    /// The facts want something else of a switch now. One that is not in step misses it: its tables will be read.
+    fn want(&mut self, chassis: ChassisKey, ops: Vec<Op>, sequence: u64) {
+        let mut switch = self.switches.get_or_new(chassis, sequence);
+        if !switch.in_step() {
+            return switch.missed(sequence);
+        }
+        for op in ops {
+            let unit = match &op {
+                Op::Put { item, .. } => self.engine.wanted(chassis, &flows::Keyed(item.clone())).map(|(_, unit)| unit),
+                Op::Remove { unit, .. } => *unit,
+            };
+            let resource = unit.and_then(|unit| self.world.resource_of(&unit.key));
+            self.restless.extend(resource.clone());
+            switch.want(op, sequence, resource);
+        }
+        self.busy.insert(chassis);
     }
 
     /// Rows that their tables refuse, and rows that another's has the place of: their resources say so.
@@ -198,18 +205,15 @@ impl Brain {
 
     /// What changed facts mean beside flows: statuses to look at again, tunnels to warm.
     fn notice(&mut self, changed: &[Key]) {
+        self.restless.extend(self.world.resources_of(changed));
         for key in changed {
-            self.restless.extend(self.world.resource_of(key));
             match *key {
                 Key::Peer(from, _) => self.warm_soon(from),
                 Key::Uplink(from) => {
                     self.warm_soon(from);
-                    self.restless.extend(self.world.resource_of(&Key::Fabric));
+                    self.look_for_uplink(from);
                 }
-                Key::Chassis(to) => {
-                    let senders = self.switches.keys().copied().filter(|from| self.world.sends_to(*from, to));
-                    senders.collect::<Vec<_>>().into_iter().for_each(|from| self.warm_soon(from));
-                }
+                Key::Chassis(to) => self.world.senders(to).into_iter().for_each(|from| self.warm_soon(from)),
                 _ => {}
             }
         }
@@ -249,7 +253,7 @@ impl Brain {
 
     fn send_batches(&mut self) {
         for chassis in std::mem::take(&mut self.busy) {
-            let Some(switch) = self.switches.get_mut(&chassis) else { continue };
+            let Some(mut switch) = self.switches.get_mut(&chassis) else { continue };
             while let Some((session, batch)) = switch.next_batch(&self.load) {
                 self.effects.push(Effect::Switch(session, SwitchCommand::Batch(batch)));
             }

@@ -12,7 +12,9 @@ mod serve;
 mod sessions;
 mod status;
 mod switch;
+mod switches;
 mod trace;
+mod waiters;
 
 pub use features::Millis;
 

@@ -1,6 +1,5 @@
 //! Northbound requests: reads are answered at once, writes one after the other, waits when what they wait for is there.
 
-use features::Millis;
 use proto::v1;
 use topology::ResourceId;
 
@@ -8,7 +7,6 @@ use crate::brain::Brain;
 use crate::catalog::{Answer, Stored};
 use crate::effect::{Effect, Refusal, RefusalKind, Reply, Violation};
 use crate::event::{Caller, ProposalId, Request, RequestId};
-use crate::switch::Switch;
 
 /// A write that the store is asked for.
 #[derive(Debug)]
@@ -21,19 +19,8 @@ pub(crate) struct Asked {
     attempts: u32,
 }
 
-/// Somebody who waits for flows to be installed.
-#[derive(Debug)]
-pub(crate) struct Waiter {
-    id: RequestId,
-    revision: u64,
-    sequence: u64,
-    pub(crate) deadline: Millis,
-}
-
 /// How often a write is judged anew when another writer was faster.
 const ATTEMPTS_MAX: u32 = 5;
-/// Requests that may wait for flows to be installed.
-const WAITERS_MAX: usize = 10_000;
 /// Writes that may wait for their turn.
 const QUEUE_MAX: usize = 10_000;
 
@@ -64,7 +51,7 @@ impl Brain {
         self.reply(id, result);
     }
 
-    fn reply(&mut self, id: RequestId, result: Result<Reply, Refusal>) {
+    pub(crate) fn reply(&mut self, id: RequestId, result: Result<Reply, Refusal>) {
         self.effects.push(Effect::Reply { id, result });
     }
 
@@ -161,60 +148,6 @@ impl Brain {
         let stored = self.catalog.all_ids().filter_map(|id| self.with_status(id));
         let resources = stored.chain(self.discovered()).collect();
         Reply::Resources { resources, next_page_token: String::new(), revision: self.catalog.revision() }
-    }
-
-    fn wait(&mut self, id: RequestId, revision: Option<u64>, deadline: Millis) {
-        let newest = self.catalog.revision();
-        let revision = revision.unwrap_or(newest);
-        if revision > newest {
-            let words = format!("revision {revision} does not exist yet: the newest is {newest}");
-            return self.reply(id, Err(refusal(RefusalKind::Invalid, words)));
-        }
-        // An older revision than is remembered came before all that are.
-        let sequence = self.sequences.range(..=revision).next_back().map_or(0, |(_, sequence)| *sequence);
-        if self.waiters.len() >= WAITERS_MAX {
-            let words = format!("{WAITERS_MAX} requests are waiting already: try again later");
-            return self.reply(id, Err(refusal(RefusalKind::Unavailable, words)));
-        }
-        self.waiters.push(Waiter { id, revision, sequence, deadline });
-        self.progressed = true;
-    }
-
-    /// Answers those whose wait is over, one way or the other.
-    pub(crate) fn answer_waiters(&mut self) {
-        if self.waiters.is_empty() {
-            return;
-        }
-        let progressed = std::mem::take(&mut self.progressed);
-        let oldest = self.switches.values().filter_map(Switch::waiting_since).min();
-        let mut still = Vec::new();
-        for waiter in std::mem::take(&mut self.waiters) {
-            let installed = progressed && oldest.is_none_or(|since| since > waiter.sequence);
-            if installed || waiter.deadline <= self.now {
-                let waiting_for = self.waiting_for(waiter.sequence);
-                let installed = waiting_for.is_empty();
-                let response = v1::WaitInstalledResponse { installed, revision: waiter.revision, waiting_for };
-                self.reply(waiter.id, Ok(Reply::Waited(response)));
-            } else {
-                still.push(waiter);
-            }
-        }
-        self.waiters = still;
-    }
-
-    /// The chassis that have not confirmed all that a sequence number and earlier ones wanted, each with its reason.
-    fn waiting_for(&self, sequence: u64) -> Vec<String> {
-        let late = self.switches.iter().filter(|(_, s)| s.waiting_since().is_some_and(|since| since <= sequence));
-        late.filter_map(|(chassis, switch)| {
-            let name = self.chassis_resource(*chassis)?.name;
-            let reason = match switch.session() {
-                None => "not connected".to_owned(),
-                Some(_) if !switch.in_step() => "its tables are being read".to_owned(),
-                Some(_) => format!("{} changes are not confirmed yet", switch.unconfirmed()),
-            };
-            Some(format!("{name}: {reason}"))
-        })
-        .collect()
     }
 }
 

@@ -81,9 +81,7 @@ impl Brain {
         while let Some((_, chassis)) = self.warm_due.first().copied().filter(|(at, _)| *at <= self.now) {
             self.warm_now(chassis);
         }
-        let over = |s: &Switch| s.halted_until.is_some_and(|until| until <= self.now);
-        let resumed: Vec<ChassisKey> = self.switches.iter().filter(|(_, s)| over(s)).map(|(c, _)| *c).collect();
-        for chassis in resumed {
+        for chassis in self.switches.rested(self.now) {
             self.resume(chassis);
         }
     }

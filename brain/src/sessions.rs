@@ -12,7 +12,8 @@ use crate::brain::{Brain, Session};
 use crate::effect::{Effect, SwitchCommand};
 use crate::event::{SessionId, SwitchEvent};
 use crate::found::Found;
-use crate::switch::{Link, Switch};
+use crate::switch::Link;
+use crate::switches::SwitchMut;
 
 impl Brain {
     pub(crate) fn switch_event(&mut self, session: SessionId, event: SwitchEvent) {
@@ -21,15 +22,7 @@ impl Brain {
             SwitchEvent::Down { reason } => self.session_down(session, &reason),
             SwitchEvent::Port { reason, port } => self.port_status(session, reason, &port),
             SwitchEvent::Tables { flows, groups, meters } => self.tables(session, Found::new(flows, groups, meters)),
-            SwitchEvent::BatchDone { batch, commit_us } => {
-                if self.sessions.get(&session).is_some_and(|s| s.leaving == Some(batch)) {
-                    self.close(session, LEFT);
-                } else if let Some((chassis, switch)) = self.switch_of(session) {
-                    let resources = switch.confirmed(batch, commit_us);
-                    self.restless.extend(resources);
-                    self.progress(chassis);
-                }
-            }
+            SwitchEvent::BatchDone { batch, commit_us } => self.batch_done(session, batch, commit_us),
             SwitchEvent::BatchFailed { batch, operation, error } => {
                 self.batch_failed(session, batch, operation, &error)
             }
@@ -97,7 +90,7 @@ impl Brain {
             format!("bridge {bridge} with datapath id {dpid} ({peer})"),
         );
         let sequence = self.world.sequence();
-        self.switches.entry(chassis).or_insert_with(|| Switch::new(sequence)).reading(id, sequence);
+        self.switches.get_or_new(chassis, sequence).reading(id, sequence);
         self.replug(id, chassis);
         self.effects.push(Effect::Switch(id, SwitchCommand::ReadBack));
         self.make_restless(chassis);
@@ -119,8 +112,9 @@ impl Brain {
         let Some(session) = self.sessions.remove(&id) else { return };
         let Some(chassis) = session.chassis else { return };
         let sequence = self.world.sequence();
-        let Some(switch) = self.switches.get_mut(&chassis).filter(|s| s.session() == Some(id)) else { return };
+        let Some(mut switch) = self.switches.get_mut(&chassis).filter(|s| s.session() == Some(id)) else { return };
         switch.down(sequence);
+        drop(switch);
         self.ra.lost(chassis);
         self.unwarm(chassis);
         let resource = self.chassis_resource(chassis);
@@ -157,11 +151,12 @@ impl Brain {
         let sequence = self.world.sequence();
         let (engine, world) = (&self.engine, &self.world);
         let Some(chassis) = self.sessions.get(&id).and_then(|s| s.chassis) else { return };
-        let Some(switch) = self.switches.get_mut(&chassis).filter(|s| s.link == Link::Reading(id)) else { return };
+        let Some(mut switch) = self.switches.get_mut(&chassis).filter(|s| s.link == Link::Reading(id)) else { return };
         let desired =
             engine.desired(chassis).map(|(item, unit)| (item.clone(), cookie(&unit), world.resource_of(&unit.key)));
         switch.in_step_with(id, sequence, found, desired);
         let differs = switch.unconfirmed();
+        drop(switch);
         let resource = self.chassis_resource(chassis);
         self.happened(
             "chassis.read",
@@ -170,6 +165,17 @@ impl Brain {
         );
         self.progress(chassis);
         self.make_restless(chassis);
+    }
+
+    fn batch_done(&mut self, id: SessionId, batch: u64, commit_us: u64) {
+        if self.sessions.get(&id).is_some_and(|s| s.leaving == Some(batch)) {
+            return self.close(id, LEFT);
+        }
+        let Some((chassis, mut switch)) = self.switch_of(id) else { return };
+        let resources = switch.confirmed(batch, commit_us);
+        drop(switch);
+        self.restless.extend(resources);
+        self.progress(chassis);
     }
 
     fn batch_failed(&mut self, id: SessionId, batch: u64, operation: Option<usize>, error: &str) {
@@ -182,12 +188,13 @@ impl Brain {
             return self.close(id, LEFT);
         }
         let retry_at = self.now.after_s(HALT_S);
-        let Some((chassis, switch)) = self.switch_of(id) else { return };
+        let Some((chassis, mut switch)) = self.switch_of(id) else { return };
         let failed = switch.failed(batch, operation, error);
         let halts = switch.refusals >= REFUSED_MAX;
         if halts {
             switch.halted_until = Some(retry_at);
         }
+        drop(switch);
         self.progress(chassis);
         let Some(refused) = failed else { return };
         if halts {
@@ -205,10 +212,10 @@ impl Brain {
     fn progress(&mut self, chassis: ChassisKey) {
         self.restless.extend(self.chassis_resource(chassis));
         self.busy.insert(chassis);
-        self.progressed = true;
-        let Some(switch) = self.switches.get_mut(&chassis) else { return };
+        let Some(mut switch) = self.switches.get_mut(&chassis) else { return };
         if !switch.ready && switch.caught_up() {
             switch.ready = true;
+            drop(switch);
             self.warm_soon(chassis);
             self.ra.ready(&self.world, chassis, self.now);
             self.announce.ready(&self.world, chassis, self.now);
@@ -223,20 +230,22 @@ impl Brain {
     /// A chassis that is gone, or another's now: what is ours is taken off the bridge, then it starts over with a connection
     /// of its own.
     fn take_leave(&mut self, id: SessionId) {
-        let Some((chassis, switch)) = self.switch_of(id) else {
+        let Some((chassis, mut switch)) = self.switch_of(id) else {
             return self.close(id, "the bridge belongs to no chassis now");
         };
         let batch = switch.purge();
+        drop(switch);
         if let Some(session) = self.sessions.get_mut(&id) {
             session.leaving = Some(batch.number);
         }
         self.effects.push(Effect::Switch(id, SwitchCommand::Batch(batch)));
         let sequence = self.world.sequence();
-        if let Some(switch) = self.switches.get_mut(&chassis) {
+        if let Some(mut switch) = self.switches.get_mut(&chassis) {
             switch.down(sequence);
         }
         self.ra.lost(chassis);
         self.unwarm(chassis);
+        self.look_for_uplink(chassis);
         self.forget_if_gone(chassis);
     }
 
@@ -253,13 +262,14 @@ impl Brain {
     /// Asks a switch that was left alone for a while for its tables, to try again.
     pub(crate) fn resume(&mut self, chassis: ChassisKey) {
         let sequence = self.world.sequence();
-        let Some(switch) = self.switches.get_mut(&chassis) else { return };
+        let Some(mut switch) = self.switches.get_mut(&chassis) else { return };
         let Some(session) = switch.session() else { return };
         switch.reading(session, sequence);
+        drop(switch);
         self.effects.push(Effect::Switch(session, SwitchCommand::ReadBack));
     }
 
-    fn switch_of(&mut self, id: SessionId) -> Option<(ChassisKey, &mut Switch)> {
+    fn switch_of(&mut self, id: SessionId) -> Option<(ChassisKey, SwitchMut<'_>)> {
         let chassis = self.sessions.get(&id)?.chassis?;
         let switch = self.switches.get_mut(&chassis).filter(|s| s.session() == Some(id))?;
         Some((chassis, switch))

@@ -47,8 +47,18 @@ impl Brain {
     /// A connection came or went: all that the chassis has flows for may stand differently.
     pub(crate) fn make_restless(&mut self, chassis: ChassisKey) {
         let world = &self.world;
-        self.restless.extend(world.concerns_of(chassis).iter().filter_map(|key| world.resource_of(key)));
-        self.progressed = true;
+        self.restless.extend(world.resources_of(&world.concerns_of(chassis)));
+        self.look_for_uplink(chassis);
+    }
+
+    /// Whether a chassis is connected and lacks the fabric's interface may be otherwise than before.
+    pub(crate) fn look_for_uplink(&mut self, chassis: ChassisKey) {
+        let connected = self.switches.get(&chassis).is_some_and(|switch| switch.session().is_some());
+        let missing = connected && View::new(&self.world).uplink(chassis).is_none();
+        let differs = if missing { self.without_uplink.insert(chassis) } else { self.without_uplink.remove(&chassis) };
+        if differs {
+            self.restless.extend(self.world.resource_of(&Key::Fabric));
+        }
     }
 
     /// A resource with its revision and status.
@@ -193,15 +203,12 @@ impl Brain {
     fn fabric_standing(&self) -> Standing {
         let view = View::new(&self.world);
         let Some(fabric) = view.fabric() else { return (v1::Phase::Pending, String::new()) };
-        let connected = self.switches.iter().filter(|(_, switch)| switch.session().is_some());
-        let without: Vec<String> = connected
-            .filter(|(chassis, _)| view.uplink(**chassis).is_none())
-            .filter_map(|(chassis, _)| Some(self.chassis_resource(*chassis)?.name.to_string()))
-            .collect();
+        let known = |chassis: &&ChassisKey| self.chassis_resource(**chassis).is_some();
+        let without: Vec<ChassisKey> = self.without_uplink.iter().filter(known).copied().collect();
         if without.is_empty() {
             (v1::Phase::Active, String::new())
         } else {
-            (v1::Phase::Degraded, format!("no port {} on {}", fabric.interface, without.join(", ")))
+            (v1::Phase::Degraded, format!("no port {} on {}", fabric.interface, self.names(&without)))
         }
     }
 
@@ -227,7 +234,7 @@ impl Brain {
         if let Some(words) = self.troubled.get(id) {
             return (v1::Phase::Degraded, words.clone());
         }
-        let mut missing = Vec::new();
+        let mut missing: Vec<ChassisKey> = Vec::new();
         let mut installing = false;
         for chassis in concerned {
             let name = || self.chassis_resource(*chassis).map(|r| r.name.to_string()).unwrap_or_default();
@@ -238,7 +245,7 @@ impl Brain {
                     }
                     installing |= !switch.in_step() || switch.concerns(id);
                 }
-                _ => missing.push(name()),
+                _ => missing.push(*chassis),
             }
         }
         if installing {
@@ -246,10 +253,17 @@ impl Brain {
         } else if missing.is_empty() {
             (v1::Phase::Active, String::new())
         } else {
-            let (named, rest) = missing.split_at(missing.len().min(NAMED_MAX));
-            let more = if rest.is_empty() { String::new() } else { format!(" and {} more", rest.len()) };
-            (v1::Phase::Degraded, format!("not connected: {}{more}", named.join(", ")))
+            (v1::Phase::Degraded, format!("not connected: {}", self.names(&missing)))
         }
+    }
+
+    /// The names of a few chassis, and how many more there are.
+    fn names(&self, chassis: &[ChassisKey]) -> String {
+        let (named, rest) = chassis.split_at(chassis.len().min(NAMED_MAX));
+        let name = |chassis: &ChassisKey| self.chassis_resource(*chassis).map(|r| r.name.to_string());
+        let named: Vec<String> = named.iter().map(|chassis| name(chassis).unwrap_or_default()).collect();
+        let more = if rest.is_empty() { String::new() } else { format!(" and {} more", rest.len()) };
+        format!("{}{more}", named.join(", "))
     }
 }
 

@@ -196,11 +196,15 @@ impl Switch {
         self.link = Link::Down;
     }
 
+    /// The facts want something else since a sequence number, and it is not in step.
+    pub(crate) fn missed(&mut self, since: u64) {
+        self.stale_since = Some(self.stale_since.map_or(since, |s| s.min(since)));
+    }
+
     /// The facts want something else now.
     pub(crate) fn want(&mut self, op: Op, since: u64, resource: Option<ResourceId>) {
         if !self.in_step() {
-            self.stale_since = Some(self.stale_since.map_or(since, |s| s.min(since)));
-            return;
+            return self.missed(since);
         }
         let key = Keyed(op.item().clone());
         self.refused.remove(&key);

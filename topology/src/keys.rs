@@ -151,6 +151,30 @@ pub enum KeyKind {
 }
 
 impl Key {
+    /// The key of the noun that it speaks of: one of `Fabric`, `Chassis`, `Network`, `Subnet`, `Router`, `Port`.
+    pub(crate) fn noun(&self) -> Key {
+        match *self {
+            Key::Fabric => Key::Fabric,
+            Key::Chassis(c) | Key::Uplink(c) | Key::Spare(c, _) | Key::Peer(c, _) => Key::Chassis(c),
+            Key::Network(n)
+            | Key::Segment(n)
+            | Key::Need(n, _)
+            | Key::Members(n, _)
+            | Key::Residents(n)
+            | Key::SubnetsOf(n)
+            | Key::InterfacesOn(n)
+            | Key::Holder(n, _) => Key::Network(n),
+            Key::Subnet(s) | Key::Advert(s) => Key::Subnet(s),
+            Key::Router(r)
+            | Key::Interface(r, _)
+            | Key::Route(r, _)
+            | Key::InterfaceAt(r, ..)
+            | Key::RouteAt(r, ..)
+            | Key::RouterAt(r, _) => Key::Router(r),
+            Key::Port(p) | Key::Binding(p) | Key::Policy(p) | Key::Place(p) | Key::Reach(p, _) => Key::Port(p),
+        }
+    }
+
     /// The key's kind.
     pub fn kind(&self) -> KeyKind {
         match self {

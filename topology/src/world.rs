@@ -158,39 +158,34 @@ impl World {
         self.interfaces_by_router.of(router).filter_map(|subnet| self.interfaces.get(&(router, subnet))).collect()
     }
 
+    /// The resources that keys speak of, as far as they still exist, each once for keys that stand together.
+    pub fn resources_of(&self, keys: &[Key]) -> Vec<ResourceId> {
+        let mut spoken_of: Vec<Key> = keys.iter().map(Key::noun).collect();
+        spoken_of.sort_unstable();
+        spoken_of.dedup();
+        spoken_of.iter().filter_map(|key| self.resource_of(key)).collect()
+    }
+
     /// The resource that a key speaks of, as far as it still exists.
     pub fn resource_of(&self, key: &Key) -> Option<ResourceId> {
         let global = |kind, name: &Arc<str>| ResourceId { kind, tenant: "".into(), name: name.clone() };
-        match *key {
+        match key.noun() {
             Key::Fabric => Some(global("fabric", &"default".into())),
-            Key::Chassis(c) | Key::Uplink(c) | Key::Spare(c, _) | Key::Peer(c, _) => {
-                Some(global("chassis", &self.chassis.get(&c)?.name))
-            }
-            Key::Network(n)
-            | Key::Segment(n)
-            | Key::Need(n, _)
-            | Key::Members(n, _)
-            | Key::Residents(n)
-            | Key::SubnetsOf(n)
-            | Key::InterfacesOn(n)
-            | Key::Holder(n, _) => {
+            Key::Chassis(c) => Some(global("chassis", &self.chassis.get(&c)?.name)),
+            Key::Network(n) => {
                 let network = self.networks.get(&n)?;
                 Some(ResourceId { kind: "network", tenant: network.tenant.clone(), name: network.name.clone() })
             }
-            Key::Subnet(s) | Key::Advert(s) => self.resource_of(&Key::Network(self.subnets.get(&s)?.network)),
-            Key::Router(r)
-            | Key::Interface(r, _)
-            | Key::Route(r, _)
-            | Key::InterfaceAt(r, ..)
-            | Key::RouteAt(r, ..)
-            | Key::RouterAt(r, _) => {
+            Key::Subnet(s) => self.resource_of(&Key::Network(self.subnets.get(&s)?.network)),
+            Key::Router(r) => {
                 let router = self.routers.get(&r)?;
                 Some(ResourceId { kind: "router", tenant: router.tenant.clone(), name: router.name.clone() })
             }
-            Key::Port(p) | Key::Binding(p) | Key::Policy(p) | Key::Place(p) | Key::Reach(p, _) => {
+            Key::Port(p) => {
                 let port = self.ports.get(&p)?;
                 Some(ResourceId { kind: "port", tenant: port.tenant.clone(), name: port.name.clone() })
             }
+            _ => None,
         }
     }
 }

@@ -25,6 +25,8 @@ const MIN_INTERVAL_MS: u64 = MAX_INTERVAL_S * 1000 / 3;
 #[derive(Debug, Default)]
 pub struct Service {
     told: BTreeMap<(NetworkKey, ChassisKey), Told>,
+    /// The same, by chassis.
+    told_by: BTreeSet<(ChassisKey, NetworkKey)>,
     due: BTreeSet<(Millis, NetworkKey, ChassisKey)>,
 }
 
@@ -84,9 +86,10 @@ impl Service {
 
     /// A chassis is out of reach: nothing is due there until it is back.
     pub fn lost(&mut self, chassis: ChassisKey) {
-        let at: Vec<_> = self.told.keys().copied().filter(|(_, c)| *c == chassis).collect();
-        for key in at {
-            self.forget(key);
+        let all = (chassis, NetworkKey(0))..=(chassis, NetworkKey(u32::MAX));
+        let at: Vec<_> = self.told_by.range(all).map(|(_, network)| *network).collect();
+        for network in at {
+            self.forget((network, chassis));
         }
     }
 
@@ -121,7 +124,8 @@ impl Service {
     ) -> Vec<PacketOut> {
         let senders = advert::senders(&View::new(world), network);
         let residents: BTreeSet<ChassisKey> = world.residents(network).into_iter().filter(|c| ready(*c)).collect();
-        let told: Vec<ChassisKey> = self.told.keys().filter(|(n, _)| *n == network).map(|(_, c)| *c).collect();
+        let told: Vec<ChassisKey> =
+            self.told.range((network, ChassisKey(0))..=(network, ChassisKey(u16::MAX))).map(|((_, c), _)| *c).collect();
         let mut out = Vec::new();
         for chassis in told {
             let key = (network, chassis);
@@ -150,12 +154,14 @@ impl Service {
     fn schedule(&mut self, key: (NetworkKey, ChassisKey), senders: Vec<Sender>, at: Millis) {
         let last = self.told.get(&key).and_then(|told| told.last);
         self.forget(key);
+        self.told_by.insert((key.1, key.0));
         self.told.insert(key, Told { senders, count: 0, last, next: at });
         self.due.insert((at, key.0, key.1));
     }
 
     fn forget(&mut self, key: (NetworkKey, ChassisKey)) {
         if let Some(told) = self.told.remove(&key) {
+            self.told_by.remove(&(key.1, key.0));
             self.due.remove(&(told.next, key.0, key.1));
         }
     }

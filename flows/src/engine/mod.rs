@@ -9,12 +9,13 @@ mod units;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use rustc_hash::FxHashMap;
 use smallvec::SmallVec;
 use topology::{ChassisKey, Key, KeyKind, View, World};
 
 use crate::emit::{Emit, Fault, Said};
 use crate::item::{Item, Keyed};
-use table::{Change, Outcome, Table};
+use table::{Change, Outcome, Scratch, Table};
 use units::{Items, UnitId, Units};
 
 /// A feature's number in cookies. Never reused.
@@ -87,7 +88,7 @@ pub struct Conflict {
 /// What an update changed.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Delta {
-    /// Per switch, at most one operation for each key.
+    /// Per switch that is different now, at most one operation for each key.
     pub ops: BTreeMap<ChassisKey, Vec<Op>>,
     /// How many units were compiled.
     pub compiled: usize,
@@ -130,9 +131,15 @@ impl Engine {
 
     /// Compiles every unit that reads, or is anchored at, one of the changed keys.
     pub fn update(&mut self, world: &World, changed: &[Key]) -> Delta {
+        self.update_telling(world, changed, |_| true)
+    }
+
+    /// The same, but tells operations for some chassis only: for the others, that there are any. Who is told nothing costs
+    /// less, and reads [`Engine::desired`] when he wants to know.
+    pub fn update_telling(&mut self, world: &World, changed: &[Key], told: impl Fn(ChassisKey) -> bool) -> Delta {
         let dirty = self.dirty(changed);
         let mut delta = Delta { compiled: dirty.len(), ..Delta::default() };
-        let mut changes = BTreeMap::new();
+        let mut changes = FxHashMap::default();
         let mut gone = Vec::new();
         let features = self.features;
         let compile = |emit: &mut Emit, unit: &Unit| compile(features, world, emit, *unit);
@@ -144,7 +151,7 @@ impl Engine {
                 self.take(compiled, &mut changes, &mut gone, &mut delta);
             },
         );
-        self.make(changes, &mut delta);
+        self.make(changes, &mut delta, told);
         self.units.reuse(gone);
         delta
     }
@@ -201,7 +208,7 @@ impl Engine {
     fn take(
         &mut self,
         compiled: Compiled,
-        changes: &mut BTreeMap<ChassisKey, Vec<Change>>,
+        changes: &mut FxHashMap<ChassisKey, Vec<Change>>,
         gone: &mut Vec<UnitId>,
         delta: &mut Delta,
     ) {
@@ -225,18 +232,28 @@ impl Engine {
     }
 
     /// Makes changes of tables, and says what came of it.
-    fn make(&mut self, changes: BTreeMap<ChassisKey, Vec<Change>>, delta: &mut Delta) {
+    fn make(
+        &mut self,
+        changes: FxHashMap<ChassisKey, Vec<Change>>,
+        delta: &mut Delta,
+        told: impl Fn(ChassisKey) -> bool,
+    ) {
         let size = changes.values().map(Vec::len).sum();
-        let take = |(chassis, changes)| (chassis, self.tables.remove(&chassis).unwrap_or_default(), changes);
-        let work: Vec<(ChassisKey, Table, Vec<Change>)> = changes.into_iter().map(take).collect();
+        let take = |(chassis, changes)| {
+            let table = self.tables.remove(&chassis).unwrap_or_default();
+            Work { chassis, table, changes, told: told(chassis) }
+        };
+        let mut work: Vec<Work> = changes.into_iter().map(take).collect();
+        work.sort_unstable_by_key(|work| work.chassis);
         let units = &self.units;
-        let done = parallel::large(work, size, |(chassis, mut table, changes)| {
-            let outcome = table.change(chassis, changes, units);
-            (chassis, table, outcome)
-        });
-        for (chassis, table, Outcome { ops, conflicts }) in done {
+        let done =
+            parallel::large(work, size, Scratch::default, |scratch, Work { chassis, mut table, changes, told }| {
+                let outcome = table.change(chassis, changes, units, scratch, told);
+                (chassis, table, outcome)
+            });
+        for (chassis, table, Outcome { differs, ops, conflicts }) in done {
             delta.conflicts.extend(conflicts);
-            if !ops.is_empty() {
+            if differs {
                 delta.ops.insert(chassis, ops);
             }
             if table.is_contested() {
@@ -249,6 +266,14 @@ impl Engine {
             }
         }
     }
+}
+
+/// What there is to do for one chassis.
+struct Work {
+    chassis: ChassisKey,
+    table: Table,
+    changes: Vec<Change>,
+    told: bool,
 }
 
 /// Has a unit say what it wants, from current facts only.
@@ -304,10 +329,10 @@ fn keep_the_same(before: &mut [Option<Said>], items: &mut Items) -> SmallVec<[us
 
 /// Every key of kinds that features anchor at, so that a fresh engine can be brought up to date: the oracle's way.
 impl Engine {
-    /// An engine compiled from scratch: what [`Engine::update`] must equal after every step.
+    /// An engine compiled from scratch: what [`Engine::update`] must equal after every step. No operations are told.
     pub fn from_scratch(features: &'static [&'static dyn Feature], world: &World) -> (Engine, Delta) {
         let mut engine = Engine::new(features);
-        let delta = engine.update(world, &world.all_keys());
+        let delta = engine.update_telling(world, &world.all_keys(), |_| false);
         (engine, delta)
     }
 

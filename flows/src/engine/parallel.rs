@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::num::NonZero;
+use std::panic::resume_unwind;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::sync_channel;
 
@@ -57,10 +58,19 @@ pub(super) fn each<T: Sync, S, R: Send>(
     });
 }
 
-/// Does `work` to each of a few large ones. `size`: how much there is to do in all.
-pub(super) fn large<T: Send, R: Send>(items: Vec<T>, size: usize, work: impl Fn(T) -> R + Sync) -> Vec<R> {
+/// Does `work` to each of a few large ones, with a `state` for each thread. `size`: how much there is to do in all.
+pub(super) fn large<T: Send, S, R: Send>(
+    items: Vec<T>,
+    size: usize,
+    state: impl Fn() -> S + Sync,
+    work: impl Fn(&mut S, T) -> R + Sync,
+) -> Vec<R> {
+    let all = |part: Vec<T>| {
+        let mut state = state();
+        part.into_iter().map(|item| work(&mut state, item)).collect::<Vec<R>>()
+    };
     if size < WORTH_IT || threads() == 1 {
-        return items.into_iter().map(work).collect();
+        return all(items);
     }
     let mut parts: Vec<Vec<T>> = Vec::new();
     let each = items.len().div_ceil(threads()).max(1);
@@ -69,11 +79,9 @@ pub(super) fn large<T: Send, R: Send>(items: Vec<T>, size: usize, work: impl Fn(
         parts.push(items.by_ref().take(each).collect());
     }
     std::thread::scope(|scope| {
-        let work = &work;
-        let running: Vec<_> =
-            parts.into_iter().map(|part| scope.spawn(move || part.into_iter().map(work).collect::<Vec<R>>())).collect();
-        let finished =
-            running.into_iter().map(|thread| thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)));
+        let all = &all;
+        let running: Vec<_> = parts.into_iter().map(|part| scope.spawn(move || all(part))).collect();
+        let finished = running.into_iter().map(|thread| thread.join().unwrap_or_else(|panic| resume_unwind(panic)));
         finished.flatten().collect()
     })
 }
@@ -92,7 +100,7 @@ mod tests {
         };
         each(&items, || 0, slow, |n| out.push(n));
         assert_eq!(out, items);
-        assert_eq!(large(items.clone(), items.len(), |n| n + 1), (1..=50_000).collect::<Vec<_>>());
-        assert_eq!(large(Vec::<u64>::new(), 50_000, |n| n), []);
+        assert_eq!(large(items.clone(), items.len(), || (), |(), n| n + 1), (1..=50_000).collect::<Vec<_>>());
+        assert_eq!(large(Vec::<u64>::new(), 50_000, || (), |(), n| n), []);
     }
 }

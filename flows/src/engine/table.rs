@@ -37,11 +37,20 @@ pub(super) struct Change {
 }
 
 /// What came of changes.
-#[derive(Default)]
 pub(super) struct Outcome {
-    /// At most one for each key, in the order in which the keys were touched first.
+    /// Something may be different.
+    pub(super) differs: bool,
+    /// At most one for each key, in the order in which the keys were touched first. None if nobody is to be told.
     pub(super) ops: Vec<Op>,
     pub(super) conflicts: Vec<Conflict>,
+}
+
+/// What is needed while changes are made, for many tables one after the other.
+#[derive(Default)]
+pub(super) struct Scratch {
+    touched: Vec<Touched>,
+    /// Where a key is among those touched.
+    seen: HashTable<u32>,
 }
 
 /// A key that is touched, and what it held before.
@@ -78,37 +87,66 @@ impl Table {
     }
 
     /// Makes changes, and tells what is different after all of them.
-    pub(super) fn change(&mut self, chassis: ChassisKey, changes: Vec<Change>, units: &Units) -> Outcome {
-        self.held.reserve(changes.iter().filter(|change| change.wanted).count(), |held| spread(held.hash));
-        let mut touched: Vec<Touched> = Vec::with_capacity(changes.len());
-        let mut seen: HashTable<u32> = HashTable::with_capacity(changes.len());
-        for Change { hash, unit, item, wanted } in changes {
-            let is_it = |at: &u32| same(touched[*at as usize].hash, &touched[*at as usize].key, hash, &item);
-            if let Entry::Vacant(place) = seen.entry(spread(hash), is_it, |at| spread(touched[*at as usize].hash)) {
-                place.insert(touched.len() as u32);
-                let before = self.find(hash, &item).map(|held| (held.item.clone(), held.unit));
-                touched.push(Touched { hash, key: item.clone(), before });
-            }
-            if wanted { self.claim(hash, unit, item, units) } else { self.give_up(hash, unit, &item, units) }
+    pub(super) fn change(
+        &mut self,
+        chassis: ChassisKey,
+        changes: Vec<Change>,
+        units: &Units,
+        scratch: &mut Scratch,
+        told: bool,
+    ) -> Outcome {
+        let wanted = changes.iter().filter(|change| change.wanted).count();
+        self.held.reserve(wanted, |held| spread(held.hash));
+        if !told {
+            changes.into_iter().for_each(|change| self.make(change, units));
+            return Outcome { differs: true, ops: Vec::new(), conflicts: self.conflicts(chassis, units) };
         }
-        let mut outcome = Outcome::default();
+        scratch.touched.clear();
+        scratch.seen.clear();
+        for change in changes {
+            self.remember(&change, scratch);
+            self.make(change, units);
+        }
+        let mut ops = Vec::with_capacity(scratch.touched.len());
+        let mut conflicts = Vec::new();
         let mut cookies = Cookies::default();
-        for Touched { hash, key, before } in touched {
-            let now = self.find(hash, &key);
-            match (before, now) {
-                (None, None) => {}
-                (Some((item, unit)), None) => outcome.ops.push(Op::Remove { item, unit: Some(units.unit(unit)) }),
-                (Some((item, unit)), Some(now)) if unit == now.unit && item.same_effect(&now.item) => {}
-                (_, Some(now)) => {
-                    let cookie = cookies.of(now.unit, units);
-                    outcome.ops.push(Op::Put { item: now.item.clone(), cookie });
-                }
-            }
+        for Touched { hash, key, before } in scratch.touched.drain(..) {
+            ops.extend(self.difference(hash, &key, before, units, &mut cookies));
             if !self.lost.is_empty() {
-                outcome.conflicts.extend(self.conflict(chassis, units, &Keyed(key)));
+                conflicts.extend(self.conflict(chassis, units, &Keyed(key)));
             }
         }
-        outcome
+        Outcome { differs: !ops.is_empty(), ops, conflicts }
+    }
+
+    fn make(&mut self, Change { hash, unit, item, wanted }: Change, units: &Units) {
+        if wanted { self.claim(hash, unit, item, units) } else { self.give_up(hash, unit, &item, units) }
+    }
+
+    /// Notes what a key held before, once.
+    fn remember(&self, Change { hash, item, .. }: &Change, Scratch { touched, seen }: &mut Scratch) {
+        let is_it = |at: &u32| same(touched[*at as usize].hash, &touched[*at as usize].key, *hash, item);
+        if let Entry::Vacant(place) = seen.entry(spread(*hash), is_it, |at| spread(touched[*at as usize].hash)) {
+            place.insert(touched.len() as u32);
+            let before = self.find(*hash, item).map(|held| (held.item.clone(), held.unit));
+            touched.push(Touched { hash: *hash, key: item.clone(), before });
+        }
+    }
+
+    fn difference(
+        &self,
+        hash: u32,
+        key: &Item,
+        before: Option<(Arc<Item>, UnitId)>,
+        units: &Units,
+        cookies: &mut Cookies,
+    ) -> Option<Op> {
+        match (before, self.find(hash, key)) {
+            (None, None) => None,
+            (Some((item, unit)), None) => Some(Op::Remove { item, unit: Some(units.unit(unit)) }),
+            (Some((item, unit)), Some(now)) if unit == now.unit && item.same_effect(&now.item) => None,
+            (_, Some(now)) => Some(Op::Put { item: now.item.clone(), cookie: cookies.of(now.unit, units) }),
+        }
     }
 
     fn claim(&mut self, hash: u32, unit: UnitId, item: Arc<Item>, units: &Units) {
