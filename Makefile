@@ -2,7 +2,7 @@
 
 LAB ?= dvr
 
-.PHONY: lab test check docs trace-equality bench bench-ovn
+.PHONY: lab test check docs trace-equality fuzz bench bench-ovn
 
 # A lab to look at. KEEP=1 leaves it up; LAB=name picks another one of labs/.
 lab:
@@ -31,6 +31,10 @@ check:
 # Writes anew what is generated from the code; `cargo test` fails while it is stale.
 docs:
 	UPDATE_DOCS=1 cargo test --locked -p features docs
+
+# The decoders on random damage, each test for TIME seconds; `cargo test` does the same briefly.
+fuzz:
+	FUZZ_SECONDS=$(or $(TIME),60) cargo test --locked --release -p fuzz -- --nocapture
 
 # What a change costs: criterion's figures for compiling a site and moving one port, at three sizes in one run, and for the codec.
 bench:

@@ -5,7 +5,7 @@ use std::net::{IpAddr, Ipv6Addr};
 use bytes::Bytes;
 
 use crate::Bad;
-use crate::wire::{Reader, Writer, read_properties, write_property, write_raw_property, write_u16_property};
+use crate::wire::{Reader, Writer, read_distinct_properties, write_property, write_raw_property, write_u16_property};
 
 /// Forget connections (`NXT_CT_FLUSH`). What is absent matches anything.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -65,7 +65,7 @@ impl CtFlush {
     pub(crate) fn read(r: &mut Reader<'_>) -> Result<CtFlush, Bad> {
         let mut flush = CtFlush { ip_proto: r.u8()?, ..CtFlush::default() };
         r.skip(7)?;
-        read_properties(r, |kind, mut body, raw| {
+        read_distinct_properties(r, |kind, mut body, raw| {
             match kind {
                 property::ORIGINAL => flush.original = Some(CtTuple::read(&mut body)?),
                 property::REPLY => flush.reply = Some(CtTuple::read(&mut body)?),
@@ -100,7 +100,7 @@ impl CtTuple {
     fn read(r: &mut Reader<'_>) -> Result<CtTuple, Bad> {
         let mut found = CtTuple::default();
         r.skip(4)?;
-        read_properties(r, |kind, mut body, raw| {
+        read_distinct_properties(r, |kind, mut body, raw| {
             match kind {
                 tuple::SRC => found.src = Some(read_address(&mut body)?),
                 tuple::DST => found.dst = Some(read_address(&mut body)?),

@@ -3,7 +3,7 @@
 use addr::OfPort;
 use bytes::Bytes;
 
-use crate::wire::{Reader, Writer, read_properties, write_property, write_raw_property};
+use crate::wire::{Reader, Writer, read_distinct_properties, write_property, write_raw_property};
 use crate::{Action, Bad, Match};
 
 /// Why a packet came in.
@@ -205,7 +205,7 @@ impl PacketIn2 {
     pub(crate) fn read(r: &mut Reader<'_>) -> Result<PacketIn2, Bad> {
         let mut packet_in = PacketIn2::default();
         let mut total_len = None;
-        read_properties(r, |kind, mut body, raw| {
+        read_distinct_properties(r, |kind, mut body, raw| {
             match kind {
                 property::PACKET => packet_in.packet = body.rest_bytes(),
                 property::FULL_LEN => total_len = Some(body.u32()?),

@@ -256,9 +256,27 @@ pub(crate) fn read_properties<'a>(
         each(kind, body, raw)?;
         // The last one's padding may be missing.
         let padding = raw.len().next_multiple_of(8) - raw.len();
-        r.skip(padding.min(r.len()))?;
+        r.zeros(padding.min(r.len()))?;
     }
     Ok(())
+}
+
+/// What no property is: [`read_distinct_properties`] says it of one that was there before.
+const AGAIN: u16 = u16::MAX;
+
+/// The same for structures that have each property at most once: one that comes again has a type that none has, so that it is
+/// kept like others that are not known.
+pub(crate) fn read_distinct_properties<'a>(
+    r: &mut Reader<'a>,
+    mut each: impl FnMut(u16, Reader<'a>, &'a [u8]) -> Result<(), Bad>,
+) -> Result<(), Bad> {
+    let mut seen = 0u64;
+    read_properties(r, |kind, body, raw| {
+        let bit = 1u64.checked_shl(kind.into()).unwrap_or(0);
+        let again = seen & bit != 0;
+        seen |= bit;
+        each(if again { AGAIN } else { kind }, body, raw)
+    })
 }
 
 /// Writes one property.

@@ -6,13 +6,14 @@
 
 use std::borrow::Cow;
 use std::collections::HashMap;
+use std::rc::Rc;
 
 use serde_yaml::granit_parser::{Event, Parser, ScalarStyle, ScanError, Span, Tag};
 
 use super::tree::{Entry, Node, Pos, Problem, Step, Value, path};
 
-/// Nodes that aliases may copy, in all of a text: no short text becomes a huge document.
-const COPIES_MAX: usize = 100_000;
+/// Bytes that anchors and aliases may copy, in all of a text: no short text becomes a huge document.
+const COPIES_MAX: usize = 16 << 20;
 /// The core schema's tags.
 const CORE: &str = "tag:yaml.org,2002:";
 
@@ -39,8 +40,8 @@ pub fn emit(value: &serde_json::Value) -> Result<String, String> {
 
 struct Reader<'t> {
     parser: Parser<'t, serde_yaml::granit_parser::StrInput<'t>>,
-    /// Anchored nodes, with how many nodes each is.
-    anchors: HashMap<usize, (Node, usize)>,
+    /// Anchored nodes, with how many bytes each is.
+    anchors: HashMap<usize, (Rc<Node>, usize)>,
     copies: usize,
     path: Vec<Step>,
     problems: Vec<Problem>,
@@ -92,7 +93,8 @@ impl<'t> Reader<'t> {
         let node = Node { pos, value };
         if anchor != 0 {
             let size = size(&node);
-            self.anchors.insert(anchor, (node.clone(), size));
+            self.copy(pos, size)?;
+            self.anchors.insert(anchor, (Rc::new(node.clone()), size));
         }
         Ok(node)
     }
@@ -145,16 +147,23 @@ impl<'t> Reader<'t> {
     }
 
     fn alias(&mut self, pos: Pos, anchor: usize) -> Result<Node, Problem> {
-        let Some((node, size)) = self.anchors.get(&anchor) else {
+        let Some((node, size)) = self.anchors.get(&anchor).cloned() else {
             return Err(self.problem(pos, "an alias stands within what it names".to_owned()));
         };
-        self.copies += size;
-        if self.copies > COPIES_MAX {
-            return Err(
-                self.problem(pos, format!("aliases copy more than {COPIES_MAX} nodes: write the resources out"))
-            );
-        }
+        self.copy(pos, size)?;
         Ok(Node { pos, value: node.value.clone() })
+    }
+
+    /// Makes sure that so many bytes may still be copied.
+    fn copy(&mut self, pos: Pos, bytes: usize) -> Result<(), Problem> {
+        self.copies += bytes;
+        match self.copies {
+            0..=COPIES_MAX => Ok(()),
+            _ => Err(self.problem(
+                pos,
+                format!("anchors and aliases copy more than {} MiB: write the resources out", COPIES_MAX >> 20),
+            )),
+        }
     }
 
     fn scalar(&mut self, pos: Pos, text: Cow<'t, str>, style: ScalarStyle, tag: Option<&Tag>) -> Value {
@@ -219,12 +228,19 @@ fn is_number(word: &str) -> bool {
     mantissa_is_one && exponent.is_none_or(|exponent| digits(exponent, 10))
 }
 
+/// Bytes that a node takes.
 fn size(node: &Node) -> usize {
-    1 + match &node.value {
+    let beyond = match &node.value {
         Value::List(items) => items.iter().map(size).sum(),
-        Value::Map(entries) => entries.iter().map(|entry| size(&entry.node)).sum(),
-        _ => 0,
-    }
+        Value::Map(entries) => entries.iter().map(entry_size).sum(),
+        Value::Text(text) | Value::Number(text) => text.len(),
+        Value::Null | Value::Bool(_) => 0,
+    };
+    size_of::<Node>() + beyond
+}
+
+fn entry_size(entry: &Entry) -> usize {
+    size_of::<Entry>() - size_of::<Node>() + entry.key.len() + size(&entry.node)
 }
 
 #[cfg(test)]
@@ -321,7 +337,12 @@ mod tests {
             let of = format!("*a{i}");
             bomb.push_str(&format!("a{}: &a{} [{}]\n", i + 1, i + 1, vec![of; 10].join(", ")));
         }
-        assert!(problems(&bomb)[0].contains("aliases copy more than"));
+        assert!(problems(&bomb)[0].contains("anchors and aliases copy more than"));
+        let long = format!("a: &x \"{}\"\nb: [{}]\n", "y".repeat(30_000), "*x,".repeat(10_000));
+        assert!(problems(&long)[0].contains("anchors and aliases copy more than"));
+        let anchors: String = (0..200).map(|n| format!("&a{n} [")).collect();
+        let nested = format!("{anchors}{}{}", "1,".repeat(10_000), "]".repeat(200));
+        assert!(problems(&nested)[0].contains("anchors and aliases copy more than"));
         let deep = "[".repeat(100_000);
         assert!(parse(&deep).is_err());
     }

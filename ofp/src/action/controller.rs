@@ -4,7 +4,7 @@ use bytes::Bytes;
 
 use super::Action;
 use crate::Bad;
-use crate::wire::{Reader, Writer, read_properties, write_property, write_raw_property, write_u16_property};
+use crate::wire::{Reader, Writer, read_distinct_properties, write_property, write_raw_property, write_u16_property};
 
 /// To the controller, with particulars. Travels as `NXAST_CONTROLLER` when that suffices, else as
 /// `NXAST_CONTROLLER2`, as Open vSwitch itself picks.
@@ -59,7 +59,7 @@ mod property {
 pub(super) fn read2(r: &mut Reader<'_>) -> Result<Action, Bad> {
     r.zeros(6)?;
     let mut controller = Controller::default();
-    read_properties(r, |kind, mut body, raw| {
+    read_distinct_properties(r, |kind, mut body, raw| {
         match kind {
             property::MAX_LEN => controller.max_len = body.u16()?,
             property::CONTROLLER_ID => controller.controller_id = body.u16()?,

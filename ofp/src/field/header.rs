@@ -53,13 +53,13 @@ impl OxmHeader {
     }
 }
 
-/// Reads a field's header as Nicira's actions name a field; its length is not looked at.
+/// Reads a field's header as Nicira's actions name a field.
 pub(crate) fn read_field(r: &mut Reader<'_>) -> Result<Field, Bad> {
     let header = OxmHeader::read(r)?;
     let Header { class, number, .. } = header.header;
     let what = Bad::Value { value: u64::from(class) << 16 | u64::from(number), what: "OXM header" };
     match header.field() {
-        Some(field) if !header.masked => Ok(field),
+        Some(field) if !header.masked && header.payload == field.name_bytes() => Ok(field),
         _ => Err(what),
     }
 }
@@ -94,16 +94,19 @@ impl Field {
 
     /// Writes its header as Nicira's actions have it, without a value.
     pub(crate) fn write_name(self, w: &mut Writer<'_>) {
-        let bytes = if self.variable_length() { TUN_METADATA_BYTES } else { self.bytes() };
-        write(w, self.row().in_action, false, bytes);
+        write(w, self.row().in_action, false, self.name_bytes());
+    }
+
+    /// The length that its header states where no value follows.
+    fn name_bytes(self) -> usize {
+        if self.variable_length() { TUN_METADATA_BYTES } else { self.bytes() }
     }
 
     /// Writes its header as table features have it: the length is that of a value, or of value and mask.
     pub(crate) fn write_ability(self, w: &mut Writer<'_>, masked: bool) {
-        let bytes = if self.variable_length() { TUN_METADATA_BYTES } else { self.bytes() };
         // Open vSwitch has two headers for this one, and here writes the older.
         let header = if self == Field::DP_HASH { self.row().in_action } else { self.row().in_match };
-        write(w, header, masked, bytes);
+        write(w, header, masked, self.name_bytes());
     }
 
     /// Whether its header has 4 bytes in Nicira's actions, as some of them demand.

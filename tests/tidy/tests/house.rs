@@ -49,7 +49,8 @@ fn arrows_are_as_drawn() {
     for package in packages {
         let name = package["name"].as_str().unwrap();
         let Some(allowed) = drawn.get(name) else {
-            assert_eq!(name, "tidy", "ARCHITECTURE.md does not draw {name}");
+            let manifest = package["manifest_path"].as_str().unwrap();
+            assert!(manifest.contains("/tests/"), "ARCHITECTURE.md does not draw {name}");
             continue;
         };
         for dependency in package["dependencies"].as_array().unwrap() {

@@ -1,0 +1,111 @@
+//! Packets: frames, what they carry, and the errors that answer them.
+
+use std::net::Ipv6Addr;
+
+use addr::MacAddr;
+use fuzz::{Input, bounded, damaged, frames, regressions, run};
+use packet::*;
+use proptest::prelude::any;
+
+/// Bytes in memory for each byte read: a DHCPv6 option of 4 bytes becomes a value of about 80, in a list that may double.
+const FACTOR: u64 = 64;
+
+/// Reads a frame and all that is in it; what is read is written so that it is read as the same.
+fn read(bytes: &[u8]) {
+    if let Ok(frame) = bounded(bytes.len(), FACTOR, || Frame::parse(bytes)) {
+        let again = frame.emit();
+        assert_eq!(Frame::parse(&again).as_ref(), Ok(&frame));
+        if let Net::Ipv6(ip) = &frame.net {
+            carried_v6(ip);
+        }
+        if let Net::Ipv4(ip) = &frame.net {
+            if let Ok(Some(message)) = ip.icmpv4() {
+                assert_eq!(Icmpv4::parse(&message.emit()), Ok(message));
+            }
+        }
+    }
+    let router = Ipv6Addr::LOCALHOST;
+    for error in [
+        Icmpv6Error::PacketTooBig { mtu: 1280 },
+        Icmpv6Error::TimeExceeded { code: 0 },
+        Icmpv6Error::DestinationUnreachable { code: 0 },
+    ] {
+        if let Some(error) = icmpv6_error(MacAddr::ZERO, router, error, bytes) {
+            assert!(Frame::parse(&error).unwrap().icmpv6().unwrap().is_some());
+        }
+    }
+    if let Some(error) = icmpv4_error(MacAddr::ZERO, [10, 0, 0, 1].into(), Icmpv4Error::TimeExceeded { code: 0 }, bytes)
+    {
+        assert!(Frame::parse(&error).is_ok());
+    }
+}
+
+fn carried_v6(ip: &Ipv6Packet) {
+    let _ = ip.extensions.iter().flat_map(Extension::options).count();
+    let _ = (ip.fragment(), ip.has_router_alert());
+    let payload = &ip.payload[..];
+    let _ = ip.icmpv6();
+    message(ip.src, ip.dst, payload);
+    if let Ok(datagram) = Udp::parse(payload) {
+        dhcp6(&datagram.payload);
+    }
+    let _ = Tcp::parse(payload);
+}
+
+/// Reads bytes as a message whose checksum is right.
+fn message(src: Ipv6Addr, dst: Ipv6Addr, bytes: &[u8]) {
+    let mut bytes = bytes.to_vec();
+    if bytes.len() < 4 {
+        return;
+    }
+    bytes[2..4].fill(0);
+    let sum = checksum_v6(src, dst, protocol::ICMPV6, &bytes);
+    bytes[2..4].copy_from_slice(&sum.to_be_bytes());
+    if let Ok(message) = bounded(bytes.len(), FACTOR, || Icmpv6::parse(src, dst, &bytes)) {
+        assert_eq!(Icmpv6::parse(src, dst, &message.emit(src, dst)), Ok(message));
+    }
+}
+
+fn dhcp6(bytes: &[u8]) {
+    let Ok(message) = bounded(bytes.len(), FACTOR, || Dhcp6::parse(bytes)) else { return };
+    let written = match &message {
+        Dhcp6::Message(message) => message.emit(),
+        Dhcp6::Relay(relay) => relay.emit(),
+    };
+    // What was read can be written, and nothing of it is lost: its bytes are those that were read.
+    assert_eq!(written.as_deref(), Ok(bytes));
+}
+
+#[test]
+fn damaged_frames() {
+    let seeds = frames();
+    regressions("packets").iter().chain(&seeds).for_each(|bytes| read(bytes));
+    run(damaged(&seeds, 2), |Input(bytes)| read(&bytes));
+}
+
+#[test]
+fn damaged_messages() {
+    // ICMPv6 alone, behind a header that is whole.
+    let seeds: Vec<Vec<u8>> = frames().iter().filter(|f| f[20] == protocol::ICMPV6).map(|f| f[54..].to_vec()).collect();
+    let (src, dst) = ("fe80::1".parse().unwrap(), "fe80::2".parse().unwrap());
+    run(damaged(&seeds, 8), |Input(bytes)| message(src, dst, &bytes));
+}
+
+#[test]
+fn damaged_dhcp6() {
+    let seeds: Vec<Vec<u8>> = frames()
+        .iter()
+        .filter(|f| f[12..14] == [0x86, 0xdd] && f[20] == protocol::UDP)
+        .map(|f| f[62..].to_vec())
+        .collect();
+    run(damaged(&seeds, 1), |Input(bytes)| dhcp6(&bytes));
+}
+
+#[test]
+fn random_bytes() {
+    run(any::<(u8, Vec<u8>)>(), |(kind, bytes)| {
+        read(&bytes);
+        dhcp6(&bytes);
+        message(Ipv6Addr::LOCALHOST, Ipv6Addr::LOCALHOST, &[&[kind, 0, 0, 0][..], &bytes].concat());
+    });
+}
