@@ -70,13 +70,12 @@ impl Message {
 
     pub(crate) fn write(&self, w: &mut Writer<'_>) {
         let mark = w.open();
-        w.u8(match &self.body {
+        let version = match &self.body {
             Body::Hello(hello) => hello.version,
             Body::Unknown { version, .. } => *version,
             _ => VERSION,
-        });
-        w.u8(self.body.kind());
-        w.u16(0);
+        };
+        w.bytes(&[version, self.body.kind(), 0, 0]);
         w.u32(self.xid);
         self.body.write(w);
         w.close(mark, 2);

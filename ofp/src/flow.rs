@@ -207,18 +207,20 @@ impl FlowMod {
     }
 
     pub(crate) fn write(&self, w: &mut Writer<'_>) {
-        w.u64(self.cookie);
-        w.u64(self.cookie_mask);
-        w.u8(self.table);
-        w.u8(self.command as u8);
-        w.u16(self.idle_timeout_s);
-        w.u16(self.hard_timeout_s);
-        w.u16(self.priority);
-        w.u32(self.buffer_id);
-        w.u32(self.out_port.0);
-        w.u32(self.out_group);
-        w.u16(self.flags);
-        w.zeros(2);
+        // In one piece, for there are many of them.
+        let mut fixed = [0; 40];
+        fixed[..8].copy_from_slice(&self.cookie.to_be_bytes());
+        fixed[8..16].copy_from_slice(&self.cookie_mask.to_be_bytes());
+        fixed[16] = self.table;
+        fixed[17] = self.command as u8;
+        fixed[18..20].copy_from_slice(&self.idle_timeout_s.to_be_bytes());
+        fixed[20..22].copy_from_slice(&self.hard_timeout_s.to_be_bytes());
+        fixed[22..24].copy_from_slice(&self.priority.to_be_bytes());
+        fixed[24..28].copy_from_slice(&self.buffer_id.to_be_bytes());
+        fixed[28..32].copy_from_slice(&self.out_port.0.to_be_bytes());
+        fixed[32..36].copy_from_slice(&self.out_group.to_be_bytes());
+        fixed[36..38].copy_from_slice(&self.flags.to_be_bytes());
+        w.bytes(&fixed);
         self.match_.write(w);
         Instruction::write_list(&self.instructions, w);
     }

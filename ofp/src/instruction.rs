@@ -112,8 +112,7 @@ impl Instruction {
             Instruction::Unknown(raw) => return w.bytes(raw),
         };
         let mark = w.open();
-        w.u16(kind);
-        w.u16(0);
+        w.u32(u32::from(kind) << 16);
         match self {
             Instruction::GotoTable(table) => w.u8(*table),
             Instruction::WriteMetadata { metadata, mask } => {

@@ -54,6 +54,8 @@ impl MatchFields {
     /// The packed form. Two are equal if and only if the same is said.
     pub fn packed(&mut self) -> &[u8] {
         self.packed.clear();
+        // At once what most matches take: the longest of fields have 16 bytes, and few of them a mask.
+        self.packed.reserve(18 * self.said.len());
         for (field, value, mask) in &self.said {
             let masked = *mask != field.full_mask();
             self.packed.extend([field.0, u8::from(masked)]);
@@ -135,7 +137,9 @@ fn width(field: Field) -> usize {
 }
 
 fn number_of(bytes: &[u8]) -> u128 {
-    bytes.iter().fold(0, |number, byte| number << 8 | u128::from(*byte))
+    let mut wide = [0; 16];
+    wide[16 - bytes.len()..].copy_from_slice(bytes);
+    u128::from_be_bytes(wide)
 }
 
 /// The registers that an extended one is made of, most significant first.

@@ -72,7 +72,9 @@ impl<'a> Reader<'a> {
         if length > 16 {
             return Err(Bad::Length { length, what: self.what });
         }
-        Ok(self.take(length)?.iter().fold(0, |number, byte| number << 8 | u128::from(*byte)))
+        let mut wide = [0; 16];
+        wide[16 - length..].copy_from_slice(self.take(length)?);
+        Ok(u128::from_be_bytes(wide))
     }
 
     pub(crate) fn octets<const N: usize>(&mut self) -> Result<[u8; N], Bad> {
@@ -187,7 +189,9 @@ impl<'a> Writer<'a> {
     /// The low bytes of a number.
     pub(crate) fn number(&mut self, value: u128, length: usize) {
         let bytes = value.to_be_bytes();
-        self.zeros(length.saturating_sub(bytes.len()));
+        if length > bytes.len() {
+            self.zeros(length - bytes.len());
+        }
         self.bytes(&bytes[bytes.len() - length.min(bytes.len())..]);
     }
 
@@ -196,7 +200,11 @@ impl<'a> Writer<'a> {
     }
 
     pub(crate) fn zeros(&mut self, length: usize) {
-        self.out.put_bytes(0, length);
+        // Most are padding: less than 8.
+        match [0; 8].get(..length) {
+            Some(zeros) => self.out.put_slice(zeros),
+            None => self.out.put_bytes(0, length),
+        }
     }
 
     /// Begins a structure.

@@ -148,10 +148,9 @@ fn read_fin_timeout(r: &mut Reader<'_>) -> Result<Action, Bad> {
 /// Writes an action that is not one of OpenFlow's own.
 pub(super) fn write(action: &Action, w: &mut Writer<'_>) {
     let mark = w.open();
-    w.u16(0xffff);
-    w.u16(0);
-    w.u32(NICIRA);
-    w.u16(subtype(action));
+    let [high, low] = subtype(action).to_be_bytes();
+    let [_, _, n2, n3] = NICIRA.to_be_bytes();
+    w.bytes(&[0xff, 0xff, 0, 0, 0, 0, n2, n3, high, low]);
     write_body(action, w);
     w.pad_and_close(mark, 2);
 }

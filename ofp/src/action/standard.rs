@@ -100,8 +100,7 @@ impl Action {
             Action::Unknown(raw) => return w.bytes(raw),
             _ => return nicira::write(self, w),
         };
-        w.u16(kind);
-        w.u16(0);
+        w.u32(u32::from(kind) << 16);
         match self {
             Action::Output { port, max_len } => {
                 w.u32(port.0);

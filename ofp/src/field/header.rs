@@ -128,13 +128,13 @@ impl Field {
 fn write(w: &mut Writer<'_>, header: Header, masked: bool, value_bytes: usize) {
     let Header { class, number, experimenter } = header;
     let length = if masked { 2 * value_bytes } else { value_bytes };
-    w.u16(class);
-    w.u8(number << 1 | u8::from(masked));
+    let [high, low] = class.to_be_bytes();
+    let number = number << 1 | u8::from(masked);
     if class == EXPERIMENTER {
-        w.u8(4 + length as u8);
+        w.bytes(&[high, low, number, 4 + length as u8]);
         w.u32(experimenter);
     } else {
-        w.u8(length as u8);
+        w.bytes(&[high, low, number, length as u8]);
     }
 }
 

@@ -2,29 +2,37 @@
 
 #[path = "../../../features/tests/common/mod.rs"]
 mod common;
-#[path = "../../../features/tests/common/packets.rs"]
+#[path = "../../../features/tests/common/dice.rs"]
+mod dice;
+#[path = "../../../features/tests/common/frames.rs"]
 mod frames;
+#[path = "../../../features/tests/common/packets.rs"]
+mod packets;
+#[path = "../../../features/tests/common/scene.rs"]
+mod scene;
 
+use dice::Dice;
 use flows::Engine;
 use flows::eval::{Problem, Switch, Tunnel};
 use fuzz::{Input, damaged, openflow, regressions, run};
 use ofp::{Action, Body, Instruction, Message};
 use topology::{ChassisKey, Encap, World};
 
-use frames::{Dice, PORTS, UPLINK, chassis_of, from_port};
+use packets::{PORTS, UPLINK, chassis_of, from_port, site};
+use scene::Scene;
 
 fn switches(encap: Encap) -> Vec<Switch> {
     let mut world = World::default();
-    world.commit(frames::site(encap));
+    world.commit(site(encap));
     let (engine, _) = Engine::from_scratch(features::ALL, &world);
     (1..=3).map(|chassis| Switch::desired(&engine, ChassisKey(chassis))).collect()
 }
 
 /// What ports send, and what else a controller reads.
 fn seeds() -> Vec<Vec<u8>> {
-    let mut dice = Dice::new(7);
+    let (mut dice, scene) = (Dice::new(7), Scene::of(&site(Encap::Geneve)));
     let mut seeds = fuzz::frames();
-    seeds.extend((0..200).map(|n| from_port(&mut dice, 1 + n % PORTS)));
+    seeds.extend((0..200).map(|n| from_port(&mut dice, &scene, 1 + n % PORTS)));
     seeds
 }
 
