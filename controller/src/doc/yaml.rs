@@ -14,6 +14,8 @@ use super::tree::{Entry, Node, Pos, Problem, Step, Value, path};
 
 /// Bytes that anchors and aliases may copy, in all of a text: no short text becomes a huge document.
 const COPIES_MAX: usize = 16 << 20;
+/// Nodes within nodes, at most; resources have less than ten.
+const NESTED_MAX: usize = 64;
 /// The core schema's tags.
 const CORE: &str = "tag:yaml.org,2002:";
 
@@ -40,8 +42,8 @@ pub fn emit(value: &serde_json::Value) -> Result<String, String> {
 
 struct Reader<'t> {
     parser: Parser<'t, serde_yaml::granit_parser::StrInput<'t>>,
-    /// Anchored nodes, with how many bytes each is.
-    anchors: HashMap<usize, (Rc<Node>, usize)>,
+    /// Anchored nodes, with how many bytes each is and how deep.
+    anchors: HashMap<usize, (Rc<Node>, usize, usize)>,
     copies: usize,
     path: Vec<Step>,
     problems: Vec<Problem>,
@@ -77,6 +79,7 @@ impl<'t> Reader<'t> {
 
     fn node(&mut self, (event, span): Next<'t>) -> Result<Node, Problem> {
         let pos = Pos { line: span.start.line(), column: span.start.col() + 1 };
+        self.nest(pos, 0)?;
         let (value, anchor) = match event {
             Event::Scalar(text, style, anchor, tag) => (self.scalar(pos, text, style, tag.as_deref()), anchor),
             Event::SequenceStart(_, anchor, tag) => {
@@ -92,9 +95,9 @@ impl<'t> Reader<'t> {
         };
         let node = Node { pos, value };
         if anchor != 0 {
-            let size = size(&node);
+            let (size, depth) = (size(&node), depth(&node));
             self.copy(pos, size)?;
-            self.anchors.insert(anchor, (Rc::new(node.clone()), size));
+            self.anchors.insert(anchor, (Rc::new(node.clone()), size, depth));
         }
         Ok(node)
     }
@@ -147,11 +150,20 @@ impl<'t> Reader<'t> {
     }
 
     fn alias(&mut self, pos: Pos, anchor: usize) -> Result<Node, Problem> {
-        let Some((node, size)) = self.anchors.get(&anchor).cloned() else {
+        let Some((node, size, depth)) = self.anchors.get(&anchor).cloned() else {
             return Err(self.problem(pos, "an alias stands within what it names".to_owned()));
         };
+        self.nest(pos, depth)?;
         self.copy(pos, size)?;
         Ok(Node { pos, value: node.value.clone() })
+    }
+
+    /// Makes sure that a node this deep may stand here.
+    fn nest(&self, pos: Pos, depth: usize) -> Result<(), Problem> {
+        match self.path.len() + depth {
+            0..=NESTED_MAX => Ok(()),
+            _ => Err(Problem { pos, path: String::new(), message: format!("is nested deeper than {NESTED_MAX}") }),
+        }
     }
 
     /// Makes sure that so many bytes may still be copied.
@@ -237,6 +249,15 @@ fn size(node: &Node) -> usize {
         Value::Null | Value::Bool(_) => 0,
     };
     size_of::<Node>() + beyond
+}
+
+/// Nodes within it, one in the other.
+fn depth(node: &Node) -> usize {
+    match &node.value {
+        Value::List(items) => 1 + items.iter().map(depth).max().unwrap_or(0),
+        Value::Map(entries) => 1 + entries.iter().map(|entry| depth(&entry.node)).max().unwrap_or(0),
+        _ => 0,
+    }
 }
 
 fn entry_size(entry: &Entry) -> usize {
@@ -340,11 +361,17 @@ mod tests {
         assert!(problems(&bomb)[0].contains("anchors and aliases copy more than"));
         let long = format!("a: &x \"{}\"\nb: [{}]\n", "y".repeat(30_000), "*x,".repeat(10_000));
         assert!(problems(&long)[0].contains("anchors and aliases copy more than"));
-        let anchors: String = (0..200).map(|n| format!("&a{n} [")).collect();
-        let nested = format!("{anchors}{}{}", "1,".repeat(10_000), "]".repeat(200));
+        let anchors: String = (0..60).map(|n| format!("&a{n} [")).collect();
+        let nested = format!("{anchors}{}{}", "1,".repeat(10_000), "]".repeat(60));
         assert!(problems(&nested)[0].contains("anchors and aliases copy more than"));
-        let deep = "[".repeat(100_000);
-        assert!(parse(&deep).is_err());
+        assert!(parse(&"[".repeat(100_000)).is_err());
+        let deep = format!("{}{}", "[".repeat(70), "]".repeat(70));
+        assert!(problems(&deep)[0].contains("nested deeper than 64"));
+        let pairs = format!("{}{}", "[a: ".repeat(40), "]".repeat(40));
+        assert!(problems(&pairs)[0].contains("nested deeper than 64"));
+        let link = |n: usize| format!("- &a{n} {}*a{}{}\n", "[".repeat(9), n - 1, "]".repeat(9));
+        let chain: String = (1..9).map(link).collect();
+        assert!(problems(&format!("- &a0 1\n{chain}"))[0].contains("nested deeper than 64"));
     }
 
     #[test]
