@@ -20,6 +20,11 @@
 //! assert_eq!(Message::decode(&message.encode()), Ok(message));
 //! ```
 //!
+//! What is written again after reading is what was read, but for: fields of a match in their order and one header for each,
+//! properties in their order, padding that a receiver ignores, options of a tunnel in as many bytes as their value needs, and the
+//! one of two forms that Open vSwitch itself writes (a resubmit to the same table, a punt without properties).
+//! `tests/corpus` holds this against what `ovs-ofctl` and a switch were recorded to say.
+//!
 //! Values are canonical: a flow that is sent and read back from Open vSwitch compares equal, see [`Match`] and
 //! [`canonical`](FlowMod::canonical).
 

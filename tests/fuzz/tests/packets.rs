@@ -18,10 +18,10 @@ fn read(bytes: &[u8]) {
         if let Net::Ipv6(ip) = &frame.net {
             carried_v6(ip);
         }
-        if let Net::Ipv4(ip) = &frame.net {
-            if let Ok(Some(message)) = ip.icmpv4() {
-                assert_eq!(Icmpv4::parse(&message.emit()), Ok(message));
-            }
+        if let Net::Ipv4(ip) = &frame.net
+            && let Ok(Some(message)) = ip.icmpv4()
+        {
+            assert_eq!(Icmpv4::parse(&message.emit()), Ok(message));
         }
     }
     let router = Ipv6Addr::LOCALHOST;
