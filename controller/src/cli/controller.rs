@@ -45,6 +45,8 @@ pub(super) async fn run(args: Args) -> Result<(), Failure> {
     let (config, grpc_listen) = settings(args).map_err(Failure::Refused)?.resolve().map_err(Failure::Refused)?;
     let failed = |error: &dyn std::error::Error| Failure::new(format!("the controller did not start: {error}"));
     let openflow_sockets: Vec<String> = config.openflow_listen.iter().filter_map(socket).collect();
+    // Who has read that it is ready may stop it at once.
+    let signals = daemon::Signals::caught().map_err(|error| failed(&error))?;
     // Addresses first: if one is taken, no switch has been touched.
     let bound = grpc::bind(&grpc_listen).await.map_err(|error| failed(&error))?;
     let daemon = daemon::run(config).await.map_err(|error| failed(&error))?;
@@ -59,7 +61,7 @@ pub(super) async fn run(args: Args) -> Result<(), Failure> {
     let http = list(daemon.http_addresses()).collect::<Vec<_>>().join(",");
     let northbound = list(grpc.addresses()).collect::<Vec<_>>().join(",");
     output::print(&format!("sextant controller ready: grpc {northbound} openflow {openflow} http {http}"))?;
-    daemon.until_signal().await.map_err(|error| failed(&error))?;
+    daemon.until(signals).await;
     if tokio::time::timeout(FAREWELL, grpc.ended()).await.is_err() {
         tracing::warn!("some gRPC clients did not hang up in {FAREWELL:?}");
     }

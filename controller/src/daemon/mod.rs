@@ -26,7 +26,7 @@ use brain::Brain;
 use prometheus_client::metrics::gauge::Gauge;
 use thiserror::Error;
 use tokio::net::TcpListener;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -157,6 +157,21 @@ pub async fn run_with(config: DaemonConfig, store: Box<dyn Store>, mind: Box<dyn
     Ok(daemon)
 }
 
+/// The signals that stop the daemon: from when they are caught on, they no longer end the process where it stands.
+#[derive(Debug)]
+pub struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Signals {
+    /// Catches SIGTERM and SIGINT from now on. Must be called in a tokio runtime.
+    pub fn caught() -> Result<Signals, StartError> {
+        let catch = |kind| signal(kind).map_err(|source| system("waiting for signals", source));
+        Ok(Signals { terminate: catch(SignalKind::terminate())?, interrupt: catch(SignalKind::interrupt())? })
+    }
+}
+
 impl Daemon {
     /// A handle for northbound faces.
     pub fn handle(&self) -> Handle {
@@ -178,19 +193,16 @@ impl Daemon {
         &self.http_addresses
     }
 
-    /// Runs until SIGTERM or SIGINT, then stops.
-    pub async fn until_signal(self) -> Result<(), StartError> {
-        let wait = |kind| signal(kind).map_err(|source| system("waiting for signals", source));
-        let (mut terminate, mut interrupt) = (wait(SignalKind::terminate())?, wait(SignalKind::interrupt())?);
+    /// Runs until one of the signals comes, then stops.
+    pub async fn until(self, mut signals: Signals) {
         let stop = self.core.stop_token();
         let name = tokio::select! {
-            _ = terminate.recv() => "SIGTERM",
-            _ = interrupt.recv() => "SIGINT",
+            _ = signals.terminate.recv() => "SIGTERM",
+            _ = signals.interrupt.recv() => "SIGINT",
             () = stop.cancelled() => "a request",
         };
         tracing::info!("stopping on {name}; the switches keep their flows");
         self.shutdown().await;
-        Ok(())
     }
 
     /// Stops: no new work, open requests are refused, writes that are on their way reach the disk, sessions close.
