@@ -12,6 +12,7 @@ use topology::{Change, ChassisKey, Key, ResourceId, World};
 use crate::catalog::{Applied, Catalog};
 use crate::effect::{Effect, SwitchCommand};
 use crate::event::{Caller, Event, ProposalId, Request, RequestId, SessionId};
+use crate::learning::Learning;
 use crate::pace::Load;
 use crate::requests::Asked;
 use crate::switch::Switch;
@@ -29,6 +30,7 @@ pub struct Brain {
     pub(crate) plugs: HashMap<ChassisKey, BTreeMap<Arc<str>, OfPort>>,
     pub(crate) ra: features::ra::service::Service,
     pub(crate) announce: features::announce::service::Service,
+    pub(crate) learning: Learning,
     /// When each chassis warms its tunnels next, and how often it has.
     pub(crate) warm: BTreeMap<ChassisKey, (Millis, u32)>,
     pub(crate) warm_due: BTreeSet<(Millis, ChassisKey)>,
@@ -42,6 +44,8 @@ pub struct Brain {
     /// Requests that write, one at a time: the next is judged by what the last one changed.
     pub(crate) queue: VecDeque<(RequestId, Caller, Request)>,
     pub(crate) asked: Option<Asked>,
+    /// Whose turn it was: what the brain itself wants written, or what is requested.
+    pub(crate) own_turn: bool,
     pub(crate) waiters: Waiters,
     /// The world's sequence number after each of the last store revisions.
     pub(crate) sequences: BTreeMap<u64, u64>,
@@ -60,6 +64,10 @@ pub(crate) struct Session {
     /// The LOCAL port's MAC: tells a bridge that came back from another with its datapath id.
     pub(crate) hw_addr: addr::MacAddr,
     pub(crate) ports: BTreeMap<OfPort, Arc<str>>,
+    /// Those of them that carry nothing.
+    pub(crate) down: BTreeSet<OfPort>,
+    /// The MACs of all ports, the LOCAL one's included.
+    pub(crate) macs: BTreeMap<OfPort, addr::MacAddr>,
     pub(crate) chassis: Option<ChassisKey>,
     /// The batch after which it ends: it is no longer that chassis.
     pub(crate) leaving: Option<u64>,
@@ -77,6 +85,7 @@ impl Default for Brain {
             plugs: HashMap::new(),
             ra: features::ra::service::Service::default(),
             announce: features::announce::service::Service::default(),
+            learning: Learning::default(),
             warm: BTreeMap::new(),
             warm_due: BTreeSet::new(),
             busy: BTreeSet::new(),
@@ -85,6 +94,7 @@ impl Default for Brain {
             troubled: BTreeMap::new(),
             queue: VecDeque::new(),
             asked: None,
+            own_turn: false,
             waiters: Waiters::default(),
             sequences: BTreeMap::new(),
             statuses: HashMap::new(),
@@ -126,6 +136,7 @@ impl Brain {
         }
         self.timers();
         self.send_batches();
+        self.release_held();
         self.settle();
         std::mem::take(&mut self.effects)
     }
@@ -134,7 +145,8 @@ impl Brain {
     pub fn next_due(&self) -> Option<Millis> {
         let warm = self.warm_due.first().map(|(at, _)| *at);
         let (halted, waiter) = (self.switches.halted_until(), self.waiters.next_deadline());
-        [self.ra.next_due(), self.announce.next_due(), warm, halted, waiter].into_iter().flatten().min()
+        let services = [self.ra.next_due(), self.announce.next_due(), self.learning.next_due()];
+        services.into_iter().chain([warm, halted, waiter]).flatten().min()
     }
 
     /// Where what was compiled piece by piece differs from what the same facts compile to from scratch, in words; empty: nowhere.
@@ -167,6 +179,7 @@ impl Brain {
         }
         self.heed_troubles();
         self.notice(&committed.changed);
+        self.notice_learned(&committed.changed);
         let switches = &self.switches;
         let ready = |chassis| switches.get(&chassis).is_some_and(|s| s.ready);
         let packets = self.ra.changed(&self.world, &committed.changed, self.now, ready);
@@ -225,6 +238,10 @@ impl Brain {
             self.happened("store.fault", None, fault);
         }
         self.restless.extend(applied.changed.iter().cloned());
+        for (port, address, proof) in applied.learned {
+            let words = format!("{address} ({})", proof_word(proof));
+            self.happened("address.learned", Some(&port), words);
+        }
         let chassis_changed = applied.changed.iter().chain(&applied.deleted).any(|r| r.kind == "chassis");
         self.commit(applied.facts);
         self.sequences.insert(revision, self.world.sequence());
@@ -273,6 +290,18 @@ impl Brain {
         };
         let event = v1::Event { r#type: kind.to_owned(), kind: kind_of, tenant, name, message, ..v1::Event::default() };
         self.effects.push(Effect::Happened(event));
+    }
+}
+
+/// How an address was learned, as the contract writes it.
+const fn proof_word(proof: v1::Proof) -> &'static str {
+    match proof {
+        v1::Proof::Unspecified => "unknown",
+        v1::Proof::Static => "static",
+        v1::Proof::Dad => "dad",
+        v1::Proof::Nd => "nd",
+        v1::Proof::Arp => "arp",
+        v1::Proof::Data => "data",
     }
 }
 

@@ -78,6 +78,8 @@ pub enum Reply {
     Flows(Vec<v1::FlowRow>),
     /// To `Trace`.
     Traced(v1::TraceResponse),
+    /// To `Bindings`.
+    Bindings(Vec<v1::AddressBinding>),
 }
 
 /// Why a request was refused: every reason at once.

@@ -152,6 +152,8 @@ pub enum Request {
     Flows(v1::FlowsRequest),
     /// What the desired flows do to a packet.
     Trace(v1::TraceRequest),
+    /// Who holds which address.
+    Bindings(v1::BindingsRequest),
 }
 
 /// Something about one OpenFlow connection.

@@ -1,10 +1,12 @@
 //! Events in, effects out: the controller's mind, without clock, socket or randomness.
 
+mod bindings;
 mod brain;
 mod catalog;
 mod effect;
 mod event;
 mod found;
+mod learning;
 mod pace;
 mod requests;
 mod rows;

@@ -4,7 +4,7 @@ use proto::v1;
 use topology::ResourceId;
 
 use crate::brain::Brain;
-use crate::catalog::{Answer, Stored};
+use crate::catalog::{Answer, Stored, Upkeep};
 use crate::effect::{Effect, Refusal, RefusalKind, Reply, Violation};
 use crate::event::{Caller, ProposalId, Request, RequestId};
 
@@ -12,11 +12,19 @@ use crate::event::{Caller, ProposalId, Request, RequestId};
 #[derive(Debug)]
 pub(crate) struct Asked {
     proposal: ProposalId,
-    id: RequestId,
-    caller: Caller,
-    request: Request,
+    write: Write,
     answer: Answer,
     attempts: u32,
+}
+
+/// Who wants what written. There is one at a time, so its size matters little.
+#[derive(Debug)]
+#[allow(clippy::large_enum_variant)]
+enum Write {
+    /// A northbound request.
+    Request(RequestId, Caller, Request),
+    /// The brain itself.
+    Upkeep(Upkeep),
 }
 
 /// How often a write is judged anew when another writer was faster.
@@ -47,6 +55,7 @@ impl Brain {
             }
             Request::Flows(request) => self.flows(request),
             Request::Trace(request) => self.trace(request),
+            Request::Bindings(request) => self.bindings(request),
         };
         self.reply(id, result);
     }
@@ -55,27 +64,43 @@ impl Brain {
         self.effects.push(Effect::Reply { id, result });
     }
 
-    /// Judges the next write, if none is with the store.
-    fn next_write(&mut self) {
+    /// Judges the next write, if none is with the store: requests and what the brain wants take turns.
+    pub(crate) fn next_write(&mut self) {
         while self.asked.is_none() {
-            let Some((id, caller, request)) = self.queue.pop_front() else { return };
-            self.judge(id, caller, request, 1);
+            self.own_turn = !self.own_turn;
+            let now = self.now;
+            if let Some(upkeep) = self.own_turn.then(|| self.learning.wishes.take(now)).flatten() {
+                self.judge(Write::Upkeep(upkeep), 1);
+            } else if let Some((id, caller, request)) = self.queue.pop_front() {
+                self.judge(Write::Request(id, caller, request), 1);
+            } else if let Some(upkeep) = self.learning.wishes.take(now) {
+                self.judge(Write::Upkeep(upkeep), 1);
+            } else {
+                return;
+            }
         }
     }
 
-    fn judge(&mut self, id: RequestId, caller: Caller, request: Request, attempts: u32) {
-        let proposal = match self.catalog.propose(&caller, &request) {
-            Ok(proposal) => proposal,
-            Err(refusal) => return self.reply(id, Err(refusal)),
+    fn judge(&mut self, write: Write, attempts: u32) {
+        let proposal = match &write {
+            Write::Request(_, caller, request) => self.catalog.propose(caller, request),
+            Write::Upkeep(upkeep) => self.catalog.upkeep(upkeep),
         };
-        if proposal.changes.is_empty() {
-            self.catalog.remember(&caller, &request, &proposal.answer);
-            let reply = self.reply_to(proposal.answer);
-            return self.reply(id, reply);
+        let proposal = match (proposal, write) {
+            (Ok(proposal), write) => Ok((proposal, write)),
+            (Err(refusal), write) => Err((refusal, write)),
+        };
+        match proposal {
+            Err((refusal, Write::Request(id, ..))) => self.reply(id, Err(refusal)),
+            Err((refusal, Write::Upkeep(upkeep))) => self.upkeep_refused(upkeep, &refusal),
+            Ok((proposal, write)) if proposal.changes.is_empty() => self.written(write, proposal.answer),
+            Ok((proposal, write)) => {
+                let number = self.proposal();
+                self.asked = Some(Asked { proposal: number, write, answer: proposal.answer, attempts });
+                let (compare, changes) = (proposal.compare, proposal.changes);
+                self.effects.push(Effect::Propose { proposal: number, compare, changes });
+            }
         }
-        let number = self.proposal();
-        self.asked = Some(Asked { proposal: number, id, caller, request, answer: proposal.answer, attempts });
-        self.effects.push(Effect::Propose { proposal: number, compare: proposal.compare, changes: proposal.changes });
     }
 
     /// The store made a write durable, and the facts have it.
@@ -85,24 +110,39 @@ impl Brain {
             if let Answer::Applied(response) = &mut answer {
                 response.revision = revision;
             }
-            self.catalog.remember(&asked.caller, &asked.request, &answer);
-            let reply = self.reply_to(answer);
-            self.reply(asked.id, reply);
+            self.written(asked.write, answer);
         }
         self.next_write();
     }
 
+    /// A write is as it was wanted: now, or before it was asked for.
+    fn written(&mut self, write: Write, answer: Answer) {
+        match (write, answer) {
+            (Write::Request(id, caller, request), answer) => {
+                self.catalog.remember(&caller, &request, &answer);
+                let reply = self.reply_to(answer);
+                self.reply(id, reply);
+            }
+            (Write::Upkeep(_), Answer::Applied(response)) => self.upkeep_done(&response),
+            (Write::Upkeep(_), _) => {}
+        }
+    }
+
     pub(crate) fn proposal_refused(&mut self, proposal: ProposalId, fault: Option<String>) {
-        if let Some(asked) = self.asked.take_if(|a| a.proposal == proposal) {
-            let Asked { id, caller, request, attempts, .. } = asked;
-            match fault {
-                Some(fault) => self
-                    .reply(id, Err(refusal(RefusalKind::Unavailable, format!("the store could not write: {fault}")))),
-                None if attempts >= ATTEMPTS_MAX => {
+        if let Some(Asked { write, attempts, .. }) = self.asked.take_if(|a| a.proposal == proposal) {
+            match (write, fault) {
+                (write, None) if attempts < ATTEMPTS_MAX => self.judge(write, attempts + 1),
+                (Write::Upkeep(upkeep), fault) => {
+                    self.upkeep_failed(upkeep, fault.as_deref().unwrap_or("another writer was faster"));
+                }
+                (Write::Request(id, ..), Some(fault)) => {
+                    let words = format!("the store could not write: {fault}");
+                    self.reply(id, Err(refusal(RefusalKind::Unavailable, words)));
+                }
+                (Write::Request(id, ..), None) => {
                     let words = format!("another writer was faster {attempts} times: read again and retry");
                     self.reply(id, Err(refusal(RefusalKind::Conflict, words)));
                 }
-                None => self.judge(id, caller, request, attempts + 1),
             }
         }
         self.next_write();

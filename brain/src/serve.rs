@@ -1,5 +1,7 @@
 //! Packets: punted ones are answered by their feature's service; what is due by the clock is sent.
 
+use features::holder::UNKNOWN_TARGET;
+use features::learn::USERDATA_SPARE;
 use features::overlay::warm::{self, WARM_INTERVAL_S};
 use features::punt::{PacketOut, Punted, Unanswered};
 use features::{Millis, arp, icmp, nd, ra};
@@ -17,36 +19,65 @@ const WARM_AGAIN_S: [u64; 3] = [1, 5, 30];
 impl Brain {
     pub(crate) fn punted(&mut self, session: SessionId, punt: Punt) {
         let Some(chassis) = self.sessions.get(&session).and_then(|s| s.chassis) else { return };
-        match self.answer(chassis, punt) {
-            Ok((op, packets)) => {
-                self.count_punt(op, "answered");
-                self.send(packets);
-            }
-            Err((op, reason)) => self.count_punt(op, reason),
+        if punt.userdata == USERDATA_SPARE {
+            let outcome = self.learn_port(chassis, punt.in_port, punt.data);
+            return self.count_punt("learn_port", outcome.unwrap_or_else(|reason| reason));
         }
-    }
-
-    fn answer(
-        &self,
-        chassis: ChassisKey,
-        punt: Punt,
-    ) -> Result<(&'static str, Vec<PacketOut>), (&'static str, Unanswered)> {
         let view = View::new(&self.world);
-        let punted = Punted::read(&view, chassis, punt.in_port, &punt.userdata, &punt.metadata, punt.data)
-            .map_err(|reason| ("unknown", reason))?;
+        let read = Punted::read(&view, chassis, punt.in_port, &punt.userdata, &punt.metadata, punt.data);
+        let punted = match read {
+            Ok(punted) => punted,
+            Err(reason) => return self.count_punt("unknown", reason),
+        };
         let name = punted.op.name();
-        let answer = match punted.op {
+        let outcome = match punted.op {
             PuntOp::RouterSolicit => ra::service::solicited(&view, &punted),
-            PuntOp::NeighborSolicit => nd::service::solicited(&view, &punted),
-            PuntOp::ArpProbe => arp::service::probed(&view, &punted),
+            PuntOp::NeighborSolicit | PuntOp::ArpProbe => {
+                let outcome = match punted.op {
+                    PuntOp::ArpProbe => arp::service::probed(&view, &punted),
+                    _ => nd::service::solicited(&view, &punted),
+                };
+                // A probe that nobody objects to: the address is the prober's, if its port learns.
+                let learns = view.policy(punted.port).is_some_and(|policy| policy.learning);
+                if learns && outcome == Err(UNKNOWN_TARGET) {
+                    let outcome = self.learn_addresses(punted);
+                    return self.count_punt(name, outcome.unwrap_or_else(|reason| reason));
+                }
+                outcome
+            }
+            PuntOp::Learn => {
+                let outcome = self.learn_addresses(punted);
+                return self.count_punt(name, outcome.unwrap_or_else(|reason| reason));
+            }
+            PuntOp::Resolve => {
+                let outcome = self.resolve(punted);
+                return self.count_punt(name, outcome.unwrap_or_else(|reason| reason));
+            }
+            PuntOp::Unreachable if self.resolve_routed(&punted) => return self.count_punt(name, "resolves"),
             PuntOp::HopLimit | PuntOp::NoRoute | PuntOp::Unreachable | PuntOp::PortUnreachable | PuntOp::TooBig => {
                 icmp::service::error(&self.world, &punted)
             }
         };
-        answer.map(|packets| (name, packets)).map_err(|reason| (name, reason))
+        self.answered_punt(name, outcome);
     }
 
-    fn count_punt(&mut self, op: &'static str, result: &'static str) {
+    /// A router could not find who has an address.
+    pub(crate) fn answer_unreachable(&mut self, punted: &Punted) {
+        let outcome = icmp::service::error(&self.world, punted);
+        self.answered_punt(punted.op.name(), outcome);
+    }
+
+    fn answered_punt(&mut self, op: &'static str, outcome: Result<Vec<PacketOut>, Unanswered>) {
+        match outcome {
+            Ok(packets) => {
+                self.count_punt(op, "answered");
+                self.send(packets);
+            }
+            Err(reason) => self.count_punt(op, reason),
+        }
+    }
+
+    pub(crate) fn count_punt(&mut self, op: &'static str, result: &'static str) {
         let labels = vec![("operation", op.to_owned()), ("result", result.to_owned())];
         self.effects.push(Effect::Count { counter: "sextant_punts_total", labels, by: 1 });
     }
@@ -64,6 +95,7 @@ impl Brain {
 
     /// What is due by the clock.
     pub(crate) fn timers(&mut self) {
+        self.learning_timers();
         let packets = self.ra.due(self.now);
         self.send(packets);
         let switches = &self.switches;

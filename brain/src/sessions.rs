@@ -1,6 +1,6 @@
 //! OpenFlow connections: which chassis one belongs to, what is plugged there, and whether its tables are in step.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use addr::{Dpid, MacAddr, OfPort};
@@ -12,6 +12,7 @@ use crate::brain::{Brain, Session};
 use crate::effect::{Effect, SwitchCommand};
 use crate::event::{SessionId, SwitchEvent};
 use crate::found::Found;
+use crate::learning::is_down;
 use crate::switch::Link;
 use crate::switches::SwitchMut;
 
@@ -36,7 +37,10 @@ impl Brain {
         let hw_addr = local.map_or(MacAddr::ZERO, |p| p.hw_addr);
         let ordinary = descs.iter().filter(|p| p.port.is_ordinary());
         let ports = ordinary.map(|p| (p.port, Arc::from(p.name.to_string()))).collect();
-        self.sessions.insert(id, Session { dpid, bridge, hw_addr, ports, chassis: None, leaving: None, peer });
+        let down = ordinary_down(&descs);
+        let macs = descs.iter().map(|p| (p.port, p.hw_addr)).collect();
+        self.sessions
+            .insert(id, Session { dpid, bridge, hw_addr, ports, down, macs, chassis: None, leaving: None, peer });
         self.match_session(id);
     }
 
@@ -92,6 +96,7 @@ impl Brain {
         let sequence = self.world.sequence();
         self.switches.get_or_new(chassis, sequence).reading(id, sequence);
         self.replug(id, chassis);
+        self.note_bridge_macs(id, chassis);
         self.effects.push(Effect::Switch(id, SwitchCommand::ReadBack));
         self.make_restless(chassis);
     }
@@ -105,7 +110,9 @@ impl Brain {
             before.into_keys().filter(|name| !now.contains_key(name)).map(|name| Change::Plug(chassis, name, None));
         let there = now.iter().map(|(name, port)| Change::Plug(chassis, name.clone(), Some(*port)));
         let changes = gone.chain(there).collect();
+        let down = session.down.clone();
         self.commit(changes);
+        self.forget_unplugged(chassis, |name| now.get(name).is_some_and(|port| !down.contains(port)));
     }
 
     fn session_down(&mut self, id: SessionId, reason: &str) {
@@ -126,25 +133,34 @@ impl Brain {
         let Some(session) = self.sessions.get_mut(&id).filter(|_| desc.port.is_ordinary()) else { return };
         let before = session.ports.remove(&desc.port);
         let name: Arc<str> = desc.name.to_string().into();
+        let down = is_down(desc);
+        session.down.remove(&desc.port);
+        session.macs.remove(&desc.port);
         if reason != PortReason::Delete {
             session.ports.insert(desc.port, name.clone());
+            session.down.extend(down.then_some(desc.port));
+            session.macs.insert(desc.port, desc.hw_addr);
         }
         let Some(chassis) = session.chassis else { return };
         let plugs = self.plugs.entry(chassis).or_default();
-        let mut changes = Vec::new();
+        let (mut changes, mut gone) = (Vec::new(), Vec::new());
         // The old name first: a port that was renamed is one that went and one that came. A number that another name has
         // meanwhile is not this port's.
         if let Some(old) = before.filter(|old| reason == PortReason::Delete || *old != name)
             && plugs.get(&old) == Some(&desc.port)
         {
             plugs.remove(&old);
-            changes.push(Change::Plug(chassis, old, None));
+            changes.push(Change::Plug(chassis, old.clone(), None));
+            gone.push(old);
         }
         if reason != PortReason::Delete {
             plugs.insert(name.clone(), desc.port);
-            changes.push(Change::Plug(chassis, name, Some(desc.port)));
+            changes.push(Change::Plug(chassis, name.clone(), Some(desc.port)));
+            gone.extend(down.then_some(name));
         }
         self.commit(changes);
+        gone.iter().for_each(|name| self.forget_port(chassis, name));
+        self.note_bridge_macs(id, chassis);
     }
 
     fn tables(&mut self, id: SessionId, found: Found) {
@@ -255,6 +271,7 @@ impl Brain {
             return;
         }
         self.switches.remove(&chassis);
+        self.learning.forget_bridge(chassis);
         let plugs = self.plugs.remove(&chassis).unwrap_or_default();
         self.commit(plugs.into_keys().map(|name| Change::Plug(chassis, name, None)).collect());
     }
@@ -278,6 +295,11 @@ impl Brain {
     pub(crate) fn chassis_resource(&self, chassis: ChassisKey) -> Option<ResourceId> {
         self.world.resource_of(&topology::Key::Chassis(chassis))
     }
+}
+
+/// The ports that carry nothing.
+fn ordinary_down(descs: &[PortDesc]) -> BTreeSet<OfPort> {
+    descs.iter().filter(|desc| desc.port.is_ordinary() && is_down(desc)).map(|desc| desc.port).collect()
 }
 
 /// Why a connection ends after what was ours has been taken off its bridge.

@@ -8,6 +8,9 @@ use topology::{Holder, NetworkKey, PortKey, View};
 use crate::punt::{Punted, Unanswered};
 use crate::router;
 
+/// Nobody has the address.
+pub const UNKNOWN_TARGET: Unanswered = "unknown_target";
+
 /// Who has an address on a network.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Who {
@@ -32,6 +35,6 @@ pub fn of(view: &View<'_>, network: NetworkKey, address: IpAddr) -> Option<Who> 
 
 /// Who has an address that a port probes, if it is another; or the name of why there is no answer.
 pub fn other(view: &View<'_>, punted: &Punted, address: IpAddr) -> Result<Who, Unanswered> {
-    let who = of(view, punted.network, address).ok_or("unknown_target")?;
+    let who = of(view, punted.network, address).ok_or(UNKNOWN_TARGET)?;
     if who.port == Some(punted.port) { Err("own_dad") } else { Ok(who) }
 }

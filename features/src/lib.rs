@@ -5,6 +5,7 @@ pub mod arp;
 pub mod holder;
 pub mod icmp;
 pub mod l2;
+pub mod learn;
 pub mod nd;
 pub mod overlay;
 pub mod port;
@@ -29,4 +30,5 @@ pub const ALL: &[&dyn Feature] = &[
     &routing::Routing,
     &icmp::Icmp,
     &ra::Ra,
+    &learn::Learn,
 ];

@@ -14,7 +14,18 @@ pub const CHASSIS_MAC_PREFIX: u8 = 0xd6;
 
 /// Whether a MAC is one that the controller gives away itself, to routers, networks or chassis: no port may have it.
 pub fn is_reserved(mac: MacAddr) -> bool {
-    mac.0[0] == CHASSIS_MAC_PREFIX || mac.0[..2] == [0x02, 0x53]
+    is_chassis_mac(mac) || is_own_mac(mac)
+}
+
+/// Whether a MAC is one that a chassis sends routed frames from on a VLAN underlay, and nowhere else. One in 64 of those that
+/// operating systems make up begins like it.
+pub fn is_chassis_mac(mac: MacAddr) -> bool {
+    mac.0[0] == CHASSIS_MAC_PREFIX
+}
+
+/// Whether a MAC is one that routers and networks are given: `02:53`.
+pub fn is_own_mac(mac: MacAddr) -> bool {
+    mac.0[..2] == [0x02, 0x53]
 }
 
 /// The MAC of a router that was given none: `02:53:00` and the router's key.

@@ -136,15 +136,30 @@ pub enum PuntOp {
     TooBig = 7,
     /// An ARP probe: a request from nobody yet (RFC 5227, 1.1).
     ArpProbe = 8,
+    /// From a port, MAC or address that is nobody's yet.
+    Learn = 9,
+    /// A question for an address that nobody is known to have, on a network where hosts are learned.
+    Resolve = 10,
 }
 
 impl PuntOp {
     /// The operation of a register's value.
     pub fn from_number(n: u64) -> Option<PuntOp> {
         use PuntOp::*;
-        [RouterSolicit, NeighborSolicit, HopLimit, NoRoute, Unreachable, PortUnreachable, TooBig, ArpProbe]
-            .into_iter()
-            .find(|op| *op as u64 == n)
+        [
+            RouterSolicit,
+            NeighborSolicit,
+            HopLimit,
+            NoRoute,
+            Unreachable,
+            PortUnreachable,
+            TooBig,
+            ArpProbe,
+            Learn,
+            Resolve,
+        ]
+        .into_iter()
+        .find(|op| *op as u64 == n)
     }
 
     /// The name that counters use.
@@ -158,13 +173,17 @@ impl PuntOp {
             PuntOp::PortUnreachable => "port_unreachable",
             PuntOp::TooBig => "too_big",
             PuntOp::ArpProbe => "arp_probe",
+            PuntOp::Learn => "learn",
+            PuntOp::Resolve => "resolve",
         }
     }
 
     /// Which meter it is punted by.
     pub const fn class(self) -> PuntClass {
         match self {
-            PuntOp::RouterSolicit | PuntOp::NeighborSolicit | PuntOp::ArpProbe => PuntClass::Address,
+            PuntOp::RouterSolicit | PuntOp::NeighborSolicit | PuntOp::ArpProbe | PuntOp::Learn | PuntOp::Resolve => {
+                PuntClass::Address
+            }
             _ => PuntClass::Error,
         }
     }

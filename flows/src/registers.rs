@@ -121,8 +121,8 @@ pub const REGISTERS: [RegSpec; 20] = [
         "MAC of the host that sent it, right-aligned",
     ),
     row(Reg::OutChassis, "out_chassis", (3, 0, 16), Table::Out, Table::Fabric, "chassis key of where it goes"),
-    row(Reg::PuntOp, "punt_op", (3, 16, 8), Table::Nd, Table::Punt, "why it is punted"),
-    row(Reg::PuntClass, "punt_class", (3, 24, 2), Table::Nd, Table::Punt, "by which of the port's meters"),
+    row(Reg::PuntOp, "punt_op", (3, 16, 8), Table::Classify, Table::Punt, "why it is punted"),
+    row(Reg::PuntClass, "punt_class", (3, 24, 2), Table::Classify, Table::Punt, "by which of the port's meters"),
     row(
         Reg::GatewayMac,
         "gateway_mac",

@@ -93,15 +93,7 @@ impl World {
                 }
             }
             Change::Plug(chassis, name, new) => self.apply_plug(marks, chassis, name, new),
-            Change::Network(key, new) => {
-                let segment = new.as_ref().map(|network| network.segment);
-                if let Some(old) = put(&mut self.networks, key, new) {
-                    marks.changed(Key::Network(key));
-                    if old.map(|network| network.segment) != segment {
-                        marks.changed(Key::Segment(key));
-                    }
-                }
-            }
+            Change::Network(key, new) => self.apply_network(marks, key, new),
             Change::Subnet(key, new) => self.apply_subnet(marks, key, new),
             Change::Advert(key, new) => {
                 if put(&mut self.adverts, key, new).is_some() {
@@ -149,6 +141,29 @@ impl World {
         }
         if let Some(port) = self.bound_by_interface.get(&(chassis, name)) {
             marks.stale_places.insert(*port);
+        }
+    }
+
+    fn apply_network(&mut self, marks: &mut Marks, key: NetworkKey, new: Option<Network>) {
+        let segment = new.as_ref().map(|network| network.segment);
+        let auto = new.as_ref().is_some_and(|network| network.auto_ports);
+        let Some(old) = put(&mut self.networks, key, new) else { return };
+        marks.changed(Key::Network(key));
+        if old.as_ref().map(|network| network.segment) != segment {
+            marks.changed(Key::Segment(key));
+        }
+        if old.is_some_and(|network| network.auto_ports) == auto {
+            return;
+        }
+        let before = self.auto_networks.first().copied();
+        if auto {
+            self.auto_networks.insert_mut(key);
+        } else {
+            self.auto_networks.remove_mut(&key);
+        }
+        marks.changed(Key::AutoPorts(key));
+        if before != self.auto_networks.first().copied() {
+            marks.changed(Key::AutoNetwork);
         }
     }
 

@@ -66,6 +66,8 @@ pub struct Network {
     pub segment: u32,
     /// Bytes of an IP packet.
     pub mtu: u32,
+    /// Ports of chassis that nothing claims become its ports.
+    pub auto_ports: bool,
 }
 
 /// A prefix on a network.
@@ -138,7 +140,7 @@ pub struct Port {
     pub network: NetworkKey,
     /// Its MAC.
     pub mac: MacAddr,
-    /// Its assigned addresses, without the link-local one.
+    /// Its assigned and learned addresses, without the link-local one that follows from its MAC.
     pub addresses: Vec<IpAddr>,
 }
 
@@ -185,4 +187,6 @@ pub struct Binding {
 pub struct Policy {
     /// It sends only with its own MAC and addresses.
     pub secured: bool,
+    /// An address that it uses and nobody has becomes its own.
+    pub learning: bool,
 }

@@ -76,6 +76,10 @@ pub enum Key {
     Network(NetworkKey),
     /// A network's segment alone: what its other properties don't concern need not read them.
     Segment(NetworkKey),
+    /// Whether a network takes in ports that nothing claims.
+    AutoPorts(NetworkKey),
+    /// Derived: the network that takes in ports that nothing claims.
+    AutoNetwork,
     /// A subnet's prefix and gateway.
     Subnet(SubnetKey),
     /// What a subnet puts into RAs.
@@ -128,6 +132,8 @@ pub enum KeyKind {
     Spare,
     Network,
     Segment,
+    AutoPorts,
+    AutoNetwork,
     Subnet,
     Advert,
     Router,
@@ -154,10 +160,12 @@ impl Key {
     /// The key of the noun that it speaks of: one of `Fabric`, `Chassis`, `Network`, `Subnet`, `Router`, `Port`.
     pub(crate) fn noun(&self) -> Key {
         match *self {
-            Key::Fabric => Key::Fabric,
+            // Of the whole system.
+            Key::Fabric | Key::AutoNetwork => Key::Fabric,
             Key::Chassis(c) | Key::Uplink(c) | Key::Spare(c, _) | Key::Peer(c, _) => Key::Chassis(c),
             Key::Network(n)
             | Key::Segment(n)
+            | Key::AutoPorts(n)
             | Key::Need(n, _)
             | Key::Members(n, _)
             | Key::Residents(n)
@@ -184,6 +192,8 @@ impl Key {
             Key::Spare(..) => KeyKind::Spare,
             Key::Network(..) => KeyKind::Network,
             Key::Segment(..) => KeyKind::Segment,
+            Key::AutoPorts(..) => KeyKind::AutoPorts,
+            Key::AutoNetwork => KeyKind::AutoNetwork,
             Key::Subnet(..) => KeyKind::Subnet,
             Key::Advert(..) => KeyKind::Advert,
             Key::Router(..) => KeyKind::Router,
@@ -218,6 +228,8 @@ impl fmt::Display for Key {
             Key::Spare(c, p) => write!(f, "spare {c} {p}"),
             Key::Network(n) => write!(f, "network {n}"),
             Key::Segment(n) => write!(f, "segment {n}"),
+            Key::AutoPorts(n) => write!(f, "auto-ports {n}"),
+            Key::AutoNetwork => write!(f, "auto-network"),
             Key::Subnet(s) => write!(f, "subnet {s}"),
             Key::Advert(s) => write!(f, "advert {s}"),
             Key::Router(r) => write!(f, "router {r}"),

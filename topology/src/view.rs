@@ -104,6 +104,18 @@ impl<'w> View<'w> {
         self.world.networks.get(&key).map(|network| network.segment)
     }
 
+    /// Whether a network takes in ports that nothing claims.
+    pub fn auto_ports(&self, key: NetworkKey) -> bool {
+        self.read(Key::AutoPorts(key));
+        self.world.networks.get(&key).is_some_and(|network| network.auto_ports)
+    }
+
+    /// The network that takes in ports that nothing claims.
+    pub fn auto_network(&self) -> Option<NetworkKey> {
+        self.read(Key::AutoNetwork);
+        self.world.auto_networks.first().copied()
+    }
+
     /// A subnet.
     pub fn subnet(&self, key: SubnetKey) -> Option<&'w Subnet> {
         self.read(Key::Subnet(key));

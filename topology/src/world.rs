@@ -41,6 +41,8 @@ pub struct World {
     /// The plugs by their numbers.
     pub(crate) plugged: RedBlackTreeSetSync<(ChassisKey, OfPort, Arc<str>)>,
     pub(crate) spares: RedBlackTreeMapSync<(ChassisKey, OfPort), Arc<str>>,
+    /// The networks that take in ports that nothing claims. Of several the least counts, so that the answer has no history.
+    pub(crate) auto_networks: RedBlackTreeSetSync<NetworkKey>,
     pub(crate) ports_by_network: Index<NetworkKey, PortKey>,
     pub(crate) bound: Index<(NetworkKey, ChassisKey), PortKey>,
     pub(crate) residents: Index<NetworkKey, ChassisKey>,
@@ -213,10 +215,12 @@ impl World {
             Key::Chassis(c) | Key::Uplink(c) => self.chassis.contains_key(&c),
             Key::Network(n)
             | Key::Segment(n)
+            | Key::AutoPorts(n)
             | Key::Residents(n)
             | Key::SubnetsOf(n)
             | Key::InterfacesOn(n)
             | Key::Holder(n, _) => self.networks.contains_key(&n),
+            Key::AutoNetwork => !self.auto_networks.is_empty(),
             Key::Subnet(s) => self.subnets.contains_key(&s),
             Key::Advert(s) => self.adverts.contains_key(&s),
             Key::Router(r) => self.routers.contains_key(&r),
@@ -248,7 +252,7 @@ impl World {
             keys.extend(self.interfaces_by_router.of(r).map(|s| Key::InterfaceAt(r, s, c)));
             keys.extend(self.routes_by_router.of(r).map(|p| Key::RouteAt(r, p, c)));
         }
-        keys.extend(self.networks.keys().flat_map(|n| [Key::Network(*n), Key::Segment(*n)]));
+        keys.extend(self.networks.keys().flat_map(|n| [Key::Network(*n), Key::Segment(*n), Key::AutoPorts(*n)]));
         keys.extend(self.subnets.keys().map(|s| Key::Subnet(*s)));
         keys.extend(self.adverts.keys().map(|s| Key::Advert(*s)));
         keys.extend(self.routers.keys().map(|r| Key::Router(*r)));

@@ -64,7 +64,7 @@ impl Site {
         for p in 1..=self.ports {
             let number = OfPort(1 + (p - 1) % 50_000);
             changes.extend([addressed(p, 0), bound(p, self.home(p))]);
-            changes.push(Change::Policy(PortKey(p), Some(Policy { secured: true })));
+            changes.push(Change::Policy(PortKey(p), Some(Policy { secured: true, learning: false })));
             changes.push(Change::Plug(self.home(p), interface(p), Some(number)));
         }
         changes
@@ -175,7 +175,7 @@ fn network(n: u32) -> [Change; 5] {
     let address = Ipv6Addr::from(u128::from(prefix(n).network()) | 1).into();
     let (net, subnet, router) = (NetworkKey(n), SubnetKey(n), RouterKey(n));
     let tenant: Arc<str> = format!("t{n}").into();
-    let fact = Network { tenant: tenant.clone(), name: "net".into(), segment: n, mtu: 1430 };
+    let fact = Network { tenant: tenant.clone(), name: "net".into(), segment: n, mtu: 1430, auto_ports: false };
     [
         Change::Network(net, Some(fact)),
         Change::Subnet(subnet, Some(Subnet { network: net, cidr: prefix(n).into() })),

@@ -56,7 +56,8 @@ impl Admission<'_> {
         let followers: Vec<_> = self.followers.iter().map(|(id, at)| (*at, id.clone(), false)).collect();
         let mut works = Vec::new();
         for (at, id, fresh) in asks.into_iter().chain(followers) {
-            let Some(port) = self.after.port(&id).cloned() else { continue };
+            // An automatic port is given no address: it learns them.
+            let Some(port) = self.after.port(&id).filter(|port| !port.automatic).cloned() else { continue };
             let mut findings = Findings::default();
             let slots = self.slots(&id, &port, &mut findings);
             if self.index.contains_key(&id) {

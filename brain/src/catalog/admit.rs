@@ -10,6 +10,7 @@ use super::findings::{Findings, Place};
 use super::ident::{self, NETWORK, ROUTER, SUBNET};
 use super::index::Claim;
 use super::kinds::{self, Model};
+use super::learned::Address;
 use super::{Catalog, Proposal, allocate, resource};
 use crate::effect::{Refusal, RefusalKind, Violation};
 
@@ -22,8 +23,10 @@ pub(crate) fn admit(before: &Catalog, asked: Asked) -> Result<Proposal, Refusal>
     admission.place();
     admission.delete();
     admission.allocate();
+    admission.give_up_ports();
     admission.check_references();
     admission.address_ports();
+    admission.settle_learned();
     admission.check_kinds();
     admission.check_room();
     admission.check_claims();
@@ -46,6 +49,8 @@ pub(crate) struct Admission<'a> {
     pub(crate) broken: BTreeSet<ResourceId>,
     /// What those mean as far as they make sense.
     pub(crate) partial: Vec<Partial>,
+    /// The addresses whose learners changed.
+    pub(crate) learned: BTreeSet<Address>,
     /// The last number handed out, by counter.
     pub(crate) counters: BTreeMap<&'static str, u32>,
     wrong: Vec<(usize, RefusalKind, Violation)>,
@@ -76,6 +81,7 @@ impl<'a> Admission<'a> {
             followers: BTreeMap::new(),
             broken: BTreeSet::new(),
             partial: Vec::new(),
+            learned: BTreeSet::new(),
             counters: BTreeMap::new(),
             wrong,
             said: BTreeSet::new(),
@@ -104,7 +110,10 @@ impl<'a> Admission<'a> {
             let known = existing.and_then(|stored| stored.meta()).map_or("", |meta| &meta.uid);
             allocate::check_uid(&mut record, known, &mut findings);
             allocate::carry(&mut record, existing.map(|stored| &stored.record));
+            record.automatic = existing.map_or(self.asked.automatic, |stored| stored.record.automatic);
             let model = kinds::parse(&id, &mut record, &mut findings);
+            // Who writes an automatic port's spec makes it a port like any.
+            record.automatic &= existing.is_none_or(|stored| same_spec(&stored.record, &record));
             check_constant(self.before.model(&id), model.as_ref(), &mut findings);
             let same = existing.is_some_and(|stored| stored.record == record);
             if !findings.0.is_empty() {
@@ -240,7 +249,7 @@ impl<'a> Admission<'a> {
             self.say(at, findings);
         }
         for Partial { at, id, record, model } in std::mem::take(&mut self.partial) {
-            let claims = model.claims(&self.after, &record);
+            let claims = model.claims(&self.after, &id, &record);
             let findings = self.clashes(&id, true, &claims, Some(&model), &mut keepers);
             self.say(at, findings);
         }
@@ -356,6 +365,15 @@ fn check_constant(before: Option<&Model>, after: Option<&Model>, findings: &mut 
         }
         _ => {}
     }
+}
+
+/// Whether two records of a port say the same but for what anybody may note in its meta.
+fn same_spec(a: &v1::Record, b: &v1::Record) -> bool {
+    let spec = |record: &v1::Record| match record.resource.as_ref()?.kind.as_ref()? {
+        resource::Kind::Port(port) => port.spec.clone(),
+        _ => None,
+    };
+    spec(a) == spec(b)
 }
 
 /// The meta of a record's resource.

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use proto::v1::{self, resource::Kind};
 use topology::ResourceId;
 
+use super::automatic::Seen;
 use super::findings::Place;
 use super::ident::{self, DEFAULT_TENANT, FABRIC, FABRIC_NAME, NAME_RULE};
 use super::{Catalog, mask, resource};
@@ -39,12 +40,36 @@ pub(crate) struct Asked {
     pub(crate) wanted: Wanted,
     /// What was wrong already, each with the number of asks before it.
     pub(crate) wrong: Vec<(usize, Violation)>,
-    seen: BTreeSet<ResourceId>,
+    /// The brain asks, for automatic ports.
+    pub(crate) automatic: bool,
+    /// Addresses that automatic ports have used, and when: milliseconds since 1970-01-01 UTC.
+    pub(crate) seen: Vec<Seen>,
+    pub(crate) now_ms: u64,
+    named: BTreeSet<ResourceId>,
 }
 
 impl Asked {
     fn new(wanted: Wanted) -> Asked {
-        Asked { asks: Vec::new(), deletes: Vec::new(), wanted, wrong: Vec::new(), seen: BTreeSet::new() }
+        Asked {
+            asks: Vec::new(),
+            deletes: Vec::new(),
+            wanted,
+            wrong: Vec::new(),
+            automatic: false,
+            seen: Vec::new(),
+            now_ms: 0,
+            named: BTreeSet::new(),
+        }
+    }
+
+    /// What the brain itself asks for, at a time.
+    pub(crate) fn automatic(now_ms: u64) -> Asked {
+        Asked { automatic: true, now_ms, ..Asked::new(Wanted::Changes { dry_run: false }) }
+    }
+
+    /// Notes an automatic port.
+    pub(crate) fn ask_automatic(&mut self, id: &ResourceId, resource: Kind) {
+        self.asks.push(Ask { place: Place::Nowhere, id: id.clone(), resource, fresh: true });
     }
 
     fn wrong(&mut self, path: String, message: impl Into<String>) {
@@ -84,7 +109,7 @@ impl Asked {
         if let Some(message) = forbidden(caller, &id) {
             self.wrong(place.path(true, "tenant"), message);
         }
-        if !self.seen.insert(id.clone()) {
+        if !self.named.insert(id.clone()) {
             self.wrong(place.path(true, "name"), format!("{id} is there twice"));
         }
         if self.wrong.len() > before {
@@ -134,7 +159,9 @@ fn read_apply(catalog: &Catalog, caller: &Caller, apply: &v1::ApplyRequest) -> R
         let listed: BTreeSet<&ResourceId> = ids.into_iter().collect();
         let mut deletes = Vec::new();
         for (kind, tenant) in scopes.iter().filter(|(kind, _)| !ident::is_global(kind)) {
-            let of_tenant = catalog.ids(kind).filter(|id| *id.tenant == **tenant && !listed.contains(id));
+            // Automatic ports are in no document, and go when what they stand on goes.
+            let unlisted = |id: &&ResourceId| !listed.contains(id) && !catalog.is_automatic(id);
+            let of_tenant = catalog.ids(kind).filter(|id| *id.tenant == **tenant).filter(unlisted);
             deletes.extend(of_tenant.cloned());
         }
         asked.deletes = deletes;

@@ -1,5 +1,6 @@
 //! How resources are named: kinds, names, references in intents, and keys in the store.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use topology::ResourceId;
@@ -32,6 +33,9 @@ pub(crate) const DEFAULT_TENANT: &str = "default";
 const PREFIX: &str = "/sextant/v1/";
 /// Stands for the tenant of global kinds in the store's keys.
 const NO_TENANT: &str = "-";
+
+/// What stands for a kind in the keys of learned addresses.
+const LEARNED: &str = "learned";
 
 /// What a legal name looks like, for messages.
 pub(crate) const NAME_RULE: &str = "1 to 63 of A-Z a-z 0-9 . _ -, the first a letter or digit";
@@ -101,9 +105,16 @@ pub(crate) fn counter_key(counter: &str) -> String {
     format!("{PREFIX}counter/{counter}")
 }
 
+/// The key in the store of who has an address of a network by learning.
+pub(crate) fn learned_key((network, address): &(ResourceId, IpAddr)) -> String {
+    format!("{PREFIX}{LEARNED}/{}/{}/{address}", network.tenant, network.name)
+}
+
 /// What an entry of the store is about.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum StoreKey {
+    /// Who has an address of a network by learning.
+    Learned((ResourceId, IpAddr)),
     /// A resource.
     Resource(ResourceId),
     /// The last number handed out.
@@ -114,8 +125,11 @@ pub(crate) enum StoreKey {
 pub(crate) fn read_key(key: &str) -> Option<StoreKey> {
     let mut parts = key.strip_prefix(PREFIX)?.split('/');
     let (first, second, third) = (parts.next()?, parts.next()?, parts.next());
-    if parts.next().is_some() {
-        return None;
+    if let Some(address) = parts.next() {
+        let network = third.filter(|name| first == LEARNED && is_name(second) && is_name(name))?;
+        let read: IpAddr = address.parse().ok().filter(|_| parts.next().is_none())?;
+        let canonical = read.to_string() == address;
+        return canonical.then(|| StoreKey::Learned((id(NETWORK, second, network), read)));
     }
     let Some(name) = third else {
         let counter = COUNTERS.into_iter().find(|c| *c == second)?;
@@ -154,6 +168,9 @@ mod tests {
         for id in [own, id(CHASSIS, "", "hv1")] {
             assert_eq!(read_key(&store_key(&id)), Some(StoreKey::Resource(id)));
         }
+        let learned = (id(NETWORK, "acme", "red"), "2001:db8::5".parse().unwrap());
+        assert_eq!(learned_key(&learned), "/sextant/v1/learned/acme/red/2001:db8::5");
+        assert_eq!(read_key(&learned_key(&learned)), Some(StoreKey::Learned(learned)));
         assert_eq!(read_key(&counter_key(PORT)), Some(StoreKey::Counter(PORT)));
         for bad in [
             "",
@@ -161,6 +178,10 @@ mod tests {
             "/sextant/v1/pot/a/b",
             "/sextant/v1/chassis/a/b",
             "/sextant/v1/port/a/b/c",
+            "/sextant/v1/port/a/b/2001:db8::5",
+            "/sextant/v1/learned/a/b/2001:db8:0::5",
+            "/sextant/v1/learned/a/b/2001:db8::5/c",
+            "/sextant/v1/learned/a/b",
             "/other",
         ] {
             assert_eq!(read_key(bad), None, "{bad}");

@@ -33,6 +33,8 @@ pub(crate) enum Claim {
     Address(ResourceId, IpAddr),
     /// A port of a chassis' bridge.
     Interface(ResourceId, Arc<str>),
+    /// The ports that nothing claims.
+    AutoPorts,
 }
 
 impl fmt::Display for Claim {
@@ -46,6 +48,7 @@ impl fmt::Display for Claim {
             Claim::Mac(network, mac) => write!(f, "{mac} on {network}"),
             Claim::Address(network, address) => write!(f, "{address} on {network}"),
             Claim::Interface(chassis, name) => write!(f, "{name} on {chassis}"),
+            Claim::AutoPorts => write!(f, "what no port resource claims (one network at most has auto_ports)"),
         }
     }
 }
@@ -103,7 +106,7 @@ impl Catalog {
         claims.extend((stored.record.key != 0).then_some(Claim::Number(id.kind, stored.record.key)));
         let mut references = Vec::new();
         if let Some(model) = &model {
-            claims.extend(model.claims(self, &stored.record));
+            claims.extend(model.claims(self, id, &stored.record));
             references = kinds::needs(id, &stored.record, model);
         }
         claims.sort_unstable();
@@ -143,9 +146,14 @@ impl Catalog {
             return;
         }
         for router in self.users(id, ROUTER).cloned().collect::<Vec<_>>() {
-            if let Some(item) = self.items.get(&router).cloned() {
-                self.set(&router, item.stored.clone(), item.model.clone());
-            }
+            self.refresh(&router);
+        }
+    }
+
+    /// Works out anew what a resource claims.
+    pub(crate) fn refresh(&mut self, id: &ResourceId) {
+        if let Some(item) = self.items.get(id).cloned() {
+            self.set(id, item.stored.clone(), item.model.clone());
         }
     }
 

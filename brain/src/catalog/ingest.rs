@@ -1,6 +1,7 @@
 //! Taking in what the store made durable, and telling which facts change.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use prost::Message as _;
@@ -10,6 +11,7 @@ use topology::{Change, Key, ResourceId};
 use super::findings::Findings;
 use super::ident::{self, CHASSIS, FABRIC, FABRIC_NAME, NETWORK, PORT, ROUTER, SUBNET, StoreKey};
 use super::kinds::{self, port::Assigned};
+use super::learned::{Address, Learned};
 use super::{Applied, Catalog, Counted, resource};
 use crate::event::{Entry, EntryChange};
 
@@ -50,6 +52,7 @@ impl Catalog {
             None => value.map(|_| "is no key of ours".to_owned()),
             Some(StoreKey::Counter(counter)) => self.take_counter(counter, value, mod_revision),
             Some(StoreKey::Resource(id)) => self.take_resource(&id, value, mod_revision, taken),
+            Some(StoreKey::Learned(at)) => self.take_learned(at, value, mod_revision, taken),
         };
         if let Some(reason) = fault {
             taken.faults.push(format!("{key}: {reason}"));
@@ -103,6 +106,31 @@ impl Catalog {
         None
     }
 
+    fn take_learned(
+        &mut self,
+        at: Address,
+        value: Option<&[u8]>,
+        mod_revision: u64,
+        taken: &mut Taken,
+    ) -> Option<String> {
+        let before = self.learned(&at).map(|learned| learned.port.clone());
+        let (learned, mut fault) = match value.map(|value| Learned::decode(value, mod_revision)) {
+            None => (None, None),
+            Some(Ok(learned)) => (Some(learned), None),
+            Some(Err(reason)) => (None, Some(reason)),
+        };
+        if let Some(Learned { port, proof, .. }) = &learned {
+            if self.port(port).is_none_or(|port| port.network != at.0) {
+                fault = Some(format!("{port} is not on {}", at.0));
+            } else if before.as_ref() != Some(port) {
+                taken.learned.push((port.clone(), at.1, *proof));
+            }
+        }
+        taken.addressed.extend(before.into_iter().chain(learned.iter().map(|learned| learned.port.clone())));
+        self.set_learned(at, learned);
+        fault
+    }
+
     /// Remembers which addresses were picked from pools last: those that a port has, did not have, and was not given.
     fn hint(&mut self, id: &ResourceId, known: &[Assigned]) {
         let Some(port) = self.port(id) else { return };
@@ -130,10 +158,15 @@ impl Catalog {
                 (None, None) => {}
             }
         }
+        // A port with other addresses is another, though its record is the same.
+        let addressed = taken.addressed.iter().filter(|id| self.item(id).is_some()).cloned();
+        applied.changed.extend(addressed.collect::<Vec<_>>());
+        applied.learned = taken.learned;
         let by_rank = |id: &ResourceId| (ident::rank(id.kind), id.clone());
         applied.changed.sort_by_key(by_rank);
+        applied.changed.dedup();
         applied.deleted.sort_by_key(|id| std::cmp::Reverse(by_rank(id)));
-        let dirty = self.dirty(before, taken.ids);
+        let dirty = self.dirty(before, taken.ids.into_iter().chain(taken.addressed).collect());
         let (mut gone, mut stated) = (Vec::new(), Vec::new());
         for (_, id) in dirty.into_iter().map(|id| (ident::rank(id.kind), id)).collect::<BTreeSet<_>>() {
             self.restate(&id, &mut gone, &mut stated);
@@ -199,6 +232,9 @@ impl Catalog {
 #[derive(Default)]
 struct Taken {
     ids: BTreeSet<ResourceId>,
+    /// Ports that have learned addresses, or lost some.
+    addressed: BTreeSet<ResourceId>,
+    learned: Vec<(ResourceId, IpAddr, v1::Proof)>,
     faults: Vec<String>,
 }
 
@@ -206,6 +242,7 @@ struct Taken {
 fn order(key: &str) -> (usize, &str) {
     match ident::read_key(key) {
         Some(StoreKey::Resource(id)) => (ident::rank(id.kind), key),
+        Some(StoreKey::Learned(_)) => (ident::KINDS.len(), key),
         _ => (0, key),
     }
 }

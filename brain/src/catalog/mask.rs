@@ -144,7 +144,9 @@ macro_rules! specs {
 specs! {
     Chassis { datapath_id = "datapath_id", tunnel_ip = "tunnel_ip" }
     Fabric { encap = "encap", interface = "interface", underlay_mtu = "underlay_mtu" }
-    Network { r#type = "type", mtu = "mtu", segmentation_id = "segmentation_id", shared = "shared" }
+    Network {
+        r#type = "type", mtu = "mtu", segmentation_id = "segmentation_id", shared = "shared", auto_ports = "auto_ports"
+    }
     Subnet {
         network = "network", cidr = "cidr", gateway_ip = "gateway_ip", ipv6_ra_mode = "ipv6_ra_mode",
         ipv6_address_mode = "ipv6_address_mode", allocation_pools = "allocation_pools",

@@ -11,11 +11,13 @@ mod addressing;
 mod admit;
 mod allocate;
 mod asks;
+mod automatic;
 mod findings;
 mod ident;
 mod index;
 mod ingest;
 mod kinds;
+mod learned;
 mod mask;
 mod memory;
 mod outcome;
@@ -28,14 +30,18 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use proto::v1;
-use rpds::{HashTrieMapSync, RedBlackTreeMapSync};
+use rpds::{HashTrieMapSync, RedBlackTreeMapSync, RedBlackTreeSetSync};
 use topology::{Change, ResourceId};
 
 use crate::effect::Refusal;
 use crate::event::{Caller, EntryChange, Request};
 use index::{Claim, Owners};
 use kinds::Item;
+use learned::{Address, Learned};
 use memory::Memory;
+
+pub(crate) use automatic::{Found, Seen, Upkeep};
+pub(crate) use learned::Unlearnable;
 
 /// A resource with the revision that last wrote it.
 #[derive(Clone, Debug, PartialEq)]
@@ -62,6 +68,10 @@ pub(crate) struct Catalog {
     claims: HashTrieMapSync<Claim, Owners>,
     /// Each resource with those that use it.
     users: RedBlackTreeMapSync<(ResourceId, ResourceId), ()>,
+    /// Whose each address of a network is that somebody learned.
+    learned: RedBlackTreeMapSync<Address, Arc<Learned>>,
+    /// The same: ports with their addresses.
+    learned_by: RedBlackTreeSetSync<(ResourceId, IpAddr)>,
     /// The facts that each resource stated last.
     facts: HashTrieMapSync<ResourceId, Arc<[Change]>>,
     counters: RedBlackTreeMapSync<&'static str, Counted>,
@@ -89,6 +99,8 @@ pub(crate) struct Applied {
     pub(crate) changed: Vec<ResourceId>,
     /// Resources that are gone, users before what they used.
     pub(crate) deleted: Vec<ResourceId>,
+    /// Addresses that ports have learned.
+    pub(crate) learned: Vec<(ResourceId, IpAddr, v1::Proof)>,
     /// Entries that can't be read or make no sense, each with the reason, for operators.
     pub(crate) faults: Vec<String>,
 }

@@ -27,6 +27,18 @@ impl Admission<'_> {
             write.put(ident::store_key(id), self.mod_revision(id), None);
             changes.push(told(id, v1::Change::Deleted));
         }
+        for at in &self.learned {
+            let (before, after) = (self.before.learned(at), self.after.learned(at));
+            if before == after {
+                continue;
+            }
+            let mod_revision = before.map_or(0, |learned| learned.mod_revision);
+            write.put(ident::learned_key(at), mod_revision, after.map(|learned| learned.encode()));
+            // Whose it becomes must still be there.
+            if let Some(port) = after.map(|learned| &learned.port).filter(|port| self.before.by_id(port).is_some()) {
+                write.compare.insert(ident::store_key(port), self.mod_revision(port));
+            }
+        }
         if !write.changes.is_empty() {
             for (counter, last) in &self.counters {
                 let mod_revision = self.before.counters.get(counter).map_or(0, |counted| counted.mod_revision);

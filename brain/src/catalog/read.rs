@@ -101,11 +101,13 @@ impl Catalog {
             (Kind::Port(r), Some(Model::Port(port))) => {
                 let local = port.mac.map(|mac| addr::link_local(mac).to_string());
                 let assigned = port.assigned.iter().map(|assigned| assigned.address.to_string());
-                let assigned: Vec<_> = assigned.filter(|a| Some(a) != local.as_ref()).collect();
+                let learned = self.learned_by(id).map(|address| address.to_string());
+                let assigned: Vec<_> = assigned.chain(learned).filter(|a| Some(a) != local.as_ref()).collect();
                 r.status = Some(v1::PortStatus {
                     mac_address: port.mac.map(|mac| mac.to_string()).unwrap_or_default(),
                     addresses: assigned.into_iter().chain(local).collect(),
                     chassis: port.binding.as_ref().map(|(chassis, _)| chassis.name.to_string()).unwrap_or_default(),
+                    automatic: port.automatic,
                     ..Default::default()
                 });
             }

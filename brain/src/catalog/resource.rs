@@ -1,6 +1,7 @@
 //! What every resource has, whatever its kind: meta, and a status that the store doesn't keep.
 
-use proto::v1::{self, resource::Kind};
+use proto::v1;
+pub(crate) use proto::v1::resource::Kind;
 use topology::ResourceId;
 
 use super::ident;

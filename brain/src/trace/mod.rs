@@ -223,5 +223,6 @@ const fn feature(op: PuntOp) -> &'static str {
         PuntOp::NeighborSolicit => "nd",
         PuntOp::ArpProbe => "arp",
         PuntOp::HopLimit | PuntOp::NoRoute | PuntOp::Unreachable | PuntOp::PortUnreachable | PuntOp::TooBig => "icmp",
+        PuntOp::Learn | PuntOp::Resolve => "learn",
     }
 }

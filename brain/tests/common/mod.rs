@@ -201,6 +201,8 @@ pub struct Site {
     pub now: u64,
     pub replies: HashMap<RequestId, Result<Reply, Refusal>>,
     pub happened: Vec<v1::Event>,
+    /// The store can't write.
+    pub broken_store: bool,
     queue: VecDeque<Event>,
     next_session: u64,
     next_request: u64,
@@ -220,6 +222,7 @@ impl Site {
             now: 1_000,
             replies: HashMap::new(),
             happened: Vec::new(),
+            broken_store: false,
             next_session: 1,
             next_request: 1,
         };
@@ -268,6 +271,23 @@ impl Site {
         }
     }
 
+    /// A port loses or gains its carrier.
+    pub fn carrier(&mut self, bridge: usize, number: u32, name: &str, up: bool) {
+        let b = &self.bridges[bridge];
+        let state = if up { 0 } else { ofp::port_state::LINK_DOWN };
+        let port = PortDesc { state, ..desc(OfPort(number), name, b.dpid) };
+        let event = SwitchEvent::Port { reason: PortReason::Modify, port };
+        let session = b.session.unwrap();
+        self.event(Event::Switch(session, event));
+    }
+
+    /// A slow bridge carries out a batch.
+    pub fn confirm(&mut self, bridge: usize, batch: &Batch) {
+        let event = self.bridges[bridge].take(batch);
+        let session = self.bridges[bridge].session.unwrap();
+        self.event(Event::Switch(session, event));
+    }
+
     pub fn ask(&mut self, request: Request) -> Option<Result<Reply, Refusal>> {
         let id = RequestId(self.next_request);
         self.next_request += 1;
@@ -310,6 +330,9 @@ impl Site {
 
     fn carry_out(&mut self, effect: Effect) {
         match effect {
+            Effect::Propose { proposal, .. } if self.broken_store => {
+                self.queue.push_back(Event::Refused { proposal, fault: Some("disk full".to_owned()) });
+            }
             Effect::Propose { proposal, compare, changes } => {
                 let event = match self.store.commit(&compare, &changes) {
                     Some(revision) => Event::Applied { revision, changes, proposal: Some(proposal) },

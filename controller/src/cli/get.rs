@@ -10,19 +10,22 @@ use tonic::{Code, Status};
 use super::client::{Client, with_details};
 use super::names::Name;
 use super::table::Layout;
-use super::{Context, Failure, delete, names, output};
+use super::{Context, Failure, bindings, delete, names, output};
 use crate::doc::shape::KindShape;
 use crate::doc::{self, resource_of, yaml};
 
 /// Arguments of `get`.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
-    /// Singular or plural: port, ports.
-    #[arg(value_parser = names::kind)]
-    kind: &'static KindShape,
+    /// Singular or plural: port, ports. Or bindings: who holds which address.
+    #[arg(value_parser = subject)]
+    kind: Subject,
     /// [TENANT/]NAME; without it, all of the kind.
     #[arg(value_parser = names::name)]
     name: Option<Name>,
+    /// Of bindings: only this port's.
+    #[arg(long, value_name = "[TENANT/]NAME", value_parser = names::name)]
+    port: Option<Name>,
     /// How to show them.
     #[arg(short, long, value_enum, default_value_t = Format::Table)]
     output: Format,
@@ -31,8 +34,22 @@ pub(super) struct Args {
     watch: bool,
 }
 
+/// What can be shown.
+#[derive(Clone, Copy, Debug)]
+enum Subject {
+    Kind(&'static KindShape),
+    Bindings,
+}
+
+fn subject(text: &str) -> Result<Subject, String> {
+    match text {
+        "binding" | "bindings" => Ok(Subject::Bindings),
+        _ => names::kind(text).map(Subject::Kind).map_err(|message| format!("{message}, bindings")),
+    }
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum Format {
+pub(super) enum Format {
     /// The columns that matter most.
     Table,
     /// More columns.
@@ -44,7 +61,16 @@ enum Format {
 }
 
 pub(super) async fn run(args: Args, context: &Context) -> Result<(), Failure> {
-    let Args { kind, name, output, watch } = args;
+    let Args { kind, name, port, output, watch } = args;
+    let kind = match kind {
+        Subject::Kind(kind) if port.is_none() => kind,
+        Subject::Kind(_) => return Err(Failure::Usage("--port goes with bindings".to_owned())),
+        Subject::Bindings if name.is_some() || watch => {
+            let words = "bindings take neither a name nor --watch; --port NAME shows one port's".to_owned();
+            return Err(Failure::Usage(words));
+        }
+        Subject::Bindings => return bindings::run(port, output, context).await,
+    };
     let wanted = match &name {
         Some(name) => Some((delete::tenant(kind, name, context)?, name.name.clone())),
         None => None,
@@ -77,7 +103,7 @@ pub(super) async fn run(args: Args, context: &Context) -> Result<(), Failure> {
     }
 }
 
-fn pretty(value: &Value) -> Result<String, Failure> {
+pub(super) fn pretty(value: &Value) -> Result<String, Failure> {
     serde_json::to_string_pretty(value).map_err(|error| Failure::new(error.to_string()))
 }
 

@@ -1,6 +1,7 @@
 //! The command line: one file per command, and what they share.
 
 mod apply;
+mod bindings;
 mod client;
 mod config;
 mod controller;
@@ -157,6 +158,7 @@ mod tests {
             "sextant get chassis hv1 -o json",
             "sextant get fabric -o yaml --watch",
             "sextant --tenant acme get networks",
+            "sextant get bindings --port acme/vm1 -o json",
             "sextant get routers --tenant acme --server http://[::1]:1",
             "sextant delete port vm1",
             "sextant flows --chassis hv1 --port acme/vm1 --why",

@@ -34,7 +34,7 @@ const COLUMNS: [(&str, &[Column], &[Column]); 6] = [
     (
         "network",
         &[("SEGMENT", "/status/segmentation_id"), ("MTU", "/status/mtu")],
-        &[("TYPE", "/spec/type"), ("SHARED", "/spec/shared")],
+        &[("TYPE", "/spec/type"), ("SHARED", "/spec/shared"), ("AUTO PORTS", "/spec/auto_ports")],
     ),
     (
         "subnet",
@@ -54,6 +54,7 @@ const COLUMNS: [(&str, &[Column], &[Column]); 6] = [
             ("MAC", "/status/mac_address"),
             ("ADDRESSES", "/status/addresses"),
             ("CHASSIS", "/status/chassis"),
+            ("AUTOMATIC", "/status/automatic"),
         ],
         &[
             ("INTERFACE", "/spec/binding/interface"),
@@ -118,14 +119,14 @@ impl Layout {
     }
 }
 
-fn blank() -> Table {
+pub(super) fn blank() -> Table {
     let mut table = Table::new();
     table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Disabled);
     table
 }
 
 /// The table without the blanks at its lines' ends.
-fn trimmed(mut table: Table) -> String {
+pub(super) fn trimmed(mut table: Table) -> String {
     for column in table.column_iter_mut() {
         column.set_padding((0, PADDING));
     }
@@ -165,7 +166,7 @@ mod tests {
         let mut lines = table.lines();
         assert_eq!(
             lines.next().unwrap().split_whitespace().collect::<Vec<_>>(),
-            ["TENANT", "NAME", "NETWORK", "MAC", "ADDRESSES", "CHASSIS", "PHASE", "REASON"]
+            ["TENANT", "NAME", "NETWORK", "MAC", "ADDRESSES", "CHASSIS", "AUTOMATIC", "PHASE", "REASON"]
         );
         let row = lines.next().unwrap();
         assert!(row.contains("2001:db8::1,fe80::1") && row.ends_with('-'), "{row}");

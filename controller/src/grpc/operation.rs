@@ -1,4 +1,4 @@
-//! `OperationService`: events, the flows that are wanted, and what they do to a packet.
+//! `OperationService`: events, the flows that are wanted, what they do to a packet, and who holds which address.
 
 use std::pin::Pin;
 
@@ -58,6 +58,21 @@ impl<B: Backend> OperationService for Face<B> {
         match self.backend.request(Caller::administrator(), asked).await {
             Ok(Reply::Traced(response)) => Ok(Response::new(response)),
             Ok(other) => Err(mismatch("Trace", &other)),
+            Err(refusal) => Err(status(&refusal, bytes)),
+        }
+    }
+
+    type BindingsStream = Pin<Box<dyn Stream<Item = Result<v1::AddressBinding, Status>> + Send>>;
+
+    async fn bindings(
+        &self,
+        request: tonic::Request<v1::BindingsRequest>,
+    ) -> Result<Response<Self::BindingsStream>, Status> {
+        let bytes = detail_bytes(request.metadata());
+        let asked = Request::Bindings(request.into_inner());
+        match self.backend.request(Caller::administrator(), asked).await {
+            Ok(Reply::Bindings(all)) => Ok(Response::new(Box::pin(tokio_stream::iter(all.into_iter().map(Ok))))),
+            Ok(other) => Err(mismatch("Bindings", &other)),
             Err(refusal) => Err(status(&refusal, bytes)),
         }
     }

@@ -226,6 +226,21 @@ async fn flows_and_events_are_lines_or_objects() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn bindings_are_got_like_resources() {
+    let bench = Bench::new().await;
+    let table = bench.run("get bindings --port vm1").await;
+    assert!(table.out.contains("acme/lab") && table.out.contains("2001:db8::7"), "{}", table.out);
+    let Request::Bindings(asked) = bench.fake.last() else { panic!() };
+    assert_eq!((asked.tenant.as_str(), asked.port.as_str()), ("", "default/vm1"));
+    let json: serde_json::Value = serde_json::from_str(&bench.run("get bindings -o json").await.out).unwrap();
+    assert_eq!((&json[0]["proof"], &json[0]["since_ms"]), (&"nd".into(), &0.into()));
+    assert_eq!(bench.run("get bindings --port vm9").await.err, "there is no port default/vm9\n");
+    for wrong in ["get bindings vm1", "get bindings --watch", "get ports --port vm1"] {
+        assert_eq!(bench.run(wrong).await.code, 2, "{wrong}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_watch_goes_on_until_the_server_stops() {
     let bench = Bench::new().await;
     bench.run_with("apply -f -", SITE).await;

@@ -188,6 +188,18 @@ impl Fake {
                 let steps = state().flows.iter().map(step).collect();
                 Ok(Reply::Traced(v1::TraceResponse { steps, outcomes: vec!["drop: foreign_mac".into()] }))
             }
+            Request::Bindings(request) if request.port == "default/vm9" => {
+                Err(refusal(RefusalKind::NotFound, "", "there is no port default/vm9"))
+            }
+            Request::Bindings(_) => {
+                let binding = v1::AddressBinding {
+                    network: "acme/lab".to_owned(),
+                    address: "2001:db8::7".to_owned(),
+                    proof: v1::Proof::Nd.into(),
+                    ..v1::AddressBinding::default()
+                };
+                Ok(Reply::Bindings(vec![binding]))
+            }
             Request::Snapshot => Err(refusal(RefusalKind::Invalid, "", "not by this way")),
         }
     }

@@ -20,7 +20,7 @@ pub fn solicited(view: &View<'_>, punted: &Punted) -> Result<Vec<PacketOut>, Una
     let who = if ip.src.is_unspecified() {
         holder::other(view, punted, address)?
     } else {
-        holder::of(view, punted.network, address).ok_or("unknown_target")?
+        holder::of(view, punted.network, address).ok_or(holder::UNKNOWN_TARGET)?
     };
     let what = Advertised { mac: who.mac, target, src: target, router: who.port.is_none(), override_: true };
     let answer = neighbor_advert(&what, Some((frame.ethernet.src, ip.src)));

@@ -14,8 +14,11 @@ pub struct Port;
 /// The first byte of a punt's userdata; the port's key follows, four bytes, big-endian.
 pub const USERDATA_PORT: u8 = 1;
 
-/// Packets per second that one port may punt, by class, and the burst on top.
-const PUNT_RATE: [(PuntClass, u32, u32); 2] = [(PuntClass::Address, 200, 200), (PuntClass::Error, 100, 100)];
+/// Packets per second of [`PuntClass::Address`] that one port may punt, and the burst on top.
+pub(crate) const PUNT_RATE_ADDRESS: (u32, u32) = (200, 200);
+/// The same for every class.
+const PUNT_RATE: [(PuntClass, u32, u32); 2] =
+    [(PuntClass::Address, PUNT_RATE_ADDRESS.0, PUNT_RATE_ADDRESS.1), (PuntClass::Error, 100, 100)];
 
 impl Feature for Port {
     fn id(&self) -> FeatureId {

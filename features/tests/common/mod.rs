@@ -26,7 +26,8 @@ pub fn plug(chassis: u16, name: &str, port: Option<u32>) -> Change {
 }
 
 pub fn network(n: u32, mtu: u32) -> Change {
-    let network = Network { tenant: tenant(n), name: format!("net{n}").into(), segment: 5000 + n, mtu };
+    let network =
+        Network { tenant: tenant(n), name: format!("net{n}").into(), segment: 5000 + n, mtu, auto_ports: false };
     Change::Network(NetworkKey(n), Some(network))
 }
 
@@ -98,7 +99,17 @@ pub fn bind(p: u32, c: u16) -> Change {
 }
 
 pub fn policy(p: u32, secured: bool) -> Change {
-    Change::Policy(PortKey(p), Some(Policy { secured }))
+    Change::Policy(PortKey(p), Some(Policy { secured, learning: false }))
+}
+
+pub fn learning(p: u32, learning: bool) -> Change {
+    Change::Policy(PortKey(p), Some(Policy { secured: true, learning }))
+}
+
+/// A network that takes in what no port claims, or does not.
+pub fn auto_ports(n: u32, auto_ports: bool) -> Change {
+    let Change::Network(key, Some(fact)) = network(n, 1430) else { unreachable!() };
+    Change::Network(key, Some(Network { auto_ports, ..fact }))
 }
 
 /// Three chassis; per tenant two networks and a router between them; a port of each network on each chassis.

@@ -117,7 +117,9 @@ impl Maker {
         let mtu = self.dice.of(&[mtu_max, mtu_max, 1280, 1400]);
         let tenant = self.dice.of(&["acme", "acme", "umbra"]);
         let name = format!("net{n}").into();
-        self.changes.push(Change::Network(key, Some(Network { tenant: tenant.into(), name, segment, mtu })));
+        let auto_ports = self.dice.one_in(3);
+        let fact = Network { tenant: tenant.into(), name, segment, mtu, auto_ports };
+        self.changes.push(Change::Network(key, Some(fact)));
         let mut net = Net {
             key,
             tenant,
@@ -237,7 +239,8 @@ impl Maker {
             }
             if !self.dice.one_in(6) {
                 let secured = !self.dice.one_in(3);
-                self.changes.push(Change::Policy(key, Some(Policy { secured })));
+                let learning = self.dice.one_in(3);
+                self.changes.push(Change::Policy(key, Some(Policy { secured, learning })));
             }
         }
     }

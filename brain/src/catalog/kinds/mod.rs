@@ -59,13 +59,13 @@ pub(crate) fn parse(id: &ResourceId, record: &mut v1::Record, findings: &mut Fin
 
 impl Model {
     /// What nobody else may have.
-    pub(crate) fn claims(&self, catalog: &Catalog, record: &v1::Record) -> Vec<Claim> {
+    pub(crate) fn claims(&self, catalog: &Catalog, id: &ResourceId, record: &v1::Record) -> Vec<Claim> {
         let mut claims = Vec::new();
         match self {
             Model::Chassis(chassis) => chassis::claims(chassis, &mut claims),
             Model::Network(network) => network::claims(record, network, &mut claims),
             Model::Router(router) => router::claims(catalog, router, &mut claims),
-            Model::Port(port) => port::claims(port, &mut claims),
+            Model::Port(port) => port::claims(catalog, id, port, &mut claims),
             Model::Fabric(_) | Model::Subnet(_) => {}
         }
         claims
@@ -79,6 +79,7 @@ impl Model {
             (_, Claim::Datapath(_)) => "datapath_id".to_owned(),
             (_, Claim::TunnelIp(_)) => "tunnel_ip".to_owned(),
             (_, Claim::Segment(_)) => "segmentation_id".to_owned(),
+            (_, Claim::AutoPorts) => "auto_ports".to_owned(),
             _ => String::new(),
         }
     }

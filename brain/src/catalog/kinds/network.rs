@@ -29,10 +29,12 @@ pub(crate) struct Network {
     /// As given.
     pub(crate) segment: Option<u32>,
     pub(crate) shared: bool,
+    /// What no port resource claims becomes its port.
+    pub(crate) auto_ports: bool,
 }
 
 pub(super) fn parse(spec: &mut v1::NetworkSpec, findings: &mut Findings) -> Network {
-    let v1::NetworkSpec { r#type, mtu, segmentation_id, shared } = spec;
+    let v1::NetworkSpec { r#type, mtu, segmentation_id, shared, auto_ports } = spec;
     if v1::NetworkType::try_from(*r#type).is_err() {
         findings.spec("type", "is unknown: overlay is the type of networks");
     }
@@ -44,12 +46,13 @@ pub(super) fn parse(spec: &mut v1::NetworkSpec, findings: &mut Findings) -> Netw
     if let Some(id) = segmentation_id.filter(|id| !(1..=VNI_MAX).contains(id)) {
         findings.spec("segmentation_id", format!("{id} is not in 1 to {VNI_MAX}"));
     }
-    Network { mtu: *mtu, segment: *segmentation_id, shared: *shared }
+    Network { mtu: *mtu, segment: *segmentation_id, shared: *shared, auto_ports: *auto_ports }
 }
 
 pub(super) fn claims(record: &v1::Record, network: &Network, claims: &mut Vec<Claim>) {
     let segment = network.segment.unwrap_or(record.segmentation_id);
     claims.extend((segment != 0).then_some(Claim::Segment(segment)));
+    claims.extend(network.auto_ports.then_some(Claim::AutoPorts));
 }
 
 pub(super) fn check(catalog: &Catalog, id: &ResourceId, network: &Network, findings: &mut Findings) {
@@ -96,6 +99,7 @@ pub(super) fn facts(
         name: id.name.clone(),
         segment: network.segment.unwrap_or(record.segmentation_id),
         mtu: catalog.effective_mtu(network),
+        auto_ports: network.auto_ports,
     };
     facts.push(Change::Network(NetworkKey(record.key), Some(fact)));
 }
@@ -103,8 +107,12 @@ pub(super) fn facts(
 impl Catalog {
     /// The largest segmentation id that the fabric carries.
     pub(crate) fn segment_max(&self) -> u32 {
-        let vlan = self.fabric().is_some_and(|fabric| fabric.encap == Encap::Vlan);
-        if vlan { VLAN_MAX } else { VNI_MAX }
+        if self.is_vlan() { VLAN_MAX } else { VNI_MAX }
+    }
+
+    /// Whether the fabric is a plain layer-2 underlay.
+    pub(crate) fn is_vlan(&self) -> bool {
+        self.fabric().is_some_and(|fabric| fabric.encap == Encap::Vlan)
     }
 
     /// A network's MTU: as given, or what the fabric carries.

@@ -30,6 +30,8 @@ pub(crate) struct Port {
     secured: bool,
     /// What it has.
     pub(crate) assigned: Vec<Assigned>,
+    /// Made by its network's `auto_ports`: it is given no addresses, it learns them.
+    pub(crate) automatic: bool,
 }
 
 /// One entry of `fixed_ips`: a subnet, an address, or both.
@@ -53,7 +55,9 @@ pub(super) fn parse(id: &ResourceId, record: &mut v1::Record, findings: &mut Fin
         return None;
     };
     let network = text::target(NETWORK, &id.tenant, &spec.network, "network", findings);
-    let given = text::mac(&mut spec.mac_address, "mac_address", findings);
+    // A host that was found has the MAC that it has.
+    let read_mac = if record.automatic { text::unicast_mac } else { text::mac };
+    let given = read_mac(&mut spec.mac_address, "mac_address", findings);
     let fixed = spec.fixed_ips.as_mut().map(|list| parse_fixed(id, &mut list.items, findings));
     if v1::VnicType::try_from(spec.vnic_type).is_err() {
         findings.spec("vnic_type", "is unknown: normal is the type of ports");
@@ -80,6 +84,7 @@ pub(super) fn parse(id: &ResourceId, record: &mut v1::Record, findings: &mut Fin
         binding,
         secured: spec.port_security_enabled.unwrap_or(true),
         assigned: assigned.collect(),
+        automatic: record.automatic,
         network,
     })
 }
@@ -106,9 +111,10 @@ fn parse_fixed(id: &ResourceId, items: &mut [v1::FixedIp], findings: &mut Findin
     all
 }
 
-pub(super) fn claims(port: &Port, claims: &mut Vec<Claim>) {
+pub(super) fn claims(catalog: &Catalog, id: &ResourceId, port: &Port, claims: &mut Vec<Claim>) {
     claims.extend(port.mac.map(|mac| Claim::Mac(port.network.clone(), mac)));
     claims.extend(port.assigned.iter().map(|a| Claim::Address(port.network.clone(), a.address)));
+    claims.extend(catalog.learned_by(id).map(|address| Claim::Address(port.network.clone(), address)));
     claims.extend(port.binding.clone().map(|(chassis, interface)| Claim::Interface(chassis, interface)));
 }
 
@@ -141,7 +147,7 @@ pub(super) fn facts(catalog: &Catalog, id: &ResourceId, key: u32, port: &Port, f
         name: id.name.clone(),
         network,
         mac,
-        addresses: port.assigned.iter().map(|assigned| assigned.address).collect(),
+        addresses: port.assigned.iter().map(|assigned| assigned.address).chain(catalog.learned_by(id)).collect(),
     };
     facts.push(Change::Port(key, Some(fact)));
     if let Some((chassis, interface)) = &port.binding
@@ -150,10 +156,15 @@ pub(super) fn facts(catalog: &Catalog, id: &ResourceId, key: u32, port: &Port, f
         let fact = topology::Binding { chassis: ChassisKey(chassis), interface: interface.clone() };
         facts.push(Change::Binding(key, Some(fact)));
     }
-    facts.push(Change::Policy(key, Some(topology::Policy { secured: port.secured })));
+    facts.push(Change::Policy(key, Some(topology::Policy { secured: port.secured, learning: port.automatic })));
 }
 
 impl Catalog {
+    /// Every port, in the order of tenant and name.
+    pub(crate) fn port_ids(&self) -> impl Iterator<Item = &ResourceId> {
+        self.ids(ident::PORT)
+    }
+
     pub(crate) fn port(&self, id: &ResourceId) -> Option<&Port> {
         match self.model(id) {
             Some(Model::Port(port)) => Some(port),

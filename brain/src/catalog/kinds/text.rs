@@ -53,11 +53,18 @@ pub(crate) fn opt<T: Spelled>(text: &mut Option<String>, field: &str, findings: 
 }
 
 /// Reads a MAC that may be absent: unicast, and not all zeros.
-pub(crate) fn mac(text: &mut Option<String>, field: &str, findings: &mut Findings) -> Option<MacAddr> {
+pub(crate) fn unicast_mac(text: &mut Option<String>, field: &str, findings: &mut Findings) -> Option<MacAddr> {
     let mac: MacAddr = opt(text, field, findings)?;
     if mac.is_multicast() || mac == MacAddr::ZERO {
         findings.spec(field, format!("{mac} is not a unicast address"));
-    } else if features::router::is_reserved(mac) {
+    }
+    Some(mac)
+}
+
+/// Reads a MAC that may be absent, and that an intent may give.
+pub(crate) fn mac(text: &mut Option<String>, field: &str, findings: &mut Findings) -> Option<MacAddr> {
+    let mac = unicast_mac(text, field, findings)?;
+    if features::router::is_reserved(mac) {
         findings.spec(
             field,
             format!("{mac} is kept for routers and chassis: any that begins with neither 02:53 nor d6 will do"),

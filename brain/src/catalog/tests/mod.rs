@@ -1,6 +1,7 @@
 //! Tests of the catalog as a whole: requests in, records and facts out.
 
 mod addresses;
+mod automatic;
 mod lifecycle;
 mod property;
 mod refusals;

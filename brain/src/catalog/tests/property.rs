@@ -1,9 +1,11 @@
 //! Random requests, right and wrong: the rig holds every step against a fresh load, and answers against each other.
 
+use std::net::IpAddr;
+
 use proto::v1::{self, Document, Encap, resource::Kind};
 
 use super::rig::*;
-use crate::catalog::Answer;
+use crate::catalog::{Answer, Found, Seen, Upkeep};
 use crate::event::{Caller, Request};
 
 /// Enough for every run; 2,000 have been held to, and take two minutes.
@@ -72,6 +74,7 @@ fn random_network(r: &mut Random) -> v1::Network {
     let mut network = network(r.one(&["red", "blue"]));
     let spec = network.spec.as_mut().unwrap();
     spec.shared = r.chance(50);
+    spec.auto_ports = r.chance(60);
     spec.mtu = r.some(20, |r| r.one(&[1280, 1400, 1500, 600]));
     spec.segmentation_id = r.some(20, |r| r.one(&[1, 2, 5000]));
     network
@@ -156,6 +159,39 @@ fn random_one(r: &mut Random) -> Kind {
     kind
 }
 
+/// What a brain may have heard, right or wrong.
+fn random_upkeep(r: &mut Random, rig: &Rig) -> Upkeep {
+    let networks: Vec<_> = rig.catalog.ids("network").cloned().collect();
+    let ports: Vec<_> = rig.catalog.port_ids().cloned().collect();
+    let mut upkeep = Upkeep { now_ms: rig.revision, ..Upkeep::default() };
+    let address = |r: &mut Random| -> IpAddr {
+        let more = ["fe80::ff:fe00:1", "fe80::7", "10.0.0.4", "2001:db8:1::7", "2001:db8:1::8", "ff02::1"];
+        r.one(&[&ADDRESSES[..], &more].concat()).parse().unwrap()
+    };
+    for _ in 0..r.below(3) {
+        let Some(network) = networks.get(r.below(networks.len().max(1))).cloned() else { break };
+        upkeep.found.push(Found {
+            network,
+            chassis: crate::catalog::ident::id("chassis", "", r.one(&CHASSIS)),
+            interface: r.one(&["if1", "if2", "if3", "sx-tun"]).into(),
+            mac: r
+                .one(&["02:00:00:00:00:01", "02:00:00:00:00:02", "02:53:00:00:00:01", "d6:00:00:00:00:01"])
+                .parse()
+                .unwrap(),
+            addresses: (0..r.below(3)).map(|_| (address(r), v1::Proof::Data)).collect(),
+        });
+    }
+    for _ in 0..r.below(4) {
+        let Some(port) = ports.get(r.below(ports.len().max(1))).cloned() else { break };
+        if r.chance(20) {
+            upkeep.forget.push(port);
+        } else {
+            upkeep.seen.push(Seen { port, address: address(r), proof: v1::Proof::Nd });
+        }
+    }
+    upkeep
+}
+
 fn random_request(r: &mut Random, rig: &Rig) -> Request {
     match r.below(12) {
         0 => create(random_one(r)),
@@ -184,6 +220,7 @@ fn base() -> Vec<Document> {
     };
     let mut red = network("red");
     red.spec.as_mut().unwrap().shared = true;
+    red.spec.as_mut().unwrap().auto_ports = true;
     let acme = Document {
         networks: vec![red, network("blue")],
         subnets: vec![slaac(subnet("s1", "red", "2001:db8:1::/64")), subnet("s4", "blue", "10.0.0.0/29")],
@@ -209,16 +246,34 @@ fn check_sound(rig: &Rig) {
         item.model.as_ref().unwrap().check(&rig.catalog, id, &mut findings);
         assert_eq!(findings.0, [], "{id} breaks a rule that it was admitted under");
     }
+    for ((network, address), learned) in &rig.catalog.learned {
+        let port = rig.catalog.port(&learned.port).unwrap();
+        assert!(port.automatic && port.network == *network, "{address} of {}", learned.port);
+        assert_eq!(rig.catalog.illegal(network, *address), None, "{address} on {network}");
+    }
+    for id in rig.catalog.port_ids().filter(|id| rig.catalog.is_automatic(id)) {
+        let port = rig.catalog.port(id).unwrap();
+        assert!(rig.catalog.network(&port.network).unwrap().auto_ports && port.assigned.is_empty(), "{id}");
+    }
 }
 
-fn run(seed: u64, steps: usize) -> (usize, usize) {
+fn run(seed: u64, steps: usize) -> (usize, usize, usize) {
     let mut r = Random(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1);
     let mut rig = Rig::default();
     rig.apply(&base());
-    let (mut written, mut refused) = (0, 0);
+    let (mut written, mut refused, mut learned) = (0, 0, 0);
     for _ in 0..steps {
-        let request = random_request(&mut r, &rig);
         let before = rig.revision;
+        if r.chance(25) {
+            // What can't be written together may be refused as a whole.
+            if let Ok(proposal) = rig.catalog.upkeep(&random_upkeep(&mut r, &rig)) {
+                rig.commit(&proposal);
+            }
+            learned += usize::from(rig.catalog.learned.size() > 0);
+            check_sound(&rig);
+            continue;
+        }
+        let request = random_request(&mut r, &rig);
         match rig.send(request.clone()) {
             Err(refusal) => {
                 assert!(!refusal.violations.is_empty());
@@ -234,17 +289,21 @@ fn run(seed: u64, steps: usize) -> (usize, usize) {
         written += usize::from(rig.revision > before);
         check_sound(&rig);
     }
-    (written, refused)
+    (written, refused, learned)
 }
 
 #[test]
 fn what_grew_bit_by_bit_is_what_a_fresh_load_says() {
-    let (mut written, mut refused) = (0, 0);
+    let (mut written, mut refused, mut learned) = (0, 0, 0);
     for seed in 0..SEEDS {
-        let (w, f) = std::panic::catch_unwind(|| run(seed, 60)).unwrap_or_else(|_| panic!("seed {seed}"));
+        let (w, f, l) = std::panic::catch_unwind(|| run(seed, 60)).unwrap_or_else(|_| panic!("seed {seed}"));
         written += w;
         refused += f;
+        learned += l;
     }
 
-    assert!(written > 500 && refused > 500, "{written} written, {refused} refused: the requests test nothing");
+    assert!(
+        written > 500 && refused > 500 && learned > 50,
+        "{written} written, {refused} refused, {learned} learned: the requests test nothing"
+    );
 }

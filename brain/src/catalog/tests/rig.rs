@@ -75,6 +75,8 @@ impl Rig {
         assert_eq!(self.catalog.counters, fresh.counters);
         assert_eq!(self.catalog.claims.size(), fresh.claims.size());
         assert_eq!(self.catalog.users, fresh.users);
+        assert_eq!(self.catalog.learned, fresh.learned);
+        assert_eq!(self.catalog.learned_by, fresh.learned_by);
     }
 
     pub(super) fn entries(&self) -> Vec<Entry> {

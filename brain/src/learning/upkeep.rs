@@ -1,0 +1,170 @@
+//! What the brain wants written by itself: ports and addresses that were learned, automatic ports that are gone.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use features::Millis;
+use ofp::{PortDesc, port_config, port_state};
+use proto::v1;
+use topology::{ChassisKey, Key, ResourceId, View};
+
+use super::held::At;
+use crate::brain::Brain;
+use crate::catalog::{Found, Seen, Upkeep};
+use crate::effect::Refusal;
+use crate::event::SessionId;
+
+/// Wishes of one sort that may wait; more are not noted, and their hosts speak again.
+const WISHES_MAX: usize = 10_000;
+/// After a write that the store could not do.
+const RETRY_MS: u64 = 1_000;
+
+/// What is to be written.
+#[derive(Debug, Default)]
+pub(crate) struct Wishes {
+    forget: BTreeSet<ResourceId>,
+    found: BTreeMap<At, Found>,
+    seen: BTreeMap<(ResourceId, IpAddr), Seen>,
+    /// Wishes that were refused together, to be judged one by one.
+    singly: VecDeque<Upkeep>,
+    /// Nothing is written before: the store could not.
+    retry_at: Option<Millis>,
+}
+
+impl Wishes {
+    /// Notes a host at a port; false: another one was first.
+    pub(super) fn find(&mut self, at: At, found: Found) -> bool {
+        if let Some(first) = self.found.get_mut(&at) {
+            let same = first.mac == found.mac && first.interface == found.interface;
+            let new = |a: &(IpAddr, v1::Proof)| !first.addresses.iter().any(|(address, _)| *address == a.0);
+            let more: Vec<_> = found.addresses.into_iter().filter(|a| same && new(a)).collect();
+            first.addresses.extend(more);
+            return same;
+        }
+        let room = self.found.len() < WISHES_MAX;
+        if room {
+            self.found.insert(at, found);
+        }
+        room
+    }
+
+    /// Notes an address; false: there is no room.
+    pub(super) fn see(&mut self, seen: Seen) -> bool {
+        let room = self.seen.len() < WISHES_MAX;
+        if room {
+            self.seen.entry((seen.port.clone(), seen.address)).or_insert(seen);
+        }
+        room
+    }
+
+    pub(super) fn next_due(&self) -> Option<Millis> {
+        self.retry_at
+    }
+
+    /// Everything that is to be written, if it may be now.
+    pub(crate) fn take(&mut self, now: Millis) -> Option<Upkeep> {
+        if self.retry_at.is_some_and(|at| now < at) {
+            return None;
+        }
+        self.retry_at = None;
+        if let Some(one) = self.singly.pop_front() {
+            return Some(Upkeep { now_ms: now.0, ..one });
+        }
+        let upkeep = Upkeep {
+            forget: std::mem::take(&mut self.forget).into_iter().collect(),
+            found: std::mem::take(&mut self.found).into_values().collect(),
+            seen: std::mem::take(&mut self.seen).into_values().collect(),
+            now_ms: now.0,
+        };
+        let Upkeep { forget, found, seen, .. } = &upkeep;
+        (!forget.is_empty() || !found.is_empty() || !seen.is_empty()).then_some(upkeep)
+    }
+}
+
+impl Brain {
+    /// Wishes that can't be written together are judged one by one; one that can't be by itself is told.
+    pub(crate) fn upkeep_refused(&mut self, upkeep: Upkeep, refusal: &Refusal) {
+        let Upkeep { forget, found, seen, now_ms } = upkeep;
+        let wish = |forget, found, seen| Upkeep { forget, found, seen, now_ms };
+        if forget.len() + found.len() + seen.len() > 1 {
+            let singly = &mut self.learning.wishes.singly;
+            singly.extend(forget.into_iter().map(|id| wish(vec![id], vec![], vec![])));
+            singly.extend(found.into_iter().map(|found| wish(vec![], vec![found], vec![])));
+            singly.extend(seen.into_iter().map(|seen| wish(vec![], vec![], vec![seen])));
+            return;
+        }
+        let reasons: Vec<&str> = refusal.violations.iter().map(|violation| violation.message.as_str()).collect();
+        let about = found.first().map(|found| (&found.chassis, format!("{}: ", found.interface)));
+        let (resource, what) = match &about {
+            Some((chassis, what)) => (Some(*chassis), what.as_str()),
+            None => (forget.first().or(seen.first().map(|seen| &seen.port)), ""),
+        };
+        self.happened("port.refused", resource, format!("{what}{}", reasons.join("; ")));
+    }
+
+    /// The store could not write: what was to be forgotten still is, the rest is learned again when its hosts speak.
+    pub(crate) fn upkeep_failed(&mut self, upkeep: Upkeep, fault: &str) {
+        self.learning.wishes.forget.extend(upkeep.forget);
+        self.learning.wishes.retry_at = Some(self.now.after_ms(RETRY_MS));
+        self.happened("store.fault", None, format!("what was learned could not be written: {fault}"));
+    }
+
+    /// The store has written it.
+    pub(crate) fn upkeep_done(&mut self, response: &v1::ApplyResponse) {
+        for change in &response.changes {
+            let id =
+                ResourceId { kind: "port", tenant: change.tenant.as_str().into(), name: change.name.as_str().into() };
+            match change.change() {
+                v1::Change::Created => {
+                    let Some(found) = self.catalog.whereabouts(&id) else { continue };
+                    self.happened("port.learned", Some(&id), found);
+                }
+                v1::Change::Deleted => {
+                    self.happened("port.forgotten", Some(&id), "its chassis' port is down or gone".to_owned());
+                }
+                _ => {}
+            }
+        }
+    }
+
+    /// A port of a bridge is gone or down: an automatic port there is nobody's again.
+    pub(crate) fn forget_port(&mut self, chassis: ChassisKey, interface: &Arc<str>) {
+        let Some(chassis) = self.chassis_resource(chassis) else { return };
+        if let Some(id) = self.catalog.automatic_at(&chassis, interface) {
+            self.learning.wishes.forget.insert(id);
+            self.next_write();
+        }
+    }
+
+    /// A chassis has told its ports: automatic ones that are not among them, or down, are gone.
+    pub(crate) fn forget_unplugged(&mut self, chassis: ChassisKey, up: impl Fn(&str) -> bool) {
+        let Some(chassis) = self.chassis_resource(chassis) else { return };
+        let gone = self.catalog.automatic_on(&chassis).into_iter().filter(|(_, interface)| !up(interface));
+        self.learning.wishes.forget.extend(gone.map(|(id, _)| id));
+        self.next_write();
+    }
+
+    /// A bridge has told its ports' MACs: who was taken for a host by one of them was none.
+    pub(crate) fn note_bridge_macs(&mut self, session: SessionId, chassis: ChassisKey) {
+        let Some(session) = self.sessions.get(&session) else { return };
+        let new = self.learning.bridges.set_all(chassis, &session.macs);
+        let (Some(network), Some(own)) = (View::new(&self.world).auto_network(), self.chassis_resource(chassis)) else {
+            return;
+        };
+        let Some(network) = self.world.resource_of(&Key::Network(network)) else { return };
+        for (port, mac) in new {
+            let Some((id, at, interface)) = self.catalog.automatic_with_mac(&network, mac) else { continue };
+            // A host that is an internal port of its bridge has that port's.
+            if at != own || session.ports.get(&port) != Some(&interface) {
+                self.learning.wishes.forget.insert(id);
+            }
+        }
+        self.next_write();
+    }
+}
+
+/// Whether a port is there but carries nothing.
+pub(crate) fn is_down(desc: &PortDesc) -> bool {
+    desc.config & port_config::PORT_DOWN != 0 || desc.state & port_state::LINK_DOWN != 0
+}
