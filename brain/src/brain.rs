@@ -144,9 +144,9 @@ impl Brain {
     /// When the next `Event::Tick` is needed; `None`: not before something else happens.
     pub fn next_due(&self) -> Option<Millis> {
         let warm = self.warm_due.first().map(|(at, _)| *at);
-        let (halted, waiter) = (self.switches.halted_until(), self.waiters.next_deadline());
+        let (resting, waiter) = (self.switches.next_due(), self.waiters.next_deadline());
         let services = [self.ra.next_due(), self.announce.next_due(), self.learning.next_due()];
-        services.into_iter().chain([warm, halted, waiter]).flatten().min()
+        services.into_iter().chain([warm, resting, waiter]).flatten().min()
     }
 
     /// Where what was compiled piece by piece differs from what the same facts compile to from scratch, in words; empty: nowhere.
@@ -176,6 +176,7 @@ impl Brain {
         }
         for (chassis, ops) in delta.ops {
             self.want(chassis, ops, committed.sequence);
+            self.restless.extend(self.chassis_resource(chassis));
         }
         self.heed_troubles();
         self.notice(&committed.changed);
@@ -220,6 +221,10 @@ impl Brain {
     fn notice(&mut self, changed: &[Key]) {
         self.restless.extend(self.world.resources_of(changed));
         for key in changed {
+            if let (Key::Network(_) | Key::Place(_), Some(resource)) = (key, self.world.resource_of(key)) {
+                // What is shown of it may differ though it stands as it stood: an MTU, a port's number.
+                self.statuses.remove(&resource);
+            }
             match *key {
                 Key::Peer(from, _) => self.warm_soon(from),
                 Key::Uplink(from) => {

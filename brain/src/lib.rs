@@ -17,9 +17,11 @@ mod switch;
 mod switches;
 mod trace;
 mod waiters;
+mod wanted;
 
 pub use features::Millis;
 
 pub use brain::Brain;
 pub use effect::{Batch, Effect, Refusal, RefusalKind, Reply, SwitchCommand, Violation};
 pub use event::{Caller, Entry, EntryChange, Event, ProposalId, Punt, Request, RequestId, SessionId, SwitchEvent};
+pub use wanted::Wanted;

@@ -113,9 +113,22 @@ impl Brain {
         while let Some((_, chassis)) = self.warm_due.first().copied().filter(|(at, _)| *at <= self.now) {
             self.warm_now(chassis);
         }
-        for chassis in self.switches.rested(self.now) {
-            self.resume(chassis);
+        for chassis in self.switches.due(self.now) {
+            self.try_again(chassis);
         }
+    }
+
+    /// A switch refused something, or so much that it was left alone.
+    fn try_again(&mut self, chassis: ChassisKey) {
+        let Some(mut switch) = self.switches.get_mut(&chassis) else { return };
+        if switch.halted_until.is_some() {
+            drop(switch);
+            return self.resume(chassis);
+        }
+        self.restless.extend(switch.retry());
+        drop(switch);
+        self.restless.extend(self.chassis_resource(chassis));
+        self.busy.insert(chassis);
     }
 
     /// A chassis may send to others that it has not sent to before.

@@ -203,20 +203,23 @@ impl Brain {
             );
             return self.close(id, LEFT);
         }
-        let retry_at = self.now.after_s(HALT_S);
+        let now = self.now;
         let Some((chassis, mut switch)) = self.switch_of(id) else { return };
         let failed = switch.failed(batch, operation, error);
-        let halts = switch.refusals >= REFUSED_MAX;
+        let guards = failed.as_ref().is_some_and(|refused| guards(&refused.item));
+        let halts = switch.refusals >= REFUSED_MAX || guards;
         if halts {
-            switch.halted_until = Some(retry_at);
+            switch.halted_until = Some(now.after_s(HALT_S));
+        } else if failed.is_some() {
+            switch.retry_later(now);
         }
         drop(switch);
         self.progress(chassis);
         let Some(refused) = failed else { return };
         if halts {
             let resource = self.chassis_resource(chassis);
-            let words =
-                format!("it refused {REFUSED_MAX} changes: the rest waits {HALT_S} s, then its tables are read anew");
+            let what = if guards { "a row of the guard".to_owned() } else { format!("{REFUSED_MAX} changes") };
+            let words = format!("it refused {what}: the rest waits {HALT_S} s, then its tables are read anew");
             self.happened("chassis.halted", resource.as_ref(), words);
         }
         let words = format!("the switch refused {}: {error}", describe(&refused.item));
@@ -308,6 +311,12 @@ const LEFT: &str = "the bridge belongs to no chassis, or to another one, now";
 const REFUSED_MAX: usize = 100;
 /// Seconds that it waits.
 const HALT_S: u64 = 30;
+
+/// Whether a row keeps something out that the rows after it would let in: without it, nothing may pass. Rows of later tables
+/// are sent before it, those that let ports in after it, so a chassis that never had it stays closed.
+fn guards(item: &flows::Item) -> bool {
+    matches!(item, flows::Item::Flow(flow) if flow.table == flows::Table::Guard && flow.drop.is_some())
+}
 
 fn describe(item: &flows::Item) -> String {
     match item {

@@ -13,6 +13,10 @@ use crate::event::SessionId;
 use crate::found::{Found, same_on_switch};
 use crate::pace::{Load, Loaded, Pace};
 
+/// Seconds after which what a switch refused is tried again; each time doubled, up to this.
+const RETRY_FIRST_S: u64 = 30;
+const RETRY_MAX_S: u64 = 120;
+
 /// How far a switch's connection has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Link {
@@ -40,12 +44,16 @@ pub(crate) struct Switch {
     inflight: VecDeque<Inflight>,
     /// How much is sent at once.
     pace: Pace,
-    /// What the switch refused, with its words. Not tried again until it is wanted otherwise, or what it may lack has come.
+    /// What the switch refused, with its words. Tried again when it is wanted otherwise, when what it may lack has come, and
+    /// after a while.
     refused: HashMap<Keyed, (String, Pending)>,
     /// Refusals since its tables were read.
     pub(crate) refusals: usize,
     /// It refused so much that nothing more is sent before this time; then its tables are read anew.
     pub(crate) halted_until: Option<Millis>,
+    /// When what was refused is tried again; and seconds to the time after that.
+    retry_at: Option<Millis>,
+    retry_s: u64,
     /// The world's sequence number when its tables were read.
     read_at: u64,
     /// Groups and meters that the switch holds: those are added and modified by different commands.
@@ -114,6 +122,8 @@ impl Switch {
             refused: HashMap::default(),
             refusals: 0,
             halted_until: None,
+            retry_at: None,
+            retry_s: RETRY_FIRST_S,
             read_at: 0,
             held: HashSet::default(),
             stale_since: Some(sequence),
@@ -193,6 +203,7 @@ impl Switch {
         self.held.clear();
         self.ready = false;
         self.halted_until = None;
+        self.retry_at = None;
         self.link = Link::Down;
     }
 
@@ -322,16 +333,45 @@ impl Switch {
         }
         if named_by_others {
             // A flow may have been refused because it names a group or meter that was not there.
-            for (key, (_, pending)) in std::mem::take(&mut self.refused) {
-                self.count(&pending);
-                self.pending.insert(key, pending);
-                self.order.clear();
-            }
+            self.take_up_refused();
         }
         if self.unconfirmed() == 0 {
             self.pace.caught_up();
         }
         resources
+    }
+
+    /// When something is tried again: all that waits while it is halted, or what was refused.
+    pub(crate) fn due(&self) -> Option<Millis> {
+        self.halted_until.or(self.retry_at)
+    }
+
+    /// Something was refused: a full table may have room later.
+    pub(crate) fn retry_later(&mut self, now: Millis) {
+        if self.retry_at.is_none() {
+            self.retry_at = Some(now.after_s(self.retry_s));
+            self.retry_s = (self.retry_s * 2).min(RETRY_MAX_S);
+        }
+    }
+
+    /// What was refused is tried again: the resources behind it.
+    pub(crate) fn retry(&mut self) -> BTreeSet<ResourceId> {
+        self.retry_at = None;
+        self.refusals = 0;
+        if self.refused.is_empty() {
+            self.retry_s = RETRY_FIRST_S;
+        }
+        let resources = self.refused.values().filter_map(|(_, pending)| pending.resource.clone()).collect();
+        self.take_up_refused();
+        resources
+    }
+
+    fn take_up_refused(&mut self) {
+        for (key, (_, pending)) in std::mem::take(&mut self.refused) {
+            self.count(&pending);
+            self.pending.insert(key, pending);
+            self.order.clear();
+        }
     }
 
     /// What takes all that is ours off the switch: for a bridge that is no longer this chassis'.

@@ -20,8 +20,8 @@ pub(crate) struct Switches {
 struct Index {
     /// By the world's sequence number from which on something is not confirmed.
     late: BTreeSet<(u64, ChassisKey)>,
-    /// By the time until which nothing is sent.
-    halted: BTreeSet<(Millis, ChassisKey)>,
+    /// By the time when something is tried again.
+    due: BTreeSet<(Millis, ChassisKey)>,
 }
 
 impl Switches {
@@ -63,14 +63,14 @@ impl Switches {
         late.filter_map(|(_, chassis)| Some((*chassis, self.get(chassis)?))).collect()
     }
 
-    /// When the first of those that are left alone for a while is tried again.
-    pub(crate) fn halted_until(&self) -> Option<Millis> {
-        self.index.halted.first().map(|(until, _)| *until)
+    /// When something is tried again at the first of those that refused.
+    pub(crate) fn next_due(&self) -> Option<Millis> {
+        self.index.due.first().map(|(at, _)| *at)
     }
 
-    /// Those that have been left alone for long enough.
-    pub(crate) fn rested(&self, now: Millis) -> Vec<ChassisKey> {
-        self.index.halted.range(..=(now, ChassisKey(u16::MAX))).map(|(_, chassis)| *chassis).collect()
+    /// Those where it is time to try again.
+    pub(crate) fn due(&self, now: Millis) -> Vec<ChassisKey> {
+        self.index.due.range(..=(now, ChassisKey(u16::MAX))).map(|(_, chassis)| *chassis).collect()
     }
 }
 
@@ -78,25 +78,25 @@ impl Switches {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Due {
     late: Option<u64>,
-    halted: Option<Millis>,
+    at: Option<Millis>,
 }
 
 impl Due {
     fn of(switch: &Switch) -> Due {
-        Due { late: switch.waiting_since(), halted: switch.halted_until }
+        Due { late: switch.waiting_since(), at: switch.due() }
     }
 }
 
 impl Index {
     fn enter(&mut self, chassis: ChassisKey, switch: &Switch) {
-        let Due { late, halted } = Due::of(switch);
+        let Due { late, at } = Due::of(switch);
         self.late.extend(late.map(|since| (since, chassis)));
-        self.halted.extend(halted.map(|until| (until, chassis)));
+        self.due.extend(at.map(|at| (at, chassis)));
     }
 
-    fn leave(&mut self, chassis: ChassisKey, Due { late, halted }: Due) {
+    fn leave(&mut self, chassis: ChassisKey, Due { late, at }: Due) {
         late.map(|since| self.late.remove(&(since, chassis)));
-        halted.map(|until| self.halted.remove(&(until, chassis)));
+        at.map(|at| self.due.remove(&(at, chassis)));
     }
 }
 
@@ -147,9 +147,9 @@ mod tests {
     const B: ChassisKey = ChassisKey(2);
 
     #[test]
-    fn who_is_late_or_halted_is_found() {
+    fn who_is_late_or_due_is_found() {
         let mut switches = Switches::default();
-        assert_eq!((switches.waiting_since(), switches.halted_until()), (None, None));
+        assert_eq!((switches.waiting_since(), switches.next_due()), (None, None));
         drop(switches.get_or_new(A, 5));
         drop(switches.get_or_new(B, 3));
         assert_eq!(switches.waiting_since(), Some(3));
@@ -160,11 +160,11 @@ mod tests {
             switch.halted_until = Some(Millis(900));
         }
         assert_eq!(switches.waiting_since(), Some(5));
-        assert_eq!(switches.halted_until(), Some(Millis(900)));
-        assert_eq!(switches.rested(Millis(899)), []);
-        assert_eq!(switches.rested(Millis(900)), [B]);
+        assert_eq!(switches.next_due(), Some(Millis(900)));
+        assert_eq!(switches.due(Millis(899)), []);
+        assert_eq!(switches.due(Millis(900)), [B]);
         switches.remove(&B);
-        assert_eq!(switches.halted_until(), None);
+        assert_eq!(switches.next_due(), None);
         switches.remove(&A);
         assert_eq!(switches.waiting_since(), None);
     }

@@ -3,7 +3,7 @@
 mod common;
 
 use common::*;
-use flows::Table;
+use flows::{PIPELINE, Table};
 use proto::v1::{self, Phase};
 
 fn up() -> Site {
@@ -180,17 +180,84 @@ fn phase_of(resource: &v1::Resource) -> Phase {
 #[test]
 fn a_switch_that_refuses_all_is_left_alone_for_a_while() {
     let mut site = Site::new(bridges());
-    site.bridges[0].refuses = vec![Table::Guard, Table::Nd, Table::Gateway, Table::RouterIn, Table::Route];
+    // All but the guard, without which nothing is sent at all, and those that come first: ports elsewhere have rows in them.
+    let kept = [Table::Guard, Table::Punt, Table::Fabric, Table::Neighbor, Table::Out];
+    site.bridges[0].refuses = PIPELINE.iter().map(|spec| spec.table).filter(|table| !kept.contains(table)).collect();
     site.connect_all();
     site.apply(site_documents()).unwrap();
     assert_eq!(site.happened.iter().filter(|e| e.r#type == "flow.refused").count(), 100, "no more than that");
-    assert_eq!(site.port("acme", "vm2").phase(), Phase::Active, "others don't suffer");
+    assert_eq!(site.port("acme", "vm2").phase(), Phase::Installing, "its rows here wait with the rest");
+    assert!(site.bridges[1].tables.flows.len() > 100, "other switches don't suffer");
     let v1::resource::Kind::Chassis(chassis) = site.list("chassis")[0].kind.clone().unwrap() else { panic!() };
     assert_eq!(chassis.status.unwrap().phase(), Phase::Failed);
     site.bridges[0].refuses = vec![];
     site.tick(30_000);
     assert_eq!(site.installed(), Ok(()));
     assert_eq!(site.port("acme", "vm1").phase(), Phase::Active);
+}
+
+#[test]
+fn what_a_switch_refused_is_tried_again_after_a_while() {
+    let mut site = up();
+    site.bridges[0].refuses = vec![Table::Admit];
+    site.plug(0, 17, "acme-vm7", true);
+    let document = v1::Document { tenant: "acme".to_owned(), ports: vec![port("acme", 7)], ..Default::default() };
+    site.apply(vec![document]).unwrap();
+    assert_eq!(site.port("acme", "vm7").phase(), Phase::Failed);
+    // Still no room: it waits longer.
+    site.tick(30_000);
+    assert_eq!(site.port("acme", "vm7").phase(), Phase::Failed);
+    site.bridges[0].refuses.clear();
+    site.tick(30_000);
+    assert_eq!(site.port("acme", "vm7").phase(), Phase::Failed);
+    site.tick(30_000);
+    assert_eq!(site.port("acme", "vm7").phase(), Phase::Active);
+}
+
+#[test]
+fn without_its_guard_a_chassis_lets_nobody_in() {
+    let mut site = Site::new(bridges());
+    site.bridges[0].refuses = vec![Table::Guard];
+    site.apply(site_documents()).unwrap();
+    site.connect_all();
+    let classify = |site: &Site, bridge: usize| {
+        site.bridges[bridge].tables.flows.keys().filter(|(table, ..)| *table == Table::Classify.id()).count()
+    };
+    assert_eq!(classify(&site, 0), 0);
+    assert!(classify(&site, 1) > 0);
+    let halted = site.happened.iter().find(|e| e.r#type == "chassis.halted").expect("an event");
+    assert!(halted.message.contains("a row of the guard"), "{}", halted.message);
+    site.bridges[0].refuses.clear();
+    site.tick(30_000);
+    assert_eq!(site.installed(), Ok(()));
+}
+
+#[test]
+fn watchers_are_told_of_what_is_on_its_way_and_of_what_follows_from_others() {
+    let mut site = up();
+    site.told.clear();
+    site.bridges[0].slow = true;
+    site.plug(0, 17, "acme-vm7", true);
+    let phases = |site: &Site| -> Vec<Phase> {
+        let chassis = site.told.iter().filter_map(|told| match &told.kind {
+            Some(v1::resource::Kind::Chassis(chassis)) => chassis.status.as_ref(),
+            _ => None,
+        });
+        chassis.map(v1::ChassisStatus::phase).collect()
+    };
+    assert_eq!(phases(&site), [Phase::Installing], "the new port's row is not confirmed");
+    site.told.clear();
+    let mut documents = site_documents();
+    documents[0].fabric.as_mut().unwrap().spec.as_mut().unwrap().underlay_mtu = Some(9000);
+    documents.truncate(1);
+    site.apply(documents).unwrap();
+    let mtus = site.told.iter().filter_map(|told| match &told.kind {
+        Some(v1::resource::Kind::Network(network)) => network.status.as_ref().map(|status| status.mtu),
+        _ => None,
+    });
+    let mut mtus: Vec<u32> = mtus.collect();
+    mtus.dedup();
+    assert_eq!(mtus, [8930]);
 }
 
 #[test]

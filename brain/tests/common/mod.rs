@@ -203,6 +203,8 @@ pub struct Site {
     pub happened: Vec<v1::Event>,
     /// The store can't write.
     pub broken_store: bool,
+    /// What watchers were told of resources.
+    pub told: Vec<v1::Resource>,
     queue: VecDeque<Event>,
     next_session: u64,
     next_request: u64,
@@ -223,6 +225,7 @@ impl Site {
             replies: HashMap::new(),
             happened: Vec::new(),
             broken_store: false,
+            told: Vec::new(),
             next_session: 1,
             next_request: 1,
         };
@@ -345,7 +348,8 @@ impl Site {
             }
             Effect::Switch(session, command) => self.command(session, command),
             Effect::Happened(event) => self.happened.push(event),
-            Effect::Changed { .. } | Effect::Deleted { .. } | Effect::Count { .. } => {}
+            Effect::Changed { resource, .. } => self.told.push(*resource),
+            Effect::Deleted { .. } | Effect::Count { .. } => {}
         }
     }
 

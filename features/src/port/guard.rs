@@ -94,7 +94,9 @@ fn adverts(on: &mut On<'_>) {
 }
 
 fn of_target(row: Row<'_>) -> Row<'_> {
+    // Once: were the rows for a proven claim missing, a packet would else come round and round.
     row.icmpv6(NEIGHBOR_ADVERT)
+        .when_reg(Reg::Claim, 0u64)
         .when(Field::NW_TTL, 255u8)
         .keep(Field::IPV6_SRC, Reg::Kept)
         .copy(Field::ND_TARGET, Field::IPV6_SRC)
@@ -108,6 +110,8 @@ fn arp(on: &mut On<'_>) {
         .goto(Table::Admit);
     on.row(Table::Guard, 100, "ARP: first, is the sender's MAC the port's?")
         .arp()
+        // Once: were the row above missing, a packet would else come round and round.
+        .when_reg(Reg::Claim, 0u64)
         .copy(Field::ARP_SHA, Field::ETH_SRC)
         .load(Reg::Claim, Claim::SenderMac as u64)
         .reenter(Table::Classify);
