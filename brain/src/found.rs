@@ -44,12 +44,7 @@ impl Found {
     }
 }
 
-/// Whether what is there is what is wanted, as far as the switch tells.
+/// Whether what is there is what is wanted, as far as the switch tells. Only flows have cookies.
 pub(crate) fn same_on_switch(there: &Item, wanted: &Item, cookie_there: u64, cookie: u64) -> bool {
-    match (there, wanted) {
-        (Item::Flow(a), Item::Flow(b)) => cookie_there == cookie && a.instructions == b.instructions,
-        (Item::Group(a), Item::Group(b)) => a.kind == b.kind && a.buckets == b.buckets,
-        (Item::Meter(a), Item::Meter(b)) => a.flags == b.flags && a.bands == b.bands,
-        _ => false,
-    }
+    there.same_effect(wanted) && (cookie_there == cookie || !matches!(there, Item::Flow(_)))
 }

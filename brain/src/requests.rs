@@ -86,15 +86,11 @@ impl Brain {
             Write::Request(_, caller, request) => self.catalog.propose(caller, request),
             Write::Upkeep(upkeep) => self.catalog.upkeep(upkeep),
         };
-        let proposal = match (proposal, write) {
-            (Ok(proposal), write) => Ok((proposal, write)),
-            (Err(refusal), write) => Err((refusal, write)),
-        };
-        match proposal {
-            Err((refusal, Write::Request(id, ..))) => self.reply(id, Err(refusal)),
-            Err((refusal, Write::Upkeep(upkeep))) => self.upkeep_refused(upkeep, &refusal),
-            Ok((proposal, write)) if proposal.changes.is_empty() => self.written(write, proposal.answer),
-            Ok((proposal, write)) => {
+        match (proposal, write) {
+            (Err(refusal), Write::Request(id, ..)) => self.reply(id, Err(refusal)),
+            (Err(refusal), Write::Upkeep(upkeep)) => self.upkeep_refused(upkeep, &refusal),
+            (Ok(proposal), write) if proposal.changes.is_empty() => self.written(write, proposal.answer),
+            (Ok(proposal), write) => {
                 let number = self.proposal();
                 self.asked = Some(Asked { proposal: number, write, answer: proposal.answer, attempts });
                 let (compare, changes) = (proposal.compare, proposal.changes);

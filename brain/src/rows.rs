@@ -96,9 +96,7 @@ impl Brain {
         }
         row
     }
-}
 
-impl Brain {
     /// The part of a resource's spec that a key is about, by names; empty: no certain one.
     fn path_of(&self, key: &Key) -> String {
         match *key {

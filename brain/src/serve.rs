@@ -11,6 +11,7 @@ use topology::{ChassisKey, View};
 use crate::brain::Brain;
 use crate::effect::{Effect, SwitchCommand};
 use crate::event::{Punt, SessionId};
+use crate::learning::Outcome;
 use crate::switch::Switch;
 
 /// The first warming packets come close together: an underlay may still be waking up.
@@ -21,7 +22,7 @@ impl Brain {
         let Some(chassis) = self.sessions.get(&session).and_then(|s| s.chassis) else { return };
         if punt.userdata == USERDATA_SPARE {
             let outcome = self.learn_port(chassis, punt.in_port, punt.data);
-            return self.count_punt("learn_port", outcome.unwrap_or_else(|reason| reason));
+            return self.count_outcome("learn_port", outcome);
         }
         let view = View::new(&self.world);
         let read = Punted::read(&view, chassis, punt.in_port, &punt.userdata, &punt.metadata, punt.data);
@@ -32,33 +33,32 @@ impl Brain {
         let name = punted.op.name();
         let outcome = match punted.op {
             PuntOp::RouterSolicit => ra::service::solicited(&view, &punted),
-            PuntOp::NeighborSolicit | PuntOp::ArpProbe => {
-                let outcome = match punted.op {
-                    PuntOp::ArpProbe => arp::service::probed(&view, &punted),
-                    _ => nd::service::solicited(&view, &punted),
-                };
-                // A probe that nobody objects to: the address is the prober's, if its port learns.
-                let learns = view.policy(punted.port).is_some_and(|policy| policy.learning);
-                if learns && outcome == Err(UNKNOWN_TARGET) {
-                    let outcome = self.learn_addresses(punted);
-                    return self.count_punt(name, outcome.unwrap_or_else(|reason| reason));
-                }
-                outcome
-            }
+            PuntOp::NeighborSolicit => nd::service::solicited(&view, &punted),
+            PuntOp::ArpProbe => arp::service::probed(&view, &punted),
             PuntOp::Learn => {
                 let outcome = self.learn_addresses(punted);
-                return self.count_punt(name, outcome.unwrap_or_else(|reason| reason));
+                return self.count_outcome(name, outcome);
             }
             PuntOp::Resolve => {
                 let outcome = self.resolve(punted);
-                return self.count_punt(name, outcome.unwrap_or_else(|reason| reason));
+                return self.count_outcome(name, outcome);
             }
             PuntOp::Unreachable if self.resolve_routed(&punted) => return self.count_punt(name, "resolves"),
             PuntOp::HopLimit | PuntOp::NoRoute | PuntOp::Unreachable | PuntOp::PortUnreachable | PuntOp::TooBig => {
                 icmp::service::error(&self.world, &punted)
             }
         };
+        // A probe that nobody objects to: the address is the prober's, if its port learns.
+        let learns = View::new(&self.world).policy(punted.port).is_some_and(|policy| policy.learning);
+        if learns && outcome == Err(UNKNOWN_TARGET) {
+            let outcome = self.learn_addresses(punted);
+            return self.count_outcome(name, outcome);
+        }
         self.answered_punt(name, outcome);
+    }
+
+    fn count_outcome(&mut self, op: &'static str, outcome: Outcome) {
+        self.count_punt(op, outcome.unwrap_or_else(|reason| reason));
     }
 
     /// A router could not find who has an address.

@@ -211,7 +211,7 @@ impl Item {
     }
 
     /// Whether both are the same to a switch that has them under one key: their words don't matter.
-    pub(crate) fn same_effect(&self, other: &Item) -> bool {
+    pub fn same_effect(&self, other: &Item) -> bool {
         match (self, other) {
             (Item::Flow(a), Item::Flow(b)) => a.instructions == b.instructions,
             (Item::Group(a), Item::Group(b)) => a.kind == b.kind && a.buckets == b.buckets,

@@ -89,8 +89,8 @@ pub enum Bad {
     /// An option that cannot be emitted: see [`NdOption::check`](crate::NdOption::check).
     #[error("option {kind}: {why}")]
     Unfit {
-        /// The option's type.
-        kind: u8,
+        /// The option's type: of neighbour discovery, or of DHCPv6.
+        kind: u16,
         /// The rule that it breaks.
         why: &'static str,
     },

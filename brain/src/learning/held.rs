@@ -62,11 +62,10 @@ impl Held {
     /// Keeps a frame; false: its port, or all ports, have as many waiting as they may.
     pub(crate) fn hold(&mut self, at: At, way: Way, wait: Wait, asks: bool, now: Millis) -> bool {
         let (counts, max) = if asks { (&mut self.asking, ASKING_MAX) } else { (&mut self.teaching, TEACHING_MAX) };
-        let count = counts.entry(at).or_insert(0);
-        if *count >= max || self.frames.len() >= HELD_MAX {
+        if self.frames.len() >= HELD_MAX || counts.get(&at).is_some_and(|count| *count >= max) {
             return false;
         }
-        *count += 1;
+        *counts.entry(at).or_insert(0) += 1;
         self.frames.push_back(Frame { at, way, until: now.after_ms(HELD_MS), wait, asks });
         true
     }
@@ -174,5 +173,6 @@ mod tests {
         assert!(hold(2, false), "another port's");
         let rest = (3..100_000).filter(|port| hold(*port, false)).count();
         assert_eq!(rest, HELD_MAX - TEACHING_MAX - ASKING_MAX - 1);
+        assert!(held.teaching.len() <= HELD_MAX, "nothing is kept of what was turned away");
     }
 }

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use addr::OfPort;
 use features::learn::resolve;
 use features::punt::{PacketOut, Punted, Unanswered};
-use topology::{ChassisKey, View};
+use topology::{ChassisKey, Key, View};
 
 use super::Outcome;
 use super::held::{Wait, Way};
@@ -21,12 +21,7 @@ impl Brain {
             let wait = Wait::Installed(punted.network, self.world.sequence());
             return self.hold(at, Way::Again(punted.frame), wait, true);
         }
-        self.check_askable(&punted, target)?;
-        let packets = match self.learning.rates.ask(at, punted.network, target, self.now) {
-            May::No => return Err("asks_too_often"),
-            May::Wait => Vec::new(),
-            May::Ask => self.ask(&punted, &punted.frame),
-        };
+        let packets = self.ask(&punted, target, &punted.frame)?;
         let asked = if packets.is_empty() { "waits" } else { "asked" };
         self.send(packets);
         // What is not kept is asked again by the host.
@@ -44,28 +39,30 @@ impl Brain {
         let at = (punted.place.chassis, punted.place.ofport);
         let mut wait = Wait::Installed(punted.network, self.world.sequence());
         if view.holder(punted.network, target).is_none() {
-            if self.check_askable(punted, target).is_err() {
-                return false;
-            }
-            let packets = match self.learning.rates.ask(at, punted.network, target, self.now) {
-                May::No => return false,
-                May::Wait => Vec::new(),
-                May::Ask => self.ask(punted, &question),
-            };
+            let Ok(packets) = self.ask(punted, target, &question) else { return false };
             self.send(packets);
             wait = Wait::Address(punted.network, target);
         }
         self.hold(at, Way::Routed(Box::new(punted.clone()), target), wait, true).is_ok()
     }
 
-    /// Whether an address can be a host's at all.
-    fn check_askable(&self, punted: &Punted, target: IpAddr) -> Result<(), Unanswered> {
-        let network = self.world.resource_of(&topology::Key::Network(punted.network)).ok_or("gone")?;
-        self.catalog.illegal(&network, target).map_or(Ok(()), |why| Err(why.name()))
-    }
-
-    fn ask(&self, punted: &Punted, frame: &[u8]) -> Vec<PacketOut> {
-        let learnable = |chassis: ChassisKey, port: OfPort| self.may_be_a_hosts(chassis, port);
-        resolve::ask(&self.world, punted.network, Some(punted.place), frame, learnable)
+    /// The question for an address that a punted frame has brought up, to be sent now; none if it was asked a moment ago.
+    ///
+    /// # Errors
+    /// Why it is not asked at all: it can be no host's, or too much was asked.
+    fn ask(&mut self, punted: &Punted, target: IpAddr, frame: &[u8]) -> Result<Vec<PacketOut>, Unanswered> {
+        let network = self.world.resource_of(&Key::Network(punted.network)).ok_or("gone")?;
+        if let Some(why) = self.catalog.illegal(&network, target) {
+            return Err(why.name());
+        }
+        let at = (punted.place.chassis, punted.place.ofport);
+        match self.learning.rates.ask(at, punted.network, target, self.now) {
+            May::No => Err("asks_too_often"),
+            May::Wait => Ok(Vec::new()),
+            May::Ask => {
+                let learnable = |chassis: ChassisKey, port: OfPort| self.may_be_a_hosts(chassis, port);
+                Ok(resolve::ask(&self.world, punted.network, Some(punted.place), frame, learnable))
+            }
+        }
     }
 }

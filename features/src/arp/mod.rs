@@ -7,15 +7,13 @@ use std::net::{IpAddr, Ipv4Addr};
 use ::flows::{Drop, Emit, Feature, FeatureId, PuntOp, Reg, Row, Table};
 use addr::MacAddr;
 use ofp::Field;
+use packet::{OP_REPLY, OP_REQUEST};
 use topology::{ChassisKey, Key, KeyKind, PortKey, RouterKey, SubnetKey, View};
 
 use crate::l2::GROUP_BIT;
 
 /// The feature.
 pub struct Arp;
-
-const REQUEST: u16 = 1;
-const REPLY: u16 = 2;
 
 impl Feature for Arp {
     fn id(&self) -> FeatureId {
@@ -48,17 +46,17 @@ fn unanswered(view: &View<'_>, emit: &mut Emit, chassis: ChassisKey) {
     // A flow would answer the prober's own address too.
     on.row(Table::Nd, 250, "a probe: has somebody else the address? (RFC 5227, 2.1)")
         .arp()
-        .when(Field::ARP_OP, REQUEST)
+        .when(Field::ARP_OP, OP_REQUEST)
         .when(Field::ARP_SPA, Ipv4Addr::UNSPECIFIED)
         .punt(PuntOp::ArpProbe);
     on.row(Table::Nd, 50, "requests are answered or not, but never flooded")
         .arp()
-        .when(Field::ARP_OP, REQUEST)
+        .when(Field::ARP_OP, OP_REQUEST)
         .when_masked(Field::ETH_DST, GROUP_BIT, GROUP_BIT)
         .drop(Drop::UnknownTarget);
     on.row(Table::Nd, 50, "neighbours know the address already")
         .arp()
-        .when(Field::ARP_OP, REPLY)
+        .when(Field::ARP_OP, OP_REPLY)
         .when_masked(Field::ETH_DST, GROUP_BIT, GROUP_BIT)
         .when_reg(Reg::Secured, 1u64)
         .drop(Drop::UnsolicitedAdvert);
@@ -75,7 +73,7 @@ fn host(view: &View<'_>, emit: &mut Emit, key: PortKey, chassis: ChassisKey) {
             .row(Table::Nd, 200, "the address is the port's")
             .arp()
             .when_reg(Reg::Net, port.network.0)
-            .when(Field::ARP_OP, REQUEST)
+            .when(Field::ARP_OP, OP_REQUEST)
             .when(Field::ARP_TPA, address)
             .when_masked(Field::ETH_DST, GROUP_BIT, GROUP_BIT);
         answer(row, address, port.mac);
@@ -93,13 +91,13 @@ fn router_interface(view: &View<'_>, emit: &mut Emit, router: RouterKey, subnet:
         .row(Table::Nd, 200, "the address is the router's")
         .arp()
         .when_reg(Reg::Net, interface.network.0)
-        .when(Field::ARP_OP, REQUEST)
+        .when(Field::ARP_OP, OP_REQUEST)
         .when(Field::ARP_TPA, address);
     answer(row, address, interface.mac);
 }
 
 fn answer(row: Row<'_>, address: Ipv4Addr, mac: MacAddr) {
-    row.set(Field::ARP_OP, REPLY)
+    row.set(Field::ARP_OP, OP_REPLY)
         .copy(Field::ETH_SRC, Field::ETH_DST)
         .set(Field::ETH_SRC, mac)
         .copy(Field::ARP_SHA, Field::ARP_THA)

@@ -1,19 +1,19 @@
 //! Rows that punt what teaches, where otherwise it would be dropped as unknown.
 
-use ::flows::{Claim, Emit, Feature, FeatureId, PortMeter, PuntClass, PuntOp, Reg, Table};
+use ::flows::{Claim, Emit, Feature, FeatureId, PuntOp, Reg, Table};
 use addr::OfPort;
 use ofp::Field;
+use packet::OP_REQUEST;
 use topology::{ChassisKey, Key, KeyKind, NetworkKey, PortKey, View};
 
 use super::USERDATA_SPARE;
 use crate::l2::GROUP_BIT;
-use crate::port::PUNT_RATE_ADDRESS;
+use crate::port::{ADDRESS, way_to_controller};
 
 /// The feature.
 pub struct Learn;
 
 const NEIGHBOR_SOLICIT: u8 = 135;
-const ARP_REQUEST: u16 = 1;
 
 impl Feature for Learn {
     fn id(&self) -> FeatureId {
@@ -46,14 +46,7 @@ fn spare(view: &View<'_>, emit: &mut Emit, chassis: ChassisKey, port: OfPort) {
         .when(Field::IN_PORT, port)
         .load(Reg::Net, network.0)
         .punt(PuntOp::Learn);
-    let (rate, burst) = PUNT_RATE_ADDRESS;
-    let meter = PortMeter { port, class: PuntClass::Address };
-    on.meter(meter, rate, burst, "what the port may ask of the controller");
-    on.row(Table::Punt, 100, "to the controller")
-        .when(Field::IN_PORT, port)
-        .when_reg(Reg::PuntClass, PuntClass::Address as u64)
-        .metered(meter)
-        .to_controller(USERDATA_SPARE.to_vec());
+    way_to_controller(&mut on, port, ADDRESS, USERDATA_SPARE);
 }
 
 /// A port that learns: an address that it uses and has not, is its own if nobody has it.
@@ -98,7 +91,7 @@ fn unknown_targets(view: &View<'_>, emit: &mut Emit, network: NetworkKey, chassi
     on.row(Table::Nd, 60, why)
         .arp()
         .when_reg(Reg::Net, network.0)
-        .when(Field::ARP_OP, ARP_REQUEST)
+        .when(Field::ARP_OP, OP_REQUEST)
         .when_masked(Field::ETH_DST, GROUP_BIT, GROUP_BIT)
         .punt(PuntOp::Resolve);
 }

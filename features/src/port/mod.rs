@@ -14,11 +14,10 @@ pub struct Port;
 /// The first byte of a punt's userdata; the port's key follows, four bytes, big-endian.
 pub const USERDATA_PORT: u8 = 1;
 
-/// Packets per second of [`PuntClass::Address`] that one port may punt, and the burst on top.
-pub(crate) const PUNT_RATE_ADDRESS: (u32, u32) = (200, 200);
-/// The same for every class.
-const PUNT_RATE: [(PuntClass, u32, u32); 2] =
-    [(PuntClass::Address, PUNT_RATE_ADDRESS.0, PUNT_RATE_ADDRESS.1), (PuntClass::Error, 100, 100)];
+/// A class of punts, packets per second of it that one port may send, and the burst on top.
+type Rate = (PuntClass, u32, u32);
+pub(crate) const ADDRESS: Rate = (PuntClass::Address, 200, 200);
+const ERROR: Rate = (PuntClass::Error, 100, 100);
 
 impl Feature for Port {
     fn id(&self) -> FeatureId {
@@ -93,15 +92,20 @@ fn plugged(view: &View<'_>, emit: &mut Emit, key: PortKey) {
     }
     let mut userdata = vec![USERDATA_PORT];
     userdata.extend(key.0.to_be_bytes());
-    for (class, rate, burst) in PUNT_RATE {
-        let meter = PortMeter { port: place.ofport, class };
-        on.meter(meter, rate, burst, "what the port may ask of the controller");
-        on.row(Table::Punt, 100, "to the controller")
-            .when(Field::IN_PORT, place.ofport)
-            .when_reg(Reg::PuntClass, class as u64)
-            .metered(meter)
-            .to_controller(userdata.clone());
+    for rate in [ADDRESS, ERROR] {
+        way_to_controller(&mut on, place.ofport, rate, &userdata);
     }
+}
+
+/// Punts of a class from an OpenFlow port: by a meter of its own, with userdata that tells whose they are.
+pub(crate) fn way_to_controller(on: &mut ::flows::On<'_>, port: OfPort, (class, rate, burst): Rate, userdata: &[u8]) {
+    let meter = PortMeter { port, class };
+    on.meter(meter, rate, burst, "what the port may ask of the controller");
+    on.row(Table::Punt, 100, "to the controller")
+        .when(Field::IN_PORT, port)
+        .when_reg(Reg::PuntClass, class as u64)
+        .metered(meter)
+        .to_controller(userdata.to_vec());
 }
 
 /// The port's own addresses as source.

@@ -292,6 +292,7 @@ fn compile(features: &[&dyn Feature], world: &World, emit: &mut Emit, unit: Unit
     }
     Compiled { unit, reads, items, faults: emit.faults() }
 }
+
 /// What a unit says of a key last is what it says of it.
 fn forget_repeated(items: &mut Items) {
     let mut order: SmallVec<[(ChassisKey, u32, usize); 16]> =

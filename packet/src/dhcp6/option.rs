@@ -236,8 +236,7 @@ impl Dhcp6Option {
     }
 
     fn unfit(&self, why: &'static str) -> Bad {
-        // The kind of a neighbour discovery option has one byte, a DHCPv6 option's two: the low one tells them apart well enough.
-        Bad::Unfit { kind: self.code() as u8, why }
+        Bad::Unfit { kind: self.code(), why }
     }
 
     fn write_content(&self, out: &mut BytesMut) -> Result<(), Bad> {

@@ -126,7 +126,7 @@ impl NdOption {
                 let fits = 2 + body.len() <= WHOLE_BYTES_MAX;
                 if fits { Ok(()) } else { Err("longer than 2040 bytes") }
             })
-            .map_err(|why| Bad::Unfit { kind: self.kind(), why })
+            .map_err(|why| Bad::Unfit { kind: self.kind().into(), why })
     }
 
     pub(crate) fn emit(&self, out: &mut BytesMut) {
@@ -256,7 +256,7 @@ mod tests {
             let mut out = BytesMut::new();
             option.emit(&mut out);
             assert!(out.is_empty(), "{option:?}");
-            assert!(matches!(option.check(), Err(Bad::Unfit { kind, .. }) if kind == option.kind()));
+            assert!(matches!(option.check(), Err(Bad::Unfit { kind, .. }) if kind == option.kind().into()));
         }
         let longest = NdOption::Rdnss { lifetime_s: 1, servers: vec![Ipv6Addr::LOCALHOST; 127] };
         assert_eq!(longest.check(), Ok(()));
