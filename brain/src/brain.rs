@@ -14,6 +14,7 @@ use crate::effect::{Effect, SwitchCommand};
 use crate::event::{Caller, Event, ProposalId, Request, RequestId, SessionId};
 use crate::learning::Learning;
 use crate::pace::Load;
+use crate::releases::Releases;
 use crate::requests::Asked;
 use crate::switch::Switch;
 use crate::switches::Switches;
@@ -47,6 +48,7 @@ pub struct Brain {
     /// Whose turn it was: what the brain itself wants written, or what is requested.
     pub(crate) own_turn: bool,
     pub(crate) waiters: Waiters,
+    pub(crate) releases: Releases,
     /// The world's sequence number after each of the last store revisions.
     pub(crate) sequences: BTreeMap<u64, u64>,
     pub(crate) statuses: HashMap<ResourceId, (v1::Phase, String)>,
@@ -96,6 +98,7 @@ impl Default for Brain {
             asked: None,
             own_turn: false,
             waiters: Waiters::default(),
+            releases: Releases::default(),
             sequences: BTreeMap::new(),
             statuses: HashMap::new(),
             restless: BTreeSet::new(),
@@ -226,6 +229,8 @@ impl Brain {
                 self.statuses.remove(&resource);
             }
             match *key {
+                // Ports of a network that waits for its id wait with it.
+                Key::Segment(network) => self.restless.extend(self.world.ports_on(network)),
                 Key::Peer(from, _) => self.warm_soon(from),
                 Key::Uplink(from) => {
                     self.warm_soon(from);
@@ -253,6 +258,12 @@ impl Brain {
         while self.sequences.len() > REVISIONS_KEPT {
             self.sequences.pop_first();
         }
+        if chassis_changed {
+            self.match_sessions();
+            self.forget_deleted();
+        }
+        self.note_releases(&applied.released);
+        self.note_waiting(applied.changed.iter().chain(&applied.deleted));
         for resource in applied.changed {
             self.statuses.remove(&resource);
         }
@@ -267,9 +278,6 @@ impl Brain {
                 change: v1::Change::Deleted.into(),
             };
             self.effects.push(Effect::Deleted { revision, resource });
-        }
-        if chassis_changed {
-            self.match_sessions();
         }
     }
 

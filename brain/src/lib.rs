@@ -8,6 +8,7 @@ mod event;
 mod found;
 mod learning;
 mod pace;
+mod releases;
 mod requests;
 mod rows;
 mod serve;

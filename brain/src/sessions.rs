@@ -118,8 +118,14 @@ impl Brain {
     fn session_down(&mut self, id: SessionId, reason: &str) {
         let Some(session) = self.sessions.remove(&id) else { return };
         let Some(chassis) = session.chassis else { return };
+        self.look_at_releases(chassis);
         let sequence = self.world.sequence();
         let Some(mut switch) = self.switches.get_mut(&chassis).filter(|s| s.session() == Some(id)) else { return };
+        if switch.in_step() {
+            // With all confirmed, it has what it should, and will have nothing else before it is back.
+            let all_done = switch.has_done(sequence);
+            switch.may_have = all_done.then(|| self.world.networks_needed(chassis));
+        }
         switch.down(sequence);
         drop(switch);
         self.ra.lost(chassis);
@@ -231,6 +237,7 @@ impl Brain {
     fn progress(&mut self, chassis: ChassisKey) {
         self.restless.extend(self.chassis_resource(chassis));
         self.busy.insert(chassis);
+        self.look_at_releases(chassis);
         let Some(mut switch) = self.switches.get_mut(&chassis) else { return };
         if !switch.ready && switch.caught_up() {
             switch.ready = true;
@@ -266,6 +273,19 @@ impl Brain {
         self.unwarm(chassis);
         self.look_for_uplink(chassis);
         self.forget_if_gone(chassis);
+    }
+
+    /// Nothing is kept of chassis that were deleted while they were out of reach; nobody waits for them.
+    pub(crate) fn forget_deleted(&mut self) {
+        let connected =
+            |brain: &Brain, chassis| brain.sessions.values().any(|session| session.chassis == Some(chassis));
+        let gone: Vec<ChassisKey> = self.switches.keys().chain(self.releases.awaited()).collect();
+        for chassis in gone {
+            if self.chassis_resource(chassis).is_none() && !connected(self, chassis) {
+                self.forget_if_gone(chassis);
+                self.look_at_releases(chassis);
+            }
+        }
     }
 
     /// Nothing is kept of a chassis that no longer exists.

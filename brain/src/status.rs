@@ -172,6 +172,9 @@ impl Brain {
                 }
             }
             _ => {
+                if let Some(words) = self.waits_in_words(id) {
+                    return (v1::Phase::Pending, words);
+                }
                 let key = self.network_key(id);
                 let concerned = key.map(|key| self.world.chassis_concerned(key)).unwrap_or_default();
                 self.spread_standing(id, &concerned)
@@ -226,6 +229,10 @@ impl Brain {
         if view.place(key).is_none() {
             return pending(format!("{home} has no interface {}", binding.interface));
         }
+        let network = self.world.resource_of(&Key::Network(port.network));
+        if let Some(network) = network.filter(|network| self.catalog.waits_for(network).is_some()) {
+            return pending(format!("{network} waits for its segmentation id"));
+        }
         self.spread_standing(id, &self.world.chassis_concerned(port.network))
     }
 
@@ -258,7 +265,7 @@ impl Brain {
     }
 
     /// The names of a few chassis, and how many more there are.
-    fn names(&self, chassis: &[ChassisKey]) -> String {
+    pub(crate) fn names(&self, chassis: &[ChassisKey]) -> String {
         let (named, rest) = chassis.split_at(chassis.len().min(NAMED_MAX));
         let name = |chassis: &ChassisKey| self.chassis_resource(*chassis).map(|r| r.name.to_string());
         let named: Vec<String> = named.iter().map(|chassis| name(chassis).unwrap_or_default()).collect();

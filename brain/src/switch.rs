@@ -6,7 +6,7 @@ use std::sync::Arc;
 use features::Millis;
 use flows::{COOKIE_MAGIC, Item, Keyed, Op, Plan};
 use rustc_hash::{FxHashMap as HashMap, FxHashSet as HashSet};
-use topology::ResourceId;
+use topology::{NetworkKey, ResourceId};
 
 use crate::effect::Batch;
 use crate::event::SessionId;
@@ -65,6 +65,8 @@ pub(crate) struct Switch {
     /// Unconfirmed operations by the resource behind them.
     by_resource: HashMap<ResourceId, usize>,
     pub(crate) foreign_flows: u64,
+    /// Out of reach: the networks that it may have flows of. `None`: any.
+    pub(crate) may_have: Option<BTreeSet<NetworkKey>>,
     next_batch: u64,
 }
 
@@ -130,6 +132,7 @@ impl Switch {
             since: BTreeMap::new(),
             by_resource: HashMap::default(),
             foreign_flows: 0,
+            may_have: None,
             next_batch: 1,
         }
     }
@@ -149,6 +152,14 @@ impl Switch {
     pub(crate) fn waiting_since(&self) -> Option<u64> {
         let oldest = self.since.first_key_value().map(|(since, _)| *since);
         [self.stale_since, oldest].into_iter().flatten().min()
+    }
+
+    /// Whether it has confirmed all that a sequence number and earlier ones wanted, and refused nothing of it.
+    pub(crate) fn has_done(&self, sequence: u64) -> bool {
+        let later = |since: u64| since > sequence;
+        self.in_step()
+            && self.waiting_since().is_none_or(later)
+            && self.refused.values().all(|(_, pending)| later(pending.since))
     }
 
     /// Operations that the switch has not confirmed.
@@ -243,6 +254,7 @@ impl Switch {
         let since = self.stale_since.take().unwrap_or(sequence);
         self.link = Link::InStep(session);
         self.read_at = sequence;
+        self.may_have = None;
         self.refusals = 0;
         self.pace = Pace::new(found.flows == 0);
         self.foreign_flows = found.foreign_flows;

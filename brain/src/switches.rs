@@ -29,6 +29,11 @@ impl Switches {
         self.all.get(chassis)
     }
 
+    /// Their chassis.
+    pub(crate) fn keys(&self) -> impl Iterator<Item = ChassisKey> {
+        self.all.keys().copied()
+    }
+
     /// A switch to be changed.
     pub(crate) fn get_mut(&mut self, chassis: &ChassisKey) -> Option<SwitchMut<'_>> {
         let Switches { all, index } = self;

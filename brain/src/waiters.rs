@@ -71,7 +71,10 @@ impl Brain {
 
     /// Answers those whose wait is over, one way or the other.
     pub(crate) fn answer_waiters(&mut self) {
-        while let Some((sequence, waiter)) = self.waiters.take(self.switches.waiting_since(), self.now) {
+        let unconfirmed = self.switches.waiting_since();
+        self.releases.confirmed(unconfirmed);
+        let oldest = unconfirmed.into_iter().chain(self.releases.waiting_since()).min();
+        while let Some((sequence, waiter)) = self.waiters.take(oldest, self.now) {
             let waiting_for = self.waiting_for(sequence);
             let installed = waiting_for.is_empty();
             let response = v1::WaitInstalledResponse { installed, revision: waiter.revision, waiting_for };
@@ -81,8 +84,12 @@ impl Brain {
 
     /// The chassis that have not confirmed all that a sequence number and earlier ones wanted, each with its reason.
     fn waiting_for(&self, sequence: u64) -> Vec<String> {
+        let networks = self.releases.waiting(sequence).map(|network| match self.waits_in_words(network) {
+            Some(words) => format!("{network}: {words}"),
+            None => format!("{network}: it has its segmentation id, and that is not confirmed yet"),
+        });
         let late = self.switches.late(sequence).into_iter();
-        late.filter_map(|(chassis, switch)| {
+        let chassis = late.filter_map(|(chassis, switch)| {
             let name = self.chassis_resource(chassis)?.name;
             let reason = match switch.session() {
                 None => "not connected".to_owned(),
@@ -90,8 +97,8 @@ impl Brain {
                 Some(_) => format!("{} changes are not confirmed yet", switch.unconfirmed()),
             };
             Some(format!("{name}: {reason}"))
-        })
-        .collect()
+        });
+        chassis.chain(networks).collect()
     }
 }
 

@@ -62,7 +62,7 @@ pub struct Network {
     pub tenant: Arc<str>,
     /// Its name.
     pub name: Arc<str>,
-    /// VNI, GRE key or VLAN id.
+    /// VNI, GRE key or VLAN id; 0: none that it may use yet, and nothing of it goes from chassis to chassis.
     pub segment: u32,
     /// Bytes of an IP packet.
     pub mtu: u32,

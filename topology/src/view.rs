@@ -101,7 +101,7 @@ impl<'w> View<'w> {
     /// A network's VNI, GRE key or VLAN id, whatever else changes about it.
     pub fn segment(&self, key: NetworkKey) -> Option<u32> {
         self.read(Key::Segment(key));
-        self.world.networks.get(&key).map(|network| network.segment)
+        self.world.networks.get(&key).map(|network| network.segment).filter(|segment| *segment != 0)
     }
 
     /// Whether a network takes in ports that nothing claims.

@@ -111,6 +111,16 @@ impl World {
         self.resident_networks.of(chassis).collect()
     }
 
+    /// The networks that a chassis has flows for.
+    pub fn networks_needed(&self, chassis: ChassisKey) -> BTreeSet<NetworkKey> {
+        self.needed.of(chassis).collect()
+    }
+
+    /// The ports of a network, as resources.
+    pub fn ports_on(&self, network: NetworkKey) -> Vec<ResourceId> {
+        self.ports_by_network.of(network).filter_map(|port| self.resource_of(&Key::Port(port))).collect()
+    }
+
     /// The chassis with ports of a network bound to them.
     pub fn residents(&self, network: NetworkKey) -> Vec<ChassisKey> {
         self.residents.of(network).collect()

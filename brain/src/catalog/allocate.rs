@@ -107,7 +107,10 @@ impl Admission<'_> {
         if (1..=max).contains(&record.segmentation_id) && !self.after.taken(&kept, id) {
             return;
         }
-        match self.next(SEGMENT, max, |catalog, n| catalog.taken(&Claim::Segment(n), id)) {
+        let key = record.key;
+        // One that switches may have another's flows with would have to wait.
+        let waits = |catalog: &Catalog, n| catalog.released(n).is_some_and(|released| released.key != key);
+        match self.next(SEGMENT, max, |catalog, n| catalog.taken(&Claim::Segment(n), id) || waits(catalog, n)) {
             Some(segment) => record.segmentation_id = segment,
             None => findings.spec("segmentation_id", format!("all of 1 to {max} are taken")),
         }
@@ -117,8 +120,9 @@ impl Admission<'_> {
     fn next(&mut self, counter: &'static str, max: u32, taken: impl Fn(&Catalog, u32) -> bool) -> Option<u32> {
         let stored = self.before.counters.get(counter).map_or(0, |counted| counted.last);
         let mut number = self.counters.get(counter).copied().unwrap_or(stored);
-        // Each resource takes one at most: among one more than there are resources, one is free.
-        let tries = self.after.items.size().saturating_add(1).min(max as usize);
+        // Each resource takes one at most, and so does each released id: among one more than there are of them, one is free.
+        let taken_at_most = self.after.items.size().saturating_add(self.after.released.size());
+        let tries = taken_at_most.saturating_add(1).min(max as usize);
         for _ in 0..tries {
             number = if number >= max { 1 } else { number + 1 };
             if !taken(&self.after, number) {

@@ -45,6 +45,8 @@ pub(crate) struct Asked {
     /// Addresses that automatic ports have used, and when: milliseconds since 1970-01-01 UTC.
     pub(crate) seen: Vec<Seen>,
     pub(crate) now_ms: u64,
+    /// Segmentation ids that no switch has flows with, with the revisions at which they were released.
+    pub(crate) free: Vec<(u32, u64)>,
     named: BTreeSet<ResourceId>,
 }
 
@@ -58,6 +60,7 @@ impl Asked {
             automatic: false,
             seen: Vec::new(),
             now_ms: 0,
+            free: Vec::new(),
             named: BTreeSet::new(),
         }
     }

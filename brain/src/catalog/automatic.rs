@@ -52,8 +52,17 @@ pub(crate) struct Upkeep {
     pub(crate) forget: Vec<ResourceId>,
     pub(crate) found: Vec<Found>,
     pub(crate) seen: Vec<Seen>,
+    /// Segmentation ids that no switch has flows with, with the revisions at which they were released.
+    pub(crate) free: Vec<(u32, u64)>,
     /// Milliseconds since 1970-01-01 UTC.
     pub(crate) now_ms: u64,
+}
+
+impl Upkeep {
+    /// How much is wanted; ids that are free count as one.
+    pub(crate) fn wishes(&self) -> usize {
+        self.forget.len() + self.found.len() + self.seen.len() + usize::from(!self.free.is_empty())
+    }
 }
 
 impl Catalog {
@@ -119,6 +128,7 @@ impl Catalog {
         let mut asked = Asked::automatic(upkeep.now_ms);
         asked.deletes = upkeep.forget.iter().filter(|id| self.is_automatic(id)).cloned().collect();
         asked.seen = upkeep.seen.iter().filter(|seen| !asked.deletes.contains(&seen.port)).cloned().collect();
+        asked.free = upkeep.free.clone();
         let mut names = BTreeSet::new();
         for found in upkeep.found.iter().filter(|found| self.unwelcome(found).is_none()) {
             let name = self.free_name(found, &names);

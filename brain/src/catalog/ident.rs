@@ -36,6 +36,8 @@ const NO_TENANT: &str = "-";
 
 /// What stands for a kind in the keys of learned addresses.
 const LEARNED: &str = "learned";
+/// And in those of released segmentation ids.
+const RELEASED: &str = "released";
 
 /// What a legal name looks like, for messages.
 pub(crate) const NAME_RULE: &str = "1 to 63 of A-Z a-z 0-9 . _ -, the first a letter or digit";
@@ -110,6 +112,11 @@ pub(crate) fn learned_key((network, address): &(ResourceId, IpAddr)) -> String {
     format!("{PREFIX}{LEARNED}/{}/{}/{address}", network.tenant, network.name)
 }
 
+/// The key in the store of a segmentation id that a network had.
+pub(crate) fn released_key(segment: u32) -> String {
+    format!("{PREFIX}{RELEASED}/{segment}")
+}
+
 /// What an entry of the store is about.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum StoreKey {
@@ -119,6 +126,8 @@ pub(crate) enum StoreKey {
     Resource(ResourceId),
     /// The last number handed out.
     Counter(&'static str),
+    /// A segmentation id that a network had.
+    Released(u32),
 }
 
 /// Reads a key of the store; `None`: no such key is ours.
@@ -132,6 +141,10 @@ pub(crate) fn read_key(key: &str) -> Option<StoreKey> {
         return canonical.then(|| StoreKey::Learned((id(NETWORK, second, network), read)));
     }
     let Some(name) = third else {
+        if first == RELEASED {
+            let segment: u32 = second.parse().ok()?;
+            return (segment.to_string() == second).then_some(StoreKey::Released(segment));
+        }
         let counter = COUNTERS.into_iter().find(|c| *c == second)?;
         return (first == "counter").then_some(StoreKey::Counter(counter));
     };

@@ -10,8 +10,10 @@ use topology::{Change, Key, ResourceId};
 
 use super::findings::Findings;
 use super::ident::{self, CHASSIS, FABRIC, FABRIC_NAME, NETWORK, PORT, ROUTER, SUBNET, StoreKey};
+use super::index::Claim;
 use super::kinds::{self, port::Assigned};
 use super::learned::{Address, Learned};
+use super::released::Released;
 use super::{Applied, Catalog, Counted, resource};
 use crate::event::{Entry, EntryChange};
 
@@ -53,6 +55,7 @@ impl Catalog {
             Some(StoreKey::Counter(counter)) => self.take_counter(counter, value, mod_revision),
             Some(StoreKey::Resource(id)) => self.take_resource(&id, value, mod_revision, taken),
             Some(StoreKey::Learned(at)) => self.take_learned(at, value, mod_revision, taken),
+            Some(StoreKey::Released(segment)) => self.take_released(segment, value, mod_revision, taken),
         };
         if let Some(reason) = fault {
             taken.faults.push(format!("{key}: {reason}"));
@@ -131,6 +134,26 @@ impl Catalog {
         fault
     }
 
+    fn take_released(
+        &mut self,
+        segment: u32,
+        value: Option<&[u8]>,
+        mod_revision: u64,
+        taken: &mut Taken,
+    ) -> Option<String> {
+        taken.released.push(segment);
+        let Some(value) = value else {
+            self.released.remove_mut(&segment);
+            return None;
+        };
+        let (released, fault) = match Released::decode(value, mod_revision) {
+            Ok(released) => (released, None),
+            Err(reason) => (Released::unknown(mod_revision), Some(reason)),
+        };
+        self.released.insert_mut(segment, Arc::new(released));
+        fault
+    }
+
     /// Remembers which addresses were picked from pools last: those that a port has, did not have, and was not given.
     fn hint(&mut self, id: &ResourceId, known: &[Assigned]) {
         let Some(port) = self.port(id) else { return };
@@ -162,11 +185,15 @@ impl Catalog {
         let addressed = taken.addressed.iter().filter(|id| self.item(id).is_some()).cloned();
         applied.changed.extend(addressed.collect::<Vec<_>>());
         applied.learned = taken.learned;
+        // Who has the id now has flows with it, or none.
+        let heirs = taken.released.iter().flat_map(|segment| self.owners(&Claim::Segment(*segment)).cloned());
+        let heirs: Vec<ResourceId> = heirs.collect();
+        applied.released = taken.released;
         let by_rank = |id: &ResourceId| (ident::rank(id.kind), id.clone());
         applied.changed.sort_by_key(by_rank);
         applied.changed.dedup();
         applied.deleted.sort_by_key(|id| std::cmp::Reverse(by_rank(id)));
-        let dirty = self.dirty(before, taken.ids.into_iter().chain(taken.addressed).collect());
+        let dirty = self.dirty(before, taken.ids.into_iter().chain(taken.addressed).chain(heirs).collect());
         let (mut gone, mut stated) = (Vec::new(), Vec::new());
         for (_, id) in dirty.into_iter().map(|id| (ident::rank(id.kind), id)).collect::<BTreeSet<_>>() {
             self.restate(&id, &mut gone, &mut stated);
@@ -235,6 +262,7 @@ struct Taken {
     /// Ports that have learned addresses, or lost some.
     addressed: BTreeSet<ResourceId>,
     learned: Vec<(ResourceId, IpAddr, v1::Proof)>,
+    released: Vec<u32>,
     faults: Vec<String>,
 }
 

@@ -22,6 +22,7 @@ mod mask;
 mod memory;
 mod outcome;
 mod read;
+mod released;
 mod resource;
 #[cfg(test)]
 mod tests;
@@ -39,6 +40,7 @@ use index::{Claim, Owners};
 use kinds::Item;
 use learned::{Address, Learned};
 use memory::Memory;
+use released::Released;
 
 pub(crate) use automatic::{Found, Seen, Upkeep};
 pub(crate) use learned::Unlearnable;
@@ -75,6 +77,8 @@ pub(crate) struct Catalog {
     /// The facts that each resource stated last.
     facts: HashTrieMapSync<ResourceId, Arc<[Change]>>,
     counters: RedBlackTreeMapSync<&'static str, Counted>,
+    /// Segmentation ids that networks had, as long as switches may have flows with them.
+    released: RedBlackTreeMapSync<u32, Arc<Released>>,
     /// Entries that can't be read, with the reason; they are kept as they are, and nothing may be written over them.
     unread: RedBlackTreeMapSync<String, String>,
     /// The address of each subnet's pools that was picked last: the next pick starts after it.
@@ -101,6 +105,8 @@ pub(crate) struct Applied {
     pub(crate) deleted: Vec<ResourceId>,
     /// Addresses that ports have learned.
     pub(crate) learned: Vec<(ResourceId, IpAddr, v1::Proof)>,
+    /// Segmentation ids that networks have no more, or whose last flows are gone.
+    pub(crate) released: Vec<u32>,
     /// Entries that can't be read or make no sense, each with the reason, for operators.
     pub(crate) faults: Vec<String>,
 }

@@ -39,6 +39,9 @@ impl Admission<'_> {
                 write.compare.insert(ident::store_key(port), self.mod_revision(port));
             }
         }
+        for (key, mod_revision, value) in self.released_entries() {
+            write.put(key, mod_revision, value);
+        }
         if !write.changes.is_empty() {
             for (counter, last) in &self.counters {
                 let mod_revision = self.before.counters.get(counter).map_or(0, |counted| counted.mod_revision);

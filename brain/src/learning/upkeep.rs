@@ -26,6 +26,8 @@ pub(crate) struct Wishes {
     forget: BTreeSet<ResourceId>,
     found: BTreeMap<At, Found>,
     seen: BTreeMap<(ResourceId, IpAddr), Seen>,
+    /// Released segmentation ids that no switch has flows with any more, with the revisions at which they were released.
+    pub(crate) free: BTreeMap<u32, u64>,
     /// Wishes that were refused together, to be judged one by one.
     singly: VecDeque<Upkeep>,
     /// Nothing is written before: the store could not.
@@ -75,20 +77,23 @@ impl Wishes {
             forget: std::mem::take(&mut self.forget).into_iter().collect(),
             found: std::mem::take(&mut self.found).into_values().collect(),
             seen: std::mem::take(&mut self.seen).into_values().collect(),
+            free: std::mem::take(&mut self.free).into_iter().collect(),
             now_ms: now.0,
         };
-        let Upkeep { forget, found, seen, .. } = &upkeep;
-        (!forget.is_empty() || !found.is_empty() || !seen.is_empty()).then_some(upkeep)
+        (upkeep.wishes() > 0).then_some(upkeep)
     }
 }
 
 impl Brain {
     /// Wishes that can't be written together are judged one by one; one that can't be by itself is told.
     pub(crate) fn upkeep_refused(&mut self, upkeep: Upkeep, refusal: &Refusal) {
-        let Upkeep { forget, found, seen, now_ms } = upkeep;
-        let wish = |forget, found, seen| Upkeep { forget, found, seen, now_ms };
-        if forget.len() + found.len() + seen.len() > 1 {
+        let several = upkeep.wishes() > 1;
+        let Upkeep { forget, found, seen, free, now_ms } = upkeep;
+        let wish = |forget, found, seen| Upkeep { forget, found, seen, free: vec![], now_ms };
+        if several {
             let singly = &mut self.learning.wishes.singly;
+            // Nothing is ever in the way of those.
+            singly.extend((!free.is_empty()).then(|| Upkeep { free, now_ms, ..Upkeep::default() }));
             singly.extend(forget.into_iter().map(|id| wish(vec![id], vec![], vec![])));
             singly.extend(found.into_iter().map(|found| wish(vec![], vec![found], vec![])));
             singly.extend(seen.into_iter().map(|seen| wish(vec![], vec![], vec![seen])));
@@ -106,6 +111,10 @@ impl Brain {
     /// The store could not write: what was to be forgotten still is, the rest is learned again when its hosts speak.
     pub(crate) fn upkeep_failed(&mut self, upkeep: Upkeep, fault: &str) {
         self.learning.wishes.forget.extend(upkeep.forget);
+        let free = &mut self.learning.wishes.free;
+        for (segment, revision) in upkeep.free {
+            free.entry(segment).or_insert(revision);
+        }
         self.learning.wishes.retry_at = Some(self.now.after_ms(RETRY_MS));
         self.happened("store.fault", None, format!("what was learned could not be written: {fault}"));
     }

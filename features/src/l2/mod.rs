@@ -67,7 +67,9 @@ pub fn is_our_group(id: u32) -> bool {
 
 fn reach(view: &View<'_>, emit: &mut Emit, key: PortKey, chassis: ChassisKey) {
     let (Some(port), Some(binding)) = (view.port(key), view.binding(key)) else { return };
-    let (Some(_), Some(segment)) = (view.need(port.network, chassis), view.segment(port.network)) else { return };
+    if view.need(port.network, chassis).is_none() {
+        return;
+    }
     let mut on = emit.on(chassis);
     if binding.chassis == chassis {
         if let Some(place) = view.place(key) {
@@ -76,7 +78,7 @@ fn reach(view: &View<'_>, emit: &mut Emit, key: PortKey, chassis: ChassisKey) {
                 .when(Field::ETH_DST, port.mac)
                 .output(place.ofport);
         }
-    } else {
+    } else if let Some(segment) = view.segment(port.network) {
         on.row(Table::Out, 100, "the port is on another chassis")
             .when_reg(Reg::Net, port.network.0)
             .when(Field::ETH_DST, port.mac)
@@ -87,8 +89,9 @@ fn reach(view: &View<'_>, emit: &mut Emit, key: PortKey, chassis: ChassisKey) {
 }
 
 fn replicate(view: &View<'_>, emit: &mut Emit, key: NetworkKey, chassis: ChassisKey) {
-    let resident = view.is_resident(key, chassis);
-    let Some(segment) = view.segment(key).filter(|_| resident) else { return };
+    if !view.is_resident(key, chassis) {
+        return;
+    }
     let here: Vec<Vec<Action>> = view
         .members(key, chassis)
         .into_iter()
@@ -96,7 +99,7 @@ fn replicate(view: &View<'_>, emit: &mut Emit, key: NetworkKey, chassis: Chassis
         .collect();
     let mut everywhere = here.clone();
     let others: Vec<ChassisKey> = view.residents(key).into_iter().filter(|c| *c != chassis).collect();
-    if let (Some(fabric), Some(port)) = (view.fabric(), view.uplink(chassis)) {
+    if let (Some(fabric), Some(port), Some(segment)) = (view.fabric(), view.uplink(chassis), view.segment(key)) {
         if fabric.encap == Encap::Vlan {
             everywhere.extend((!others.is_empty()).then(|| copy_to(segment, None, port)));
         } else {

@@ -165,7 +165,10 @@ impl Mind for Watched {
                     world.model.changed(resource);
                     world.readdress(resource);
                 }
-                Effect::Deleted { resource, .. } => world.model.deleted(resource),
+                Effect::Deleted { resource, .. } => {
+                    world.model.deleted(resource);
+                    world.abandon(resource);
+                }
                 Effect::Happened(event) => {
                     world.totals.add(&format!("event {}", event.r#type), 1);
                     if world.loud {
@@ -264,6 +267,15 @@ impl World {
         let session = running.core.session(reader, writer, format!("sim:{switch}"));
         running.spawn(session);
         Some(ours)
+    }
+
+    /// A chassis is gone: its switch may have its flows yet.
+    fn abandon(&mut self, gone: &v1::ResourceChange) {
+        let named = |at: u8| gone.kind == "chassis" && chassis_name(at) == gone.name;
+        let switch = self.switches.iter_mut().zip(0u8..).find(|(_, at)| named(*at));
+        if let Some((switch, _)) = switch {
+            switch.abandoned = true;
+        }
     }
 
     /// A chassis has the tunnel endpoint that was accepted for it.

@@ -62,7 +62,7 @@ impl Draw {
                 tenant,
                 network,
                 mtu: self.option().then(|| self.rng.u32(1280..1400)),
-                segment: (self.rng.u8(..6) == 0).then(|| self.rng.u32(100..110)),
+                segment: (self.rng.u8(..3) == 0).then(|| self.rng.u32(100..104)),
             },
             12..=22 => Step::Subnet {
                 tenant,

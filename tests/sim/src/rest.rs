@@ -61,8 +61,11 @@ async fn examine(shared: &Shared) {
         judge::walks(&mut world, &mut rng, PACKETS);
         reachable::all(&mut world, &mut rng);
         judge::statuses(&mut world);
-        for switch in &mut world.switches {
+        for at in 0..world.switches.len() {
+            let chassis = world.is_chassis(at);
+            let switch = &mut world.switches[at];
             (switch.refused, switch.open) = (false, false);
+            switch.abandoned &= !chassis && switch.tables.flows.values().any(|row| is_ours(row.cookie));
         }
     }
     wrong.extend(watched(shared).await);
@@ -101,6 +104,9 @@ impl World {
     fn unrest(&self) -> Vec<String> {
         let Some(running) = &self.controller else { return vec!["the controller is down".to_owned()] };
         let mut wrong = Vec::new();
+        let content = self.vault.content();
+        let kept = content.entries.iter().filter(|entry| entry.key.contains("/released/"));
+        wrong.extend(kept.map(|entry| format!("{} is not free", entry.key)));
         if self.model.open > 0 {
             wrong.push(format!("{} requests are not answered", self.model.open));
         }

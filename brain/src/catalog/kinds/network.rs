@@ -97,7 +97,7 @@ pub(super) fn facts(
     let fact = topology::Network {
         tenant: id.tenant.clone(),
         name: id.name.clone(),
-        segment: network.segment.unwrap_or(record.segmentation_id),
+        segment: catalog.usable_segment(record, network),
         mtu: catalog.effective_mtu(network),
         auto_ports: network.auto_ports,
     };

@@ -189,6 +189,11 @@ fn random_upkeep(r: &mut Random, rig: &Rig) -> Upkeep {
             upkeep.seen.push(Seen { port, address: address(r), proof: v1::Proof::Nd });
         }
     }
+    // Some at the revision at which they were released, some at another.
+    for (segment, released) in &rig.catalog.released {
+        let revision = released.mod_revision - u64::from(r.chance(20));
+        upkeep.free.extend(r.some(50, |_| (*segment, revision)));
+    }
     upkeep
 }
 

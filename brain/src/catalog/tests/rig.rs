@@ -77,6 +77,7 @@ impl Rig {
         assert_eq!(self.catalog.users, fresh.users);
         assert_eq!(self.catalog.learned, fresh.learned);
         assert_eq!(self.catalog.learned_by, fresh.learned_by);
+        assert_eq!(self.catalog.released, fresh.released);
     }
 
     pub(super) fn entries(&self) -> Vec<Entry> {

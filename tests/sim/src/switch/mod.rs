@@ -57,6 +57,8 @@ pub struct Switch {
     pub doubtful: bool,
     /// Its flows were changed by somebody since all was last at rest: what keeps packets out may be among them.
     pub open: bool,
+    /// It was a chassis and then none since all was last at rest: it may have flows of that time.
+    pub abandoned: bool,
     /// It has refused, or may, since all was last at rest.
     pub refused: bool,
     /// Flows that are not ours.
@@ -125,6 +127,7 @@ impl Switch {
             away_until: tokio::time::Instant::now(),
             doubtful: false,
             open: false,
+            abandoned: false,
             refused: false,
             foreign: BTreeSet::new(),
             faults: Faults::default(),
@@ -166,7 +169,7 @@ impl Switch {
     /// It starts anew.
     pub fn restart(&mut self, renumber: bool) {
         self.tables = Tables { limit: self.tables.limit, ..Tables::default() };
-        (self.fragments, self.evaluator, self.doubtful) = (0, None, true);
+        (self.fragments, self.evaluator, self.doubtful, self.abandoned) = (0, None, true, false);
         self.foreign.clear();
         if renumber {
             let names: Vec<String> = std::mem::take(&mut self.ports).into_values().rev().collect();
