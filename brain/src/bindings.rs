@@ -15,19 +15,26 @@ impl Brain {
     /// The bindings of all ports, or of one, in the order of networks and addresses.
     pub(crate) fn bindings(&self, request: &v1::BindingsRequest) -> Result<Reply, Refusal> {
         let mut bindings: BTreeMap<(ResourceId, IpAddr), v1::AddressBinding> = BTreeMap::new();
-        let mut known = false;
-        for id in self.catalog.port_ids() {
-            let wanted = request.port.is_empty() || format!("{}/{}", id.tenant, id.name) == request.port;
-            if !wanted || (!request.tenant.is_empty() && *id.tenant != *request.tenant) {
-                continue;
-            }
-            known = true;
+        for id in self.ports_of(&request.tenant, &request.port)? {
             self.bindings_of(id, &mut bindings);
         }
-        if !known && !request.port.is_empty() {
-            return Err(refusal(RefusalKind::NotFound, format!("there is no port {}", request.port)));
-        }
         Ok(Reply::Bindings(bindings.into_values().collect()))
+    }
+
+    /// The ports that a request is about: one by `TENANT/NAME`, or a tenant's, or where both are empty all.
+    ///
+    /// # Errors
+    /// There is no such port.
+    pub(crate) fn ports_of(&self, tenant: &str, port: &str) -> Result<Vec<&ResourceId>, Refusal> {
+        let wanted = |id: &&ResourceId| {
+            (port.is_empty() || format!("{}/{}", id.tenant, id.name) == port)
+                && (tenant.is_empty() || *id.tenant == *tenant)
+        };
+        let found: Vec<&ResourceId> = self.catalog.port_ids().filter(wanted).collect();
+        if found.is_empty() && !port.is_empty() {
+            return Err(refusal(RefusalKind::NotFound, format!("there is no port {port}")));
+        }
+        Ok(found)
     }
 
     fn bindings_of(&self, id: &ResourceId, bindings: &mut BTreeMap<(ResourceId, IpAddr), v1::AddressBinding>) {

@@ -80,6 +80,8 @@ pub enum Reply {
     Traced(v1::TraceResponse),
     /// To `Bindings`.
     Bindings(Vec<v1::AddressBinding>),
+    /// To `Leases`.
+    Leases(Vec<v1::Lease>),
 }
 
 /// Why a request was refused: every reason at once.

@@ -154,6 +154,8 @@ pub enum Request {
     Trace(v1::TraceRequest),
     /// Who holds which address.
     Bindings(v1::BindingsRequest),
+    /// What clients were promised by DHCP; answered with [`crate::Reply::Leases`].
+    Leases(v1::LeasesRequest),
 }
 
 /// Something about one OpenFlow connection.

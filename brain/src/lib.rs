@@ -7,6 +7,7 @@ mod effect;
 mod event;
 mod found;
 mod learning;
+mod leases;
 mod pace;
 mod releases;
 mod requests;

@@ -56,6 +56,7 @@ impl Brain {
             Request::Flows(request) => self.flows(request),
             Request::Trace(request) => self.trace(request),
             Request::Bindings(request) => self.bindings(request),
+            Request::Leases(request) => self.leases(request),
         };
         self.reply(id, result);
     }
@@ -119,7 +120,10 @@ impl Brain {
                 let reply = self.reply_to(answer);
                 self.reply(id, reply);
             }
-            (Write::Upkeep(_), Answer::Applied(response)) => self.upkeep_done(&response),
+            (Write::Upkeep(upkeep), Answer::Applied(response)) => {
+                self.upkeep_done(&response);
+                self.leased(upkeep.leases);
+            }
             (Write::Upkeep(_), _) => {}
         }
     }

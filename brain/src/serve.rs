@@ -35,6 +35,10 @@ impl Brain {
             PuntOp::RouterSolicit => ra::service::solicited(&view, &punted),
             PuntOp::NeighborSolicit => nd::service::solicited(&view, &punted),
             PuntOp::ArpProbe => arp::service::probed(&view, &punted),
+            PuntOp::Dhcp6 => {
+                let outcome = self.serve_dhcp6(&punted);
+                return self.count_outcome(name, outcome);
+            }
             PuntOp::Learn => {
                 let outcome = self.learn_addresses(punted);
                 return self.count_outcome(name, outcome);
@@ -96,7 +100,7 @@ impl Brain {
     /// What is due by the clock.
     pub(crate) fn timers(&mut self) {
         self.learning_timers();
-        let packets = self.ra.due(self.now);
+        let packets = self.ra.due(&self.world, self.now);
         self.send(packets);
         let switches = &self.switches;
         let ready = |chassis| switches.get(&chassis).is_some_and(|s| s.ready);

@@ -2,10 +2,13 @@
 
 pub mod announce;
 pub mod arp;
+pub mod dhcp6;
+pub mod given;
 pub mod holder;
 pub mod icmp;
 pub mod l2;
 pub mod learn;
+pub mod lease;
 pub mod nd;
 pub mod overlay;
 pub mod port;
@@ -31,4 +34,5 @@ pub const ALL: &[&dyn Feature] = &[
     &icmp::Icmp,
     &ra::Ra,
     &learn::Learn,
+    &dhcp6::Dhcp6,
 ];

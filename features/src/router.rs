@@ -33,6 +33,12 @@ pub fn generated_mac(router: RouterKey) -> MacAddr {
     MacAddr::from_u64(0x0253_0000_0000 | u64::from(router.0 & 0xff_ffff))
 }
 
+/// The MAC by which a network speaks for itself, as its DHCPv6 server, and in advertisements of subnets that no router serves:
+/// `02:53:01` and the network's key.
+pub fn network_mac(network: NetworkKey) -> MacAddr {
+    MacAddr::from_u64(0x0253_0100_0000 | u64::from(network.0 & 0xff_ffff))
+}
+
 /// Every address that a router answers to by one of its interfaces: the interface's own, the subnet-router anycast address
 /// (RFC 4291, 2.6.1), and once for each network and MAC the link-local ones.
 pub fn addresses(view: &View<'_>, router: RouterKey, subnet: SubnetKey) -> Vec<IpAddr> {

@@ -116,12 +116,12 @@ fn unasked_advertisements_keep_their_pace_and_say_farewell() {
     let mut service = ra::service::Service::default();
     let ready = |_| true;
     service.ready(&world, ChassisKey(2), Millis(1_000));
-    let first = service.due(Millis(1_000));
+    let first = service.due(&world, Millis(1_000));
     assert!(!first.is_empty() && first.iter().all(|out| out.chassis == ChassisKey(2)));
-    assert_eq!(service.due(Millis(2_000)), [], "nothing more yet");
+    assert_eq!(service.due(&world, Millis(2_000)), [], "nothing more yet");
     assert_eq!(service.next_due(), Some(Millis(17_000)), "the first ones are 16 s apart");
-    service.due(Millis(17_000));
-    service.due(Millis(33_000));
+    service.due(&world, Millis(17_000));
+    service.due(&world, Millis(33_000));
     let later = service.next_due().unwrap().0 - 33_000;
     assert!((200_000..=600_000).contains(&later), "then 200 to 600 s: {later} ms");
 
@@ -135,7 +135,7 @@ fn unasked_advertisements_keep_their_pace_and_say_farewell() {
         _ => None,
     });
     assert_eq!(preferred, Some(0));
-    let now = service.due(Millis(43_000));
+    let now = service.due(&world, Millis(43_000));
     let by_network =
         now.iter().map(advert).find(|a| a.router_lifetime_s == 0).expect("the prefix goes on, without a router");
     assert!(by_network.options.iter().any(|o| matches!(o, NdOption::PrefixInformation { preferred_s: 14400, .. })));
@@ -159,7 +159,7 @@ fn a_prefix_is_taken_back_without_giving_up_the_router() {
         Change::Interface(RouterKey(1), SubnetKey(9), Some(interface)),
     ]);
     service.ready(&world, ChassisKey(2), Millis(0));
-    service.due(Millis(0));
+    service.due(&world, Millis(0));
     let gone = world.commit(vec![Change::Advert(SubnetKey(9), None)]);
     let out = service.changed(&world, &gone.changed, Millis(5_000), |_| true);
     let advert = advert(&out[0]);

@@ -140,6 +140,8 @@ pub enum PuntOp {
     Learn = 9,
     /// A question for an address that nobody is known to have, on a network where hosts are learned.
     Resolve = 10,
+    /// A client's message to all DHCPv6 servers.
+    Dhcp6 = 12,
 }
 
 impl PuntOp {
@@ -157,6 +159,7 @@ impl PuntOp {
             ArpProbe,
             Learn,
             Resolve,
+            Dhcp6,
         ]
         .into_iter()
         .find(|op| *op as u64 == n)
@@ -175,15 +178,19 @@ impl PuntOp {
             PuntOp::ArpProbe => "arp_probe",
             PuntOp::Learn => "learn",
             PuntOp::Resolve => "resolve",
+            PuntOp::Dhcp6 => "dhcp6",
         }
     }
 
     /// Which meter it is punted by.
     pub const fn class(self) -> PuntClass {
         match self {
-            PuntOp::RouterSolicit | PuntOp::NeighborSolicit | PuntOp::ArpProbe | PuntOp::Learn | PuntOp::Resolve => {
-                PuntClass::Address
-            }
+            PuntOp::RouterSolicit
+            | PuntOp::NeighborSolicit
+            | PuntOp::ArpProbe
+            | PuntOp::Learn
+            | PuntOp::Resolve
+            | PuntOp::Dhcp6 => PuntClass::Address,
             _ => PuntClass::Error,
         }
     }

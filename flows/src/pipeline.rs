@@ -148,8 +148,8 @@ pub const PIPELINE: [TableSpec; 17] = [
         table: Table::Nd,
         name: "nd",
         about: "Questions for an address: ARP requests are answered here, neighbour solicitations lead to the address' row, router \
-                solicitations are punted.",
-        writers: &["nd", "arp", "ra", "learn"],
+                solicitations and DHCPv6 are punted.",
+        writers: &["nd", "arp", "ra", "learn", "dhcp6"],
         matches: &[
             Field::ETH_DST,
             Field::ETH_TYPE,
@@ -161,6 +161,7 @@ pub const PIPELINE: [TableSpec; 17] = [
             Field::ARP_OP,
             Field::ARP_SPA,
             Field::ARP_TPA,
+            Field::UDP_DST,
         ],
         reads: &[Reg::Net, Reg::Secured, Reg::Claim],
         sets: &[

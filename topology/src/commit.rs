@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use addr::{IpNet, OfPort};
 
-use crate::facts::{Advert, Binding, Chassis, Fabric, Interface, Network, Policy, Port, Route, Router, Subnet};
+use crate::facts::{Advert, Binding, Chassis, Dhcp6, Fabric, Interface, Network, Policy, Port, Route, Router, Subnet};
 use crate::keys::{ChassisKey, Key, NetworkKey, PortKey, RouterKey, SubnetKey};
 use crate::needs;
 use crate::spares;
@@ -23,6 +23,7 @@ pub enum Change {
     Network(NetworkKey, Option<Network>),
     Subnet(SubnetKey, Option<Subnet>),
     Advert(SubnetKey, Option<Advert>),
+    Dhcp6(SubnetKey, Option<Dhcp6>),
     Router(RouterKey, Option<Router>),
     Interface(RouterKey, SubnetKey, Option<Interface>),
     Route(RouterKey, IpNet, Option<Route>),
@@ -98,6 +99,11 @@ impl World {
             Change::Advert(key, new) => {
                 if put(&mut self.adverts, key, new).is_some() {
                     marks.changed(Key::Advert(key));
+                }
+            }
+            Change::Dhcp6(key, new) => {
+                if put(&mut self.dhcp6, key, new).is_some() {
+                    marks.changed(Key::Dhcp6(key));
                 }
             }
             Change::Router(key, new) => {

@@ -68,6 +68,8 @@ pub struct Network {
     pub mtu: u32,
     /// Ports of chassis that nothing claims become its ports.
     pub auto_ports: bool,
+    /// The domain that its hosts search for names.
+    pub dns_domain: Option<Arc<str>>,
 }
 
 /// A prefix on a network.
@@ -86,6 +88,10 @@ pub struct Advert {
     pub prefix: Ipv6Net,
     /// Hosts form addresses from it (the A flag).
     pub autonomous: bool,
+    /// Hosts get addresses by DHCPv6 (the M flag).
+    pub managed: bool,
+    /// Hosts get other settings by DHCPv6 (the O flag).
+    pub other: bool,
     /// The sender is a default router: lifetime above 0.
     pub default_router: bool,
     /// The prefix is in the RA at all.
@@ -96,6 +102,25 @@ pub struct Advert {
     pub preferred_s: u32,
     /// Recursive DNS servers (RFC 8106), in order.
     pub rdnss: Vec<Ipv6Addr>,
+    /// The prefix by which IPv4 addresses are reached (RFC 8781).
+    pub pref64: Option<Ipv6Net>,
+}
+
+/// What is told of a subnet by DHCPv6 (RFC 8415).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Dhcp6 {
+    /// The prefix.
+    pub prefix: Ipv6Net,
+    /// Every port gets its addresses of this prefix; else only those that can't form theirs from their MAC.
+    pub stateful: bool,
+    /// Everybody gets settings; else only ports that get an address.
+    pub everybody: bool,
+    /// Seconds.
+    pub valid_s: u32,
+    /// Seconds, at most `valid_s`.
+    pub preferred_s: u32,
+    /// Recursive DNS servers (RFC 3646), in order.
+    pub dns: Vec<Ipv6Addr>,
 }
 
 /// A distributed router.

@@ -84,6 +84,8 @@ pub enum Key {
     Subnet(SubnetKey),
     /// What a subnet puts into RAs.
     Advert(SubnetKey),
+    /// What is told of a subnet by DHCPv6.
+    Dhcp6(SubnetKey),
     /// A router.
     Router(RouterKey),
     /// A router's interface on a subnet.
@@ -136,6 +138,7 @@ pub enum KeyKind {
     AutoNetwork,
     Subnet,
     Advert,
+    Dhcp6,
     Router,
     Interface,
     Route,
@@ -172,7 +175,7 @@ impl Key {
             | Key::SubnetsOf(n)
             | Key::InterfacesOn(n)
             | Key::Holder(n, _) => Key::Network(n),
-            Key::Subnet(s) | Key::Advert(s) => Key::Subnet(s),
+            Key::Subnet(s) | Key::Advert(s) | Key::Dhcp6(s) => Key::Subnet(s),
             Key::Router(r)
             | Key::Interface(r, _)
             | Key::Route(r, _)
@@ -196,6 +199,7 @@ impl Key {
             Key::AutoNetwork => KeyKind::AutoNetwork,
             Key::Subnet(..) => KeyKind::Subnet,
             Key::Advert(..) => KeyKind::Advert,
+            Key::Dhcp6(..) => KeyKind::Dhcp6,
             Key::Router(..) => KeyKind::Router,
             Key::Interface(..) => KeyKind::Interface,
             Key::Route(..) => KeyKind::Route,
@@ -232,6 +236,7 @@ impl fmt::Display for Key {
             Key::AutoNetwork => write!(f, "auto-network"),
             Key::Subnet(s) => write!(f, "subnet {s}"),
             Key::Advert(s) => write!(f, "advert {s}"),
+            Key::Dhcp6(s) => write!(f, "dhcp6 {s}"),
             Key::Router(r) => write!(f, "router {r}"),
             Key::Interface(r, s) => write!(f, "interface {r} {s}"),
             Key::Route(r, p) => write!(f, "route {r} {p}"),

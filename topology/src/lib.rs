@@ -14,7 +14,9 @@ mod view;
 mod world;
 
 pub use commit::{Change, Committed};
-pub use facts::{Advert, Binding, Chassis, Encap, Fabric, Interface, Network, Policy, Port, Route, Router, Subnet};
+pub use facts::{
+    Advert, Binding, Chassis, Dhcp6, Encap, Fabric, Interface, Network, Policy, Port, Route, Router, Subnet,
+};
 pub use keys::{ChassisKey, Key, KeyKind, NetworkKey, PortKey, ResourceId, RouterKey, SubnetKey};
 pub use needs::Need;
 pub use view::{Holder, Member, Place, View};

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use addr::{IpNet, OfPort};
 
-use crate::facts::{Advert, Binding, Chassis, Fabric, Interface, Network, Policy, Port, Route, Router, Subnet};
+use crate::facts::{Advert, Binding, Chassis, Dhcp6, Fabric, Interface, Network, Policy, Port, Route, Router, Subnet};
 use crate::keys::{ChassisKey, Key, NetworkKey, PortKey, RouterKey, SubnetKey};
 use crate::needs::Need;
 use crate::world::World;
@@ -126,6 +126,12 @@ impl<'w> View<'w> {
     pub fn advert(&self, key: SubnetKey) -> Option<&'w Advert> {
         self.read(Key::Advert(key));
         self.world.adverts.get(&key)
+    }
+
+    /// What is told of a subnet by DHCPv6.
+    pub fn dhcp6(&self, key: SubnetKey) -> Option<&'w Dhcp6> {
+        self.read(Key::Dhcp6(key));
+        self.world.dhcp6.get(&key)
     }
 
     /// The subnets of a network, in the order of their keys.

@@ -8,7 +8,7 @@ use addr::{IpNet, OfPort};
 use rpds::{HashTrieMapSync, RedBlackTreeMapSync, RedBlackTreeSetSync};
 use rustc_hash::FxBuildHasher;
 
-use crate::facts::{Advert, Binding, Chassis, Fabric, Interface, Network, Policy, Port, Route, Router, Subnet};
+use crate::facts::{Advert, Binding, Chassis, Dhcp6, Fabric, Interface, Network, Policy, Port, Route, Router, Subnet};
 use crate::index::Index;
 use crate::keys::{ChassisKey, Key, NetworkKey, PortKey, ResourceId, RouterKey, SubnetKey};
 use crate::needs::Need;
@@ -27,6 +27,7 @@ pub struct World {
     pub(crate) networks: Map<NetworkKey, Network>,
     pub(crate) subnets: Map<SubnetKey, Subnet>,
     pub(crate) adverts: Map<SubnetKey, Advert>,
+    pub(crate) dhcp6: Map<SubnetKey, Dhcp6>,
     pub(crate) routers: Map<RouterKey, Router>,
     pub(crate) interfaces: Map<(RouterKey, SubnetKey), Interface>,
     pub(crate) routes: Map<(RouterKey, IpNet), Route>,
@@ -233,6 +234,7 @@ impl World {
             Key::AutoNetwork => !self.auto_networks.is_empty(),
             Key::Subnet(s) => self.subnets.contains_key(&s),
             Key::Advert(s) => self.adverts.contains_key(&s),
+            Key::Dhcp6(s) => self.dhcp6.contains_key(&s),
             Key::Router(r) => self.routers.contains_key(&r),
             Key::Interface(r, s) => self.interfaces.contains_key(&(r, s)),
             Key::Route(r, p) => self.routes.contains_key(&(r, p)),
@@ -265,6 +267,7 @@ impl World {
         keys.extend(self.networks.keys().flat_map(|n| [Key::Network(*n), Key::Segment(*n), Key::AutoPorts(*n)]));
         keys.extend(self.subnets.keys().map(|s| Key::Subnet(*s)));
         keys.extend(self.adverts.keys().map(|s| Key::Advert(*s)));
+        keys.extend(self.dhcp6.keys().map(|s| Key::Dhcp6(*s)));
         keys.extend(self.routers.keys().map(|r| Key::Router(*r)));
         keys.extend(self.interfaces.keys().map(|(r, s)| Key::Interface(*r, *s)));
         keys.extend(self.routes.keys().map(|(r, p)| Key::Route(*r, *p)));

@@ -170,12 +170,22 @@ fn network(n: u32) -> [Change; 5] {
         valid_s: 86_400,
         preferred_s: 14_400,
         rdnss: Vec::new(),
+        managed: false,
+        other: false,
+        pref64: None,
     };
     let mac = features::router::generated_mac(RouterKey(n));
     let address = Ipv6Addr::from(u128::from(prefix(n).network()) | 1).into();
     let (net, subnet, router) = (NetworkKey(n), SubnetKey(n), RouterKey(n));
     let tenant: Arc<str> = format!("t{n}").into();
-    let fact = Network { tenant: tenant.clone(), name: "net".into(), segment: n, mtu: 1430, auto_ports: false };
+    let fact = Network {
+        tenant: tenant.clone(),
+        name: "net".into(),
+        segment: n,
+        mtu: 1430,
+        auto_ports: false,
+        dns_domain: None,
+    };
     [
         Change::Network(net, Some(fact)),
         Change::Subnet(subnet, Some(Subnet { network: net, cidr: prefix(n).into() })),

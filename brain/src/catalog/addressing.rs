@@ -98,7 +98,7 @@ impl Admission<'_> {
 
     /// Ports on networks where a subnet that hosts form their own addresses on came, went, or turned into one or from one.
     fn find_followers(&mut self) {
-        let auto = |catalog: &Catalog, id: &ResourceId| catalog.subnet(id).map(|s| s.auto).unwrap_or_default();
+        let auto = |catalog: &Catalog, id: &ResourceId| catalog.subnet(id).map(|s| s.modes.form()).unwrap_or_default();
         for (at, id) in self.sound().into_iter().filter(|(_, id)| id.kind == SUBNET) {
             if auto(self.before, &id) != auto(&self.after, &id) {
                 self.follow(at, &id, false);
@@ -151,7 +151,8 @@ impl Admission<'_> {
         match &port.fixed {
             None => {
                 for v6 in [false, true] {
-                    let pooled = subnets.iter().filter(|(_, s)| !s.auto && matches!(s.cidr, IpNet::V6(_)) == v6);
+                    let pooled =
+                        subnets.iter().filter(|(_, s)| !s.modes.form() && matches!(s.cidr, IpNet::V6(_)) == v6);
                     let from: Vec<ResourceId> = pooled.map(|(id, _)| (*id).clone()).collect();
                     if !from.is_empty() {
                         slots.push(Slot::Pool { from, field: "fixed_ips".to_owned(), found: None });
@@ -171,7 +172,7 @@ impl Admission<'_> {
                 }
             }
         }
-        for (subnet, model) in subnets.iter().filter(|(_, s)| s.auto) {
+        for (subnet, model) in subnets.iter().filter(|(_, s)| s.modes.form()) {
             let has = slots.iter().any(|slot| matches!(slot, Slot::Fixed(assigned) if assigned.subnet == **subnet));
             if let Some(formed) = formed(subnet, model, port).filter(|_| !has) {
                 if let Err(message) = hosts(&self.after, id, port, subnet, model, formed.address) {
@@ -209,7 +210,7 @@ impl Admission<'_> {
         };
         let Some(address) = fixed.address else {
             let (subnet, model) = named?;
-            if model.auto {
+            if model.modes.form() {
                 return formed(subnet, model, port).map(Slot::Fixed);
             }
             return Some(Slot::Pool { from: vec![(*subnet).clone()], field: field.to_owned(), found: None });

@@ -11,6 +11,7 @@ use super::ident::{self, NETWORK, ROUTER, SUBNET};
 use super::index::Claim;
 use super::kinds::{self, Model};
 use super::learned::Address;
+use super::leases::LeaseId;
 use super::{Catalog, Proposal, allocate, resource};
 use crate::effect::{Refusal, RefusalKind, Violation};
 
@@ -27,6 +28,7 @@ pub(crate) fn admit(before: &Catalog, asked: Asked) -> Result<Proposal, Refusal>
     admission.check_references();
     admission.address_ports();
     admission.settle_learned();
+    admission.settle_leases();
     admission.check_kinds();
     admission.check_room();
     admission.check_claims();
@@ -51,6 +53,8 @@ pub(crate) struct Admission<'a> {
     pub(crate) partial: Vec<Partial>,
     /// The addresses whose learners changed.
     pub(crate) learned: BTreeSet<Address>,
+    /// The leases that changed.
+    pub(crate) leases: BTreeSet<LeaseId>,
     /// The last number handed out, by counter.
     pub(crate) counters: BTreeMap<&'static str, u32>,
     wrong: Vec<(usize, RefusalKind, Violation)>,
@@ -82,6 +86,7 @@ impl<'a> Admission<'a> {
             broken: BTreeSet::new(),
             partial: Vec::new(),
             learned: BTreeSet::new(),
+            leases: BTreeSet::new(),
             counters: BTreeMap::new(),
             wrong,
             said: BTreeSet::new(),

@@ -8,6 +8,7 @@ use topology::ResourceId;
 use super::automatic::Seen;
 use super::findings::Place;
 use super::ident::{self, DEFAULT_TENANT, FABRIC, FABRIC_NAME, NAME_RULE};
+use super::leases::Leasing;
 use super::{Catalog, mask, resource};
 use crate::effect::{Refusal, RefusalKind, Violation};
 use crate::event::{Caller, Request};
@@ -44,6 +45,8 @@ pub(crate) struct Asked {
     pub(crate) automatic: bool,
     /// Addresses that automatic ports have used, and when: milliseconds since 1970-01-01 UTC.
     pub(crate) seen: Vec<Seen>,
+    /// What clients' messages do to leases.
+    pub(crate) leases: Vec<Leasing>,
     pub(crate) now_ms: u64,
     /// Segmentation ids that no switch has flows with, with the revisions at which they were released.
     pub(crate) free: Vec<(u32, u64)>,
@@ -59,6 +62,7 @@ impl Asked {
             wrong: Vec::new(),
             automatic: false,
             seen: Vec::new(),
+            leases: Vec::new(),
             now_ms: 0,
             free: Vec::new(),
             named: BTreeSet::new(),

@@ -20,7 +20,7 @@ use super::ident::{self, CHASSIS, FABRIC, NETWORK, PORT, ROUTER, SUBNET};
 use super::index::Claim;
 use super::kinds::port::Port;
 use super::learned::{Address, Learned};
-use super::{Catalog, Proposal};
+use super::{Catalog, Leasing, Proposal};
 use crate::effect::Refusal;
 
 /// The longest name of a resource.
@@ -46,7 +46,7 @@ pub(crate) struct Seen {
 }
 
 /// What the brain itself wants written.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Upkeep {
     /// Automatic ports whose chassis' port is gone.
     pub(crate) forget: Vec<ResourceId>,
@@ -54,6 +54,7 @@ pub(crate) struct Upkeep {
     pub(crate) seen: Vec<Seen>,
     /// Segmentation ids that no switch has flows with, with the revisions at which they were released.
     pub(crate) free: Vec<(u32, u64)>,
+    pub(crate) leases: Vec<Leasing>,
     /// Milliseconds since 1970-01-01 UTC.
     pub(crate) now_ms: u64,
 }
@@ -61,7 +62,8 @@ pub(crate) struct Upkeep {
 impl Upkeep {
     /// How much is wanted; ids that are free count as one.
     pub(crate) fn wishes(&self) -> usize {
-        self.forget.len() + self.found.len() + self.seen.len() + usize::from(!self.free.is_empty())
+        let listed = self.forget.len() + self.found.len() + self.seen.len() + self.leases.len();
+        listed + usize::from(!self.free.is_empty())
     }
 }
 
@@ -129,6 +131,7 @@ impl Catalog {
         asked.deletes = upkeep.forget.iter().filter(|id| self.is_automatic(id)).cloned().collect();
         asked.seen = upkeep.seen.iter().filter(|seen| !asked.deletes.contains(&seen.port)).cloned().collect();
         asked.free = upkeep.free.clone();
+        asked.leases = upkeep.leases.iter().filter(|leasing| self.port(&leasing.port).is_some()).cloned().collect();
         let mut names = BTreeSet::new();
         for found in upkeep.found.iter().filter(|found| self.unwelcome(found).is_none()) {
             let name = self.free_name(found, &names);

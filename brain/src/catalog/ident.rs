@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
+use features::lease::Association;
 use topology::ResourceId;
 
 /// A bridge.
@@ -38,6 +39,9 @@ const NO_TENANT: &str = "-";
 const LEARNED: &str = "learned";
 /// And in those of released segmentation ids.
 const RELEASED: &str = "released";
+
+/// What stands for a kind in the keys of leases.
+const LEASE: &str = "lease";
 
 /// What a legal name looks like, for messages.
 pub(crate) const NAME_RULE: &str = "1 to 63 of A-Z a-z 0-9 . _ -, the first a letter or digit";
@@ -117,11 +121,38 @@ pub(crate) fn released_key(segment: u32) -> String {
     format!("{PREFIX}{RELEASED}/{segment}")
 }
 
+/// The key in the store of a port's lease.
+pub(crate) fn lease_key((port, which): &(ResourceId, Association)) -> String {
+    format!("{PREFIX}{LEASE}/{}/{}/{}", port.tenant, port.name, association_word(*which))
+}
+
+/// An association's name among its port's: `na-4660`.
+pub(crate) fn association_word(association: Association) -> String {
+    match association {
+        Association::Na(iaid) => format!("na-{iaid}"),
+        Association::Pd(iaid) => format!("pd-{iaid}"),
+    }
+}
+
+/// Reads what [`association_word`] writes.
+fn read_association(word: &str) -> Option<Association> {
+    let (kind, iaid) = word.split_once('-')?;
+    let iaid = iaid.parse().ok()?;
+    let read = match kind {
+        "na" => Association::Na(iaid),
+        "pd" => Association::Pd(iaid),
+        _ => return None,
+    };
+    (association_word(read) == word).then_some(read)
+}
+
 /// What an entry of the store is about.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum StoreKey {
     /// Who has an address of a network by learning.
     Learned((ResourceId, IpAddr)),
+    /// What a port's client was promised.
+    Lease((ResourceId, Association)),
     /// A resource.
     Resource(ResourceId),
     /// The last number handed out.
@@ -134,11 +165,17 @@ pub(crate) enum StoreKey {
 pub(crate) fn read_key(key: &str) -> Option<StoreKey> {
     let mut parts = key.strip_prefix(PREFIX)?.split('/');
     let (first, second, third) = (parts.next()?, parts.next()?, parts.next());
-    if let Some(address) = parts.next() {
-        let network = third.filter(|name| first == LEARNED && is_name(second) && is_name(name))?;
-        let read: IpAddr = address.parse().ok().filter(|_| parts.next().is_none())?;
-        let canonical = read.to_string() == address;
-        return canonical.then(|| StoreKey::Learned((id(NETWORK, second, network), read)));
+    if let Some(last) = parts.next() {
+        let name = third.filter(|name| is_name(second) && is_name(name) && parts.next().is_none())?;
+        return match first {
+            LEARNED => {
+                let address: IpAddr = last.parse().ok()?;
+                let canonical = address.to_string() == last;
+                canonical.then(|| StoreKey::Learned((id(NETWORK, second, name), address)))
+            }
+            LEASE => Some(StoreKey::Lease((id(PORT, second, name), read_association(last)?))),
+            _ => None,
+        };
     }
     let Some(name) = third else {
         if first == RELEASED {
@@ -184,6 +221,10 @@ mod tests {
         let learned = (id(NETWORK, "acme", "red"), "2001:db8::5".parse().unwrap());
         assert_eq!(learned_key(&learned), "/sextant/v1/learned/acme/red/2001:db8::5");
         assert_eq!(read_key(&learned_key(&learned)), Some(StoreKey::Learned(learned)));
+        for which in [Association::Na(0), Association::Pd(u32::MAX)] {
+            let lease = (id(PORT, "acme", "vm1"), which);
+            assert_eq!(read_key(&lease_key(&lease)), Some(StoreKey::Lease(lease)));
+        }
         assert_eq!(read_key(&counter_key(PORT)), Some(StoreKey::Counter(PORT)));
         for bad in [
             "",
@@ -195,6 +236,10 @@ mod tests {
             "/sextant/v1/learned/a/b/2001:db8:0::5",
             "/sextant/v1/learned/a/b/2001:db8::5/c",
             "/sextant/v1/learned/a/b",
+            "/sextant/v1/lease/a/b/na-01",
+            "/sextant/v1/lease/a/b/na-4294967296",
+            "/sextant/v1/lease/a/b/ta-1",
+            "/sextant/v1/lease/a/b",
             "/other",
         ] {
             assert_eq!(read_key(bad), None, "{bad}");

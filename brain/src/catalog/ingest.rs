@@ -13,6 +13,7 @@ use super::ident::{self, CHASSIS, FABRIC, FABRIC_NAME, NETWORK, PORT, ROUTER, SU
 use super::index::Claim;
 use super::kinds::{self, port::Assigned};
 use super::learned::{Address, Learned};
+use super::leases::{Lease, LeaseId};
 use super::released::Released;
 use super::{Applied, Catalog, Counted, resource};
 use crate::event::{Entry, EntryChange};
@@ -56,6 +57,7 @@ impl Catalog {
             Some(StoreKey::Resource(id)) => self.take_resource(&id, value, mod_revision, taken),
             Some(StoreKey::Learned(at)) => self.take_learned(at, value, mod_revision, taken),
             Some(StoreKey::Released(segment)) => self.take_released(segment, value, mod_revision, taken),
+            Some(StoreKey::Lease(id)) => self.take_lease(id, value, mod_revision),
         };
         if let Some(reason) = fault {
             taken.faults.push(format!("{key}: {reason}"));
@@ -154,12 +156,26 @@ impl Catalog {
         fault
     }
 
+    fn take_lease(&mut self, id: LeaseId, value: Option<&[u8]>, mod_revision: u64) -> Option<String> {
+        let read = value.map(|value| Lease::decode(value, mod_revision)).transpose();
+        let (lease, fault) = match read {
+            Ok(lease) => (lease, None),
+            Err(reason) => (None, Some(reason)),
+        };
+        let fault = fault.or_else(|| {
+            let lost = lease.is_some() && self.port(&id.0).is_none();
+            lost.then(|| format!("there is no {}", id.0))
+        });
+        self.set_lease(id, lease);
+        fault
+    }
+
     /// Remembers which addresses were picked from pools last: those that a port has, did not have, and was not given.
     fn hint(&mut self, id: &ResourceId, known: &[Assigned]) {
         let Some(port) = self.port(id) else { return };
         let given = |address| port.fixed.iter().flatten().any(|fixed| fixed.address == Some(address));
         let new = port.assigned.iter().filter(|a| !known.contains(a) && !given(a.address));
-        let pooled = |a: &&Assigned| self.subnet(&a.subnet).is_some_and(|subnet| !subnet.auto);
+        let pooled = |a: &&Assigned| self.subnet(&a.subnet).is_some_and(|subnet| !subnet.modes.form());
         for Assigned { address, subnet } in new.filter(pooled).cloned().collect::<Vec<_>>() {
             self.hints.insert_mut(subnet, address);
         }
@@ -270,7 +286,7 @@ struct Taken {
 fn order(key: &str) -> (usize, &str) {
     match ident::read_key(key) {
         Some(StoreKey::Resource(id)) => (ident::rank(id.kind), key),
-        Some(StoreKey::Learned(_)) => (ident::KINDS.len(), key),
+        Some(StoreKey::Learned(_) | StoreKey::Lease(_)) => (ident::KINDS.len(), key),
         _ => (0, key),
     }
 }
@@ -294,6 +310,7 @@ fn slot(change: &Change) -> Key {
         Change::Network(n, _) => Key::Network(*n),
         Change::Subnet(s, _) => Key::Subnet(*s),
         Change::Advert(s, _) => Key::Advert(*s),
+        Change::Dhcp6(s, _) => Key::Dhcp6(*s),
         Change::Router(r, _) => Key::Router(*r),
         Change::Interface(r, s, _) => Key::Interface(*r, *s),
         Change::Route(r, p, _) => Key::Route(*r, *p),
@@ -312,6 +329,7 @@ fn nothing(change: &Change) -> Change {
         Change::Network(n, _) => Change::Network(*n, None),
         Change::Subnet(s, _) => Change::Subnet(*s, None),
         Change::Advert(s, _) => Change::Advert(*s, None),
+        Change::Dhcp6(s, _) => Change::Dhcp6(*s, None),
         Change::Router(r, _) => Change::Router(*r, None),
         Change::Interface(r, s, _) => Change::Interface(*r, *s, None),
         Change::Route(r, p, _) => Change::Route(*r, *p, None),

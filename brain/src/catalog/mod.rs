@@ -18,6 +18,7 @@ mod index;
 mod ingest;
 mod kinds;
 mod learned;
+mod leases;
 mod mask;
 mod memory;
 mod outcome;
@@ -39,11 +40,14 @@ use crate::event::{Caller, EntryChange, Request};
 use index::{Claim, Owners};
 use kinds::Item;
 use learned::{Address, Learned};
+use leases::{Lease, LeaseId};
 use memory::Memory;
 use released::Released;
 
 pub(crate) use automatic::{Found, Seen, Upkeep};
+pub(crate) use ident::association_word;
 pub(crate) use learned::Unlearnable;
+pub(crate) use leases::Leasing;
 
 /// A resource with the revision that last wrote it.
 #[derive(Clone, Debug, PartialEq)]
@@ -74,6 +78,8 @@ pub(crate) struct Catalog {
     learned: RedBlackTreeMapSync<Address, Arc<Learned>>,
     /// The same: ports with their addresses.
     learned_by: RedBlackTreeSetSync<(ResourceId, IpAddr)>,
+    /// What ports' clients were promised.
+    leases: RedBlackTreeMapSync<LeaseId, Arc<Lease>>,
     /// The facts that each resource stated last.
     facts: HashTrieMapSync<ResourceId, Arc<[Change]>>,
     counters: RedBlackTreeMapSync<&'static str, Counted>,

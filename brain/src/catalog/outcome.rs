@@ -42,6 +42,18 @@ impl Admission<'_> {
         for (key, mod_revision, value) in self.released_entries() {
             write.put(key, mod_revision, value);
         }
+        for id in &self.leases {
+            let (before, after) = (self.before.lease(id), self.after.lease(id));
+            if before == after {
+                continue;
+            }
+            let mod_revision = before.map_or(0, |lease| lease.mod_revision);
+            write.put(ident::lease_key(id), mod_revision, after.map(|lease| lease.encode()));
+            // Whose it is must still be as it was.
+            if after.is_some() {
+                write.compare.insert(ident::store_key(&id.0), self.mod_revision(&id.0));
+            }
+        }
         if !write.changes.is_empty() {
             for (counter, last) in &self.counters {
                 let mod_revision = self.before.counters.get(counter).map_or(0, |counted| counted.mod_revision);

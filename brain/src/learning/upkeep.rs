@@ -11,7 +11,7 @@ use topology::{ChassisKey, Key, ResourceId, View};
 
 use super::held::At;
 use crate::brain::Brain;
-use crate::catalog::{Found, Seen, Upkeep};
+use crate::catalog::{Found, Leasing, Seen, Upkeep};
 use crate::effect::Refusal;
 use crate::event::SessionId;
 
@@ -28,6 +28,7 @@ pub(crate) struct Wishes {
     seen: BTreeMap<(ResourceId, IpAddr), Seen>,
     /// Released segmentation ids that no switch has flows with any more, with the revisions at which they were released.
     pub(crate) free: BTreeMap<u32, u64>,
+    leases: Vec<Leasing>,
     /// Wishes that were refused together, to be judged one by one.
     singly: VecDeque<Upkeep>,
     /// Nothing is written before: the store could not.
@@ -60,6 +61,15 @@ impl Wishes {
         room
     }
 
+    /// Notes what a client's message does to leases; false: there is no room.
+    pub(crate) fn lease(&mut self, leasing: Leasing) -> bool {
+        let room = self.leases.len() < WISHES_MAX;
+        if room {
+            self.leases.push(leasing);
+        }
+        room
+    }
+
     pub(super) fn next_due(&self) -> Option<Millis> {
         self.retry_at
     }
@@ -78,6 +88,7 @@ impl Wishes {
             found: std::mem::take(&mut self.found).into_values().collect(),
             seen: std::mem::take(&mut self.seen).into_values().collect(),
             free: std::mem::take(&mut self.free).into_iter().collect(),
+            leases: std::mem::take(&mut self.leases),
             now_ms: now.0,
         };
         (upkeep.wishes() > 0).then_some(upkeep)
@@ -88,8 +99,8 @@ impl Brain {
     /// Wishes that can't be written together are judged one by one; one that can't be by itself is told.
     pub(crate) fn upkeep_refused(&mut self, upkeep: Upkeep, refusal: &Refusal) {
         let several = upkeep.wishes() > 1;
-        let Upkeep { forget, found, seen, free, now_ms } = upkeep;
-        let wish = |forget, found, seen| Upkeep { forget, found, seen, free: vec![], now_ms };
+        let Upkeep { forget, found, seen, free, leases, now_ms } = upkeep;
+        let wish = |forget, found, seen| Upkeep { forget, found, seen, now_ms, ..Upkeep::default() };
         if several {
             let singly = &mut self.learning.wishes.singly;
             // Nothing is ever in the way of those.
@@ -97,13 +108,17 @@ impl Brain {
             singly.extend(forget.into_iter().map(|id| wish(vec![id], vec![], vec![])));
             singly.extend(found.into_iter().map(|found| wish(vec![], vec![found], vec![])));
             singly.extend(seen.into_iter().map(|seen| wish(vec![], vec![], vec![seen])));
+            singly.extend(leases.into_iter().map(|one| Upkeep { leases: vec![one], now_ms, ..Upkeep::default() }));
             return;
         }
         let reasons: Vec<&str> = refusal.violations.iter().map(|violation| violation.message.as_str()).collect();
         let about = found.first().map(|found| (&found.chassis, format!("{}: ", found.interface)));
         let (resource, what) = match &about {
             Some((chassis, what)) => (Some(*chassis), what.as_str()),
-            None => (forget.first().or(seen.first().map(|seen| &seen.port)), ""),
+            None => {
+                let port = seen.first().map(|seen| &seen.port).or(leases.first().map(|one| &one.port));
+                (forget.first().or(port), "")
+            }
         };
         self.happened("port.refused", resource, format!("{what}{}", reasons.join("; ")));
     }

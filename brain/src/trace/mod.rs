@@ -224,5 +224,6 @@ const fn feature(op: PuntOp) -> &'static str {
         PuntOp::ArpProbe => "arp",
         PuntOp::HopLimit | PuntOp::NoRoute | PuntOp::Unreachable | PuntOp::PortUnreachable | PuntOp::TooBig => "icmp",
         PuntOp::Learn | PuntOp::Resolve => "learn",
+        PuntOp::Dhcp6 => "dhcp6",
     }
 }

@@ -2,6 +2,8 @@
 
 #![allow(dead_code, unreachable_pub)]
 
+mod punts;
+
 use std::collections::{BTreeMap, HashMap, VecDeque};
 
 use addr::{Dpid, MacAddr, OfPort};
@@ -14,6 +16,9 @@ use ofp::{
     PortReason,
 };
 use proto::v1;
+
+#[allow(unused_imports)]
+pub use punts::*;
 
 /// A store in memory.
 #[derive(Clone, Default)]

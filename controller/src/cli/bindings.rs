@@ -14,30 +14,45 @@ use crate::doc::shape;
 use crate::doc::yaml;
 
 pub(super) async fn run(port: Option<Name>, format: Format, context: &Context) -> Result<(), Failure> {
-    let (tenant, port) = match port {
-        Some(port) => (String::new(), format!("{}/{}", context.tenant_of(&port), port.name)),
-        None => (context.tenant.clone().unwrap_or_default(), String::new()),
-    };
+    let (tenant, port) = of_port(port, context);
     let request = v1::BindingsRequest { tenant, port };
     let mut stream = context.client().await?.operation().bindings(with_details(request)).await?.into_inner();
     let mut bindings = Vec::new();
     while let Some(binding) = stream.message().await? {
         bindings.push(binding);
     }
-    match format {
-        Format::Table | Format::Wide => output::print(&rows(&bindings, format == Format::Wide)),
-        Format::Json => output::print(&pretty(&Value::Array(shown(&bindings)?))?),
-        Format::Yaml => output::print(&yaml::emit(&Value::Array(shown(&bindings)?)).map_err(Failure::new)?),
+    print_all("AddressBinding", &bindings, format, |wide| rows(&bindings, wide))
+}
+
+/// The tenant and port that a request is about: of a port, `TENANT/NAME`; without one, a tenant or all.
+pub(super) fn of_port(port: Option<Name>, context: &Context) -> (String, String) {
+    match port {
+        Some(port) => (String::new(), format!("{}/{}", context.tenant_of(&port), port.name)),
+        None => (context.tenant.clone().unwrap_or_default(), String::new()),
     }
 }
 
-fn shown(bindings: &[v1::AddressBinding]) -> Result<Vec<Value>, Failure> {
-    let show = |binding: &v1::AddressBinding| {
-        let mut message = DynamicMessage::new(shape::message("AddressBinding"));
-        message.transcode_from(binding).map_err(|error| Failure::new(error.to_string()))?;
+/// Prints messages of a type: by `rows`, which takes whether all columns are wanted, or as data.
+pub(super) fn print_all<M: prost::Message>(
+    kind: &str,
+    all: &[M],
+    format: Format,
+    rows: impl Fn(bool) -> String,
+) -> Result<(), Failure> {
+    match format {
+        Format::Table | Format::Wide => output::print(&rows(format == Format::Wide)),
+        Format::Json => output::print(&pretty(&Value::Array(shown(kind, all)?))?),
+        Format::Yaml => output::print(&yaml::emit(&Value::Array(shown(kind, all)?)).map_err(Failure::new)?),
+    }
+}
+
+fn shown<M: prost::Message>(kind: &str, all: &[M]) -> Result<Vec<Value>, Failure> {
+    let show = |one: &M| {
+        let mut message = DynamicMessage::new(shape::message(kind));
+        message.transcode_from(one).map_err(|error| Failure::new(error.to_string()))?;
         Ok(doc::show_message(&message))
     };
-    bindings.iter().map(show).collect()
+    all.iter().map(show).collect()
 }
 
 fn rows(bindings: &[v1::AddressBinding], wide: bool) -> String {
@@ -79,7 +94,7 @@ mod tests {
         assert_eq!(words[0], ["NETWORK", "ADDRESS", "PORT", "MAC", "PROOF", "SINCE", "CHASSIS"]);
         assert_eq!(words[1][2..], ["acme/s1-s1-eth1", "02:00:00:00:00:07", "dad", "2026-11-24T22:10:00.123Z", "s1"]);
         assert_eq!(words[2][4..], ["static", "-", "s1"]);
-        let json = &shown(&[learned]).unwrap()[0];
+        let json = &shown("AddressBinding", &[learned]).unwrap()[0];
         assert_eq!((&json["proof"], &json["port"]), (&"dad".into(), &"s1-s1-eth1".into()));
     }
 }

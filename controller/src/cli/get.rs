@@ -10,20 +10,20 @@ use tonic::{Code, Status};
 use super::client::{Client, with_details};
 use super::names::Name;
 use super::table::Layout;
-use super::{Context, Failure, bindings, delete, names, output};
+use super::{Context, Failure, bindings, delete, leases, names, output};
 use crate::doc::shape::KindShape;
 use crate::doc::{self, resource_of, yaml};
 
 /// Arguments of `get`.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
-    /// Singular or plural: port, ports. Or bindings: who holds which address.
+    /// Singular or plural: port, ports. Or bindings: who holds which address; leases: what was promised by DHCP.
     #[arg(value_parser = subject)]
     kind: Subject,
     /// [TENANT/]NAME; without it, all of the kind.
     #[arg(value_parser = names::name)]
     name: Option<Name>,
-    /// Of bindings: only this port's.
+    /// Of bindings and leases: only this port's.
     #[arg(long, value_name = "[TENANT/]NAME", value_parser = names::name)]
     port: Option<Name>,
     /// How to show them.
@@ -39,12 +39,14 @@ pub(super) struct Args {
 enum Subject {
     Kind(&'static KindShape),
     Bindings,
+    Leases,
 }
 
 fn subject(text: &str) -> Result<Subject, String> {
     match text {
         "binding" | "bindings" => Ok(Subject::Bindings),
-        _ => names::kind(text).map(Subject::Kind).map_err(|message| format!("{message}, bindings")),
+        "lease" | "leases" => Ok(Subject::Leases),
+        _ => names::kind(text).map(Subject::Kind).map_err(|message| format!("{message}, bindings, leases")),
     }
 }
 
@@ -64,12 +66,13 @@ pub(super) async fn run(args: Args, context: &Context) -> Result<(), Failure> {
     let Args { kind, name, port, output, watch } = args;
     let kind = match kind {
         Subject::Kind(kind) if port.is_none() => kind,
-        Subject::Kind(_) => return Err(Failure::Usage("--port goes with bindings".to_owned())),
-        Subject::Bindings if name.is_some() || watch => {
-            let words = "bindings take neither a name nor --watch; --port NAME shows one port's".to_owned();
+        Subject::Kind(_) => return Err(Failure::Usage("--port goes with bindings and leases".to_owned())),
+        Subject::Bindings | Subject::Leases if name.is_some() || watch => {
+            let words = "bindings and leases take neither a name nor --watch; --port NAME shows one port's".to_owned();
             return Err(Failure::Usage(words));
         }
         Subject::Bindings => return bindings::run(port, output, context).await,
+        Subject::Leases => return leases::run(port, output, context).await,
     };
     let wanted = match &name {
         Some(name) => Some((delete::tenant(kind, name, context)?, name.name.clone())),

@@ -9,6 +9,7 @@ mod delete;
 mod events;
 mod flows;
 mod get;
+mod leases;
 mod names;
 mod output;
 mod table;
@@ -159,6 +160,7 @@ mod tests {
             "sextant get fabric -o yaml --watch",
             "sextant --tenant acme get networks",
             "sextant get bindings --port acme/vm1 -o json",
+            "sextant get leases --port acme/vm1 -o json",
             "sextant get routers --tenant acme --server http://[::1]:1",
             "sextant delete port vm1",
             "sextant flows --chassis hv1 --port acme/vm1 --why",

@@ -76,6 +76,18 @@ impl<B: Backend> OperationService for Face<B> {
             Err(refusal) => Err(status(&refusal, bytes)),
         }
     }
+
+    type LeasesStream = Pin<Box<dyn Stream<Item = Result<v1::Lease, Status>> + Send>>;
+
+    async fn leases(&self, request: tonic::Request<v1::LeasesRequest>) -> Result<Response<Self::LeasesStream>, Status> {
+        let bytes = detail_bytes(request.metadata());
+        let asked = Request::Leases(request.into_inner());
+        match self.backend.request(Caller::administrator(), asked).await {
+            Ok(Reply::Leases(all)) => Ok(Response::new(Box::pin(tokio_stream::iter(all.into_iter().map(Ok))))),
+            Ok(other) => Err(mismatch("Leases", &other)),
+            Err(refusal) => Err(status(&refusal, bytes)),
+        }
+    }
 }
 
 type Sender = mpsc::Sender<Result<v1::Event, Status>>;

@@ -200,6 +200,17 @@ impl Fake {
                 };
                 Ok(Reply::Bindings(vec![binding]))
             }
+            Request::Leases(_) => {
+                let lease = v1::Lease {
+                    tenant: "acme".to_owned(),
+                    port: "vm1".to_owned(),
+                    association: "na-7".to_owned(),
+                    leased: vec!["2001:db8::7".to_owned()],
+                    until_ms: u64::MAX,
+                    ..v1::Lease::default()
+                };
+                Ok(Reply::Leases(vec![lease]))
+            }
             Request::Snapshot => Err(refusal(RefusalKind::Invalid, "", "not by this way")),
         }
     }

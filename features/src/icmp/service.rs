@@ -68,7 +68,12 @@ fn v6_error(op: PuntOp, mtu: u32, frame: &[u8]) -> Option<Icmpv6Error> {
         // RFC 8200, 4: an unrecognized next header; the pointer counts from the IPv6 header.
         PuntOp::PortUnreachable => Some(Icmpv6Error::ParameterProblem { code: 1, pointer: 6 }),
         PuntOp::TooBig => Some(Icmpv6Error::PacketTooBig { mtu }),
-        PuntOp::RouterSolicit | PuntOp::NeighborSolicit | PuntOp::ArpProbe | PuntOp::Learn | PuntOp::Resolve => None,
+        PuntOp::RouterSolicit
+        | PuntOp::NeighborSolicit
+        | PuntOp::ArpProbe
+        | PuntOp::Learn
+        | PuntOp::Resolve
+        | PuntOp::Dhcp6 => None,
     }
 }
 
@@ -83,7 +88,12 @@ fn v4_error(op: PuntOp, mtu: u32, frame: &[u8]) -> Option<Icmpv4Error> {
             Some(Icmpv4Error::DestinationUnreachable { code, next_hop_mtu: 0 })
         }
         PuntOp::TooBig => Some(Icmpv4Error::DestinationUnreachable { code: 4, next_hop_mtu }),
-        PuntOp::RouterSolicit | PuntOp::NeighborSolicit | PuntOp::ArpProbe | PuntOp::Learn | PuntOp::Resolve => None,
+        PuntOp::RouterSolicit
+        | PuntOp::NeighborSolicit
+        | PuntOp::ArpProbe
+        | PuntOp::Learn
+        | PuntOp::Resolve
+        | PuntOp::Dhcp6 => None,
     }
 }
 

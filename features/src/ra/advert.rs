@@ -1,20 +1,22 @@
 //! The only place where a router advertisement is made: solicited, periodic and final ones alike.
 
 use std::net::Ipv6Addr;
+use std::sync::Arc;
 
-use addr::{MacAddr, link_local};
+use addr::{Ipv6Net, MacAddr, link_local};
 use packet::{NdOption, RouterAdvert, router_advert};
-use topology::{Advert, NetworkKey, RouterKey, View};
+use topology::{Advert, NetworkKey, PortKey, RouterKey, View};
+
+use crate::given;
+use crate::router::network_mac;
 
 /// Seconds between two unsolicited advertisements, at most (RFC 4861, 6.2.1).
 pub const MAX_INTERVAL_S: u64 = 600;
 /// How long the router stays a default router: three intervals (RFC 4861, 6.2.1).
 const ROUTER_LIFETIME_S: u16 = 1800;
-/// How long DNS servers are used: three intervals (RFC 8106, 5.1).
-const RDNSS_LIFETIME_S: u32 = 1800;
+/// How long DNS servers and domains are used: three intervals (RFC 8106, 5.1).
+const DNS_LIFETIME_S: u32 = 1800;
 const HOP_LIMIT: u8 = 64;
-/// Where a network without router advertises from: `02:53:01` and the network's key.
-const NETWORK_MAC: u64 = 0x0253_0100_0000;
 
 /// Who advertises on a network, and what: a router with the subnets that it serves there; or, for subnets that no router
 /// serves, the network itself, which is no default router.
@@ -26,13 +28,15 @@ pub struct Sender {
     pub mac: MacAddr,
     /// Bytes of an IP packet.
     pub mtu: u32,
+    /// The domain that hosts search.
+    pub domain: Option<Arc<str>>,
     /// Its subnets' adverts.
     pub adverts: Vec<Advert>,
 }
 
 /// All who advertise on a network, routers first.
 pub fn senders(view: &View<'_>, network: NetworkKey) -> Vec<Sender> {
-    let Some(mtu) = view.network(network).map(|n| n.mtu) else { return Vec::new() };
+    let Some((mtu, domain)) = view.network(network).map(|n| (n.mtu, n.dns_domain.clone())) else { return Vec::new() };
     let mut senders: Vec<Sender> = Vec::new();
     let mut served = Vec::new();
     for (router, subnet) in view.interfaces_on(network) {
@@ -41,16 +45,31 @@ pub fn senders(view: &View<'_>, network: NetworkKey) -> Vec<Sender> {
         let mac = interface.mac;
         match senders.iter_mut().find(|s| s.router == Some(router) && s.mac == mac) {
             Some(sender) => sender.adverts.push(advert.clone()),
-            None => senders.push(Sender { router: Some(router), mac, mtu, adverts: vec![advert.clone()] }),
+            None => {
+                let adverts = vec![advert.clone()];
+                senders.push(Sender { router: Some(router), mac, mtu, domain: domain.clone(), adverts });
+            }
         }
     }
     let unserved = view.subnets_of(network).into_iter().filter(|s| !served.contains(s));
     let adverts: Vec<Advert> = unserved.filter_map(|s| view.advert(s).cloned()).collect();
     if !adverts.is_empty() {
-        let mac = MacAddr::from_u64(NETWORK_MAC | u64::from(network.0 & 0xff_ffff));
-        senders.push(Sender { router: None, mac, mtu, adverts });
+        let mac = network_mac(network);
+        senders.push(Sender { router: None, mac, mtu, domain, adverts });
     }
     senders
+}
+
+/// What a sender tells a port alone that was given an address on a prefix that its neighbours form theirs from: to ask DHCPv6 for
+/// it, and unless it has a formed one too, to form none. `None`: what everybody is told.
+pub fn alone(view: &View<'_>, sender: &Sender, port: PortKey) -> Option<Sender> {
+    let mut told = sender.clone();
+    for advert in told.adverts.iter_mut().filter(|advert| advert.autonomous) {
+        if !given::not_formed(view, port, advert.prefix).is_empty() {
+            (advert.autonomous, advert.managed) = (given::forms(view, port, advert.prefix), true);
+        }
+    }
+    (told != *sender).then_some(told)
 }
 
 /// To whom an advertisement goes.
@@ -58,6 +77,8 @@ pub fn senders(view: &View<'_>, network: NetworkKey) -> Vec<Sender> {
 pub enum To {
     /// All nodes.
     Everybody,
+    /// One port, by its MAC, unasked (RFC 6085).
+    One(MacAddr),
     /// The one who asked, by MAC and address. From `::` it asked for all nodes; its MAC still has it to itself (RFC 6085).
     Asker(MacAddr, Ipv6Addr),
 }
@@ -70,6 +91,7 @@ pub fn frame(sender: &Sender, to: To, taken_back: &[Advert]) -> Vec<u8> {
     let advert = advert(sender, taken_back);
     let to = match to {
         To::Everybody => None,
+        To::One(mac) => Some((mac, addr::ALL_NODES)),
         To::Asker(mac, address) if address.is_unspecified() => Some((mac, addr::ALL_NODES)),
         To::Asker(mac, address) => Some((mac, address)),
     };
@@ -78,20 +100,27 @@ pub fn frame(sender: &Sender, to: To, taken_back: &[Advert]) -> Vec<u8> {
 
 fn advert(sender: &Sender, taken_back: &[Advert]) -> RouterAdvert {
     let is_default = sender.router.is_some() && sender.adverts.iter().any(|a| a.default_router);
+    let adverts = &sender.adverts;
     let mut options = vec![NdOption::SourceLinkLayer(sender.mac), NdOption::Mtu(sender.mtu)];
     let said = |a: &&Advert| a.advertise_prefix;
-    options.extend(sender.adverts.iter().filter(said).map(|a| prefix(a, a.valid_s, a.preferred_s)));
+    options.extend(adverts.iter().filter(said).map(|a| prefix(a, a.valid_s, a.preferred_s)));
     options.extend(taken_back.iter().filter(said).map(|a| prefix(a, 0, 0)));
     let servers = servers_of(&sender.adverts);
     let mut gone = servers_of(taken_back);
     gone.retain(|server| !servers.contains(server));
-    for (lifetime_s, servers) in [(RDNSS_LIFETIME_S, servers), (0, gone)] {
+    for (lifetime_s, servers) in [(DNS_LIFETIME_S, servers), (0, gone)] {
         if !servers.is_empty() {
             options.push(NdOption::Rdnss { lifetime_s, servers });
         }
     }
+    if let Some(domain) = sender.domain.as_ref().filter(|_| !adverts.is_empty()) {
+        options.push(NdOption::Dnssl { lifetime_s: DNS_LIFETIME_S, domains: vec![domain.to_string()] });
+    }
+    options.extend(pref64(adverts, taken_back));
     RouterAdvert {
         cur_hop_limit: HOP_LIMIT,
+        managed: adverts.iter().any(|a| a.managed),
+        other: adverts.iter().any(|a| a.other),
         router_lifetime_s: if is_default { ROUTER_LIFETIME_S } else { 0 },
         options,
         ..RouterAdvert::default()
@@ -108,6 +137,19 @@ fn prefix(advert: &Advert, valid_s: u32, preferred_s: u32) -> NdOption {
         valid_s,
         preferred_s,
     }
+}
+
+/// NAT64 prefixes, each once: those of the adverts for as long as the router counts, those taken back no more (RFC 8781, 4.1).
+fn pref64(adverts: &[Advert], taken_back: &[Advert]) -> Vec<NdOption> {
+    let mut told: Vec<(u16, Ipv6Net)> = Vec::new();
+    for (lifetime_s, adverts) in [(ROUTER_LIFETIME_S, adverts), (0, taken_back)] {
+        for prefix in adverts.iter().filter_map(|a| a.pref64) {
+            if !told.iter().any(|(_, other)| *other == prefix) {
+                told.push((lifetime_s, prefix));
+            }
+        }
+    }
+    told.into_iter().map(|(lifetime_s, prefix)| NdOption::Pref64 { lifetime_s, prefix }).collect()
 }
 
 /// All DNS servers, in order, each once.

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use ofp::Action;
 use packet::{Frame, Icmpv6, Net};
-use topology::{Advert, ChassisKey, Key, NetworkKey, View, World};
+use topology::{Advert, ChassisKey, Key, Member, NetworkKey, Place, PortKey, View, World};
 
 use super::advert::{self, MAX_INTERVAL_S, Sender, To};
 use crate::l2::group_here;
@@ -18,6 +18,8 @@ const INITIAL_COUNT: u32 = 3;
 const INITIAL_INTERVAL_MS: u64 = 16_000;
 /// Multicast advertisements of one sender keep this distance (RFC 4861, 6.2.4).
 const MIN_DELAY_MS: u64 = 3_000;
+/// Output actions of one packet-out: 16 bytes each, in a message of at most 64 KiB.
+const OUTPUTS_MAX: usize = 2_000;
 /// A third of the longest interval (RFC 4861, 6.2.1).
 const MIN_INTERVAL_MS: u64 = MAX_INTERVAL_S * 1000 / 3;
 
@@ -28,6 +30,8 @@ pub struct Service {
     /// The same, by chassis.
     told_by: BTreeSet<(ChassisKey, NetworkKey)>,
     due: BTreeSet<(Millis, NetworkKey, ChassisKey)>,
+    /// Ports that were told something else than their neighbours.
+    alone: BTreeSet<PortKey>,
 }
 
 #[derive(Debug)]
@@ -52,7 +56,11 @@ pub fn solicited(view: &View<'_>, punted: &Punted) -> Result<Vec<PacketOut>, Una
     }
     let senders = advert::senders(view, punted.network);
     let to = To::Asker(frame.ethernet.src, ip.src);
-    Ok(senders.iter().map(|sender| PacketOut::to(punted.place, advert::frame(sender, to, &[]))).collect())
+    let told = senders.iter().map(|sender| {
+        let alone = advert::alone(view, sender, punted.port);
+        PacketOut::to(punted.place, advert::frame(alone.as_ref().unwrap_or(sender), to, &[]))
+    });
+    Ok(told.collect())
 }
 
 impl Service {
@@ -71,7 +79,37 @@ impl Service {
         for network in networks {
             out.extend(self.reconcile(world, network, now, &ready));
         }
+        for key in changed {
+            match *key {
+                Key::Place(port) => drop(self.note_alone(&view, port)),
+                Key::Port(port) => out.extend(self.readdressed(&view, port)),
+                _ => {}
+            }
+        }
         out
+    }
+
+    /// Whether a port was, and is now, told something else than its neighbours.
+    fn note_alone(&mut self, view: &View<'_>, port: PortKey) -> (bool, bool) {
+        let placed = view.port(port).filter(|_| view.place(port).is_some());
+        let senders = placed.map(|fact| advert::senders(view, fact.network)).unwrap_or_default();
+        let is_alone = senders.iter().any(|sender| advert::alone(view, sender, port).is_some());
+        let was_alone = if is_alone { !self.alone.insert(port) } else { self.alone.remove(&port) };
+        (was_alone, is_alone)
+    }
+
+    /// A port has other addresses: if that makes it one that is told something else, or no longer one, it is told at once.
+    fn readdressed(&mut self, view: &View<'_>, port: PortKey) -> Vec<PacketOut> {
+        let (was_alone, is_alone) = self.note_alone(view, port);
+        let (Some(fact), Some(place)) = (view.port(port), view.place(port)) else { return Vec::new() };
+        let Some(told) = self.told.get(&(fact.network, place.chassis)).filter(|_| was_alone || is_alone) else {
+            return Vec::new();
+        };
+        let frame = |sender: &Sender| {
+            let alone = advert::alone(view, sender, port);
+            advert::frame(alone.as_ref().unwrap_or(sender), To::One(fact.mac), &[])
+        };
+        told.senders.iter().map(|sender| PacketOut::to(place, frame(sender))).collect()
     }
 
     /// A chassis has come into step: its ports hear what there is to hear.
@@ -94,13 +132,14 @@ impl Service {
     }
 
     /// What is due now.
-    pub fn due(&mut self, now: Millis) -> Vec<PacketOut> {
+    pub fn due(&mut self, world: &World, now: Millis) -> Vec<PacketOut> {
+        let view = View::new(world);
         let mut out = Vec::new();
         while let Some((at, network, chassis)) = self.due.first().copied().filter(|(at, ..)| *at <= now) {
             self.due.remove(&(at, network, chassis));
             let Some(told) = self.told.get_mut(&(network, chassis)) else { continue };
             for sender in &told.senders {
-                out.push(to_everybody(network, chassis, sender, &[]));
+                out.extend(to_everybody(&view, network, chassis, sender, &[]));
             }
             told.count += 1;
             told.last = Some(now);
@@ -122,7 +161,8 @@ impl Service {
         now: Millis,
         ready: &impl Fn(ChassisKey) -> bool,
     ) -> Vec<PacketOut> {
-        let senders = advert::senders(&View::new(world), network);
+        let view = View::new(world);
+        let senders = advert::senders(&view, network);
         let residents: BTreeSet<ChassisKey> = world.residents(network).into_iter().filter(|c| ready(*c)).collect();
         let told: Vec<ChassisKey> =
             self.told.range((network, ChassisKey(0))..=(network, ChassisKey(u16::MAX))).map(|((_, c), _)| *c).collect();
@@ -133,7 +173,7 @@ impl Service {
             for sender in &before.senders {
                 let (now, taken_back) = taken_back(sender, &senders);
                 if !taken_back.is_empty() {
-                    out.push(to_everybody(network, chassis, &now, &taken_back));
+                    out.extend(to_everybody(&view, network, chassis, &now, &taken_back));
                 }
             }
             if !residents.contains(&chassis) || senders.is_empty() {
@@ -177,9 +217,29 @@ fn taken_back(before: &Sender, now: &[Sender]) -> (Sender, Vec<Advert>) {
     (still, taken_back)
 }
 
-fn to_everybody(network: NetworkKey, chassis: ChassisKey, sender: &Sender, taken_back: &[Advert]) -> PacketOut {
+/// To all ports of a network on a chassis: one frame for them all, but one for each that is told something else.
+fn to_everybody(
+    view: &View<'_>,
+    network: NetworkKey,
+    chassis: ChassisKey,
+    sender: &Sender,
+    taken_back: &[Advert],
+) -> Vec<PacketOut> {
     let frame = advert::frame(sender, To::Everybody, taken_back);
-    PacketOut::by(chassis, vec![Action::Group(group_here(network))], frame)
+    let members = if sender.adverts.iter().any(|a| a.autonomous) { view.members(network, chassis) } else { Vec::new() };
+    let (mut others, mut out) = (Vec::new(), Vec::new());
+    for Member { port, ofport, .. } in members {
+        let (Some(alone), Some(fact)) = (advert::alone(view, sender, port), view.port(port)) else {
+            others.push(Action::Output { port: ofport, max_len: 0 });
+            continue;
+        };
+        out.push(PacketOut::to(Place { chassis, ofport }, advert::frame(&alone, To::One(fact.mac), taken_back)));
+    }
+    if out.is_empty() {
+        return vec![PacketOut::by(chassis, vec![Action::Group(group_here(network))], frame)];
+    }
+    out.extend(others.chunks(OUTPUTS_MAX).map(|ports| PacketOut::by(chassis, ports.to_vec(), frame.clone())));
+    out
 }
 
 /// Milliseconds to the next advertisement: short ones first, then spread over a third to the whole of the longest interval,

@@ -26,8 +26,14 @@ pub fn plug(chassis: u16, name: &str, port: Option<u32>) -> Change {
 }
 
 pub fn network(n: u32, mtu: u32) -> Change {
-    let network =
-        Network { tenant: tenant(n), name: format!("net{n}").into(), segment: 5000 + n, mtu, auto_ports: false };
+    let network = Network {
+        tenant: tenant(n),
+        name: format!("net{n}").into(),
+        segment: 5000 + n,
+        mtu,
+        auto_ports: false,
+        dns_domain: None,
+    };
     Change::Network(NetworkKey(n), Some(network))
 }
 
@@ -50,6 +56,9 @@ pub fn subnet(n: u32) -> [Change; 2] {
         valid_s: 86400,
         preferred_s: 14400,
         rdnss: vec!["2001:db8::53".parse().unwrap()],
+        managed: false,
+        other: false,
+        pref64: None,
     };
     [
         Change::Subnet(SubnetKey(n), Some(Subnet { network: NetworkKey(n), cidr: prefix(n) })),

@@ -70,7 +70,7 @@ impl Ovs {
 
     pub fn vsctl(&self, args: &[&str]) {
         let db = format!("--db=unix:{}", self.path("db.sock"));
-        let mut all = vec!["--timeout=10", db.as_str()];
+        let mut all = vec!["--timeout=60", db.as_str()];
         all.extend(args);
         self.run("ovs-vsctl", &all);
     }

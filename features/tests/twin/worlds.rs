@@ -118,7 +118,7 @@ impl Maker {
         let tenant = self.dice.of(&["acme", "acme", "umbra"]);
         let name = format!("net{n}").into();
         let auto_ports = self.dice.one_in(3);
-        let fact = Network { tenant: tenant.into(), name, segment, mtu, auto_ports };
+        let fact = Network { tenant: tenant.into(), name, segment, mtu, auto_ports, dns_domain: None };
         self.changes.push(Change::Network(key, Some(fact)));
         let mut net = Net {
             key,
@@ -143,6 +143,9 @@ impl Maker {
                     valid_s: 86400,
                     preferred_s: 14400,
                     rdnss: vec![],
+                    managed: false,
+                    other: false,
+                    pref64: None,
                 };
                 self.changes.push(Change::Advert(subnet, Some(advert)));
             }

@@ -63,6 +63,26 @@ numbers! {
 }
 
 impl Dhcp6Kind {
+    /// Its name, as counters use it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Dhcp6Kind::Solicit => "solicit",
+            Dhcp6Kind::Advertise => "advertise",
+            Dhcp6Kind::Request => "request",
+            Dhcp6Kind::Confirm => "confirm",
+            Dhcp6Kind::Renew => "renew",
+            Dhcp6Kind::Rebind => "rebind",
+            Dhcp6Kind::Reply => "reply",
+            Dhcp6Kind::Release => "release",
+            Dhcp6Kind::Decline => "decline",
+            Dhcp6Kind::Reconfigure => "reconfigure",
+            Dhcp6Kind::InformationRequest => "information_request",
+            Dhcp6Kind::RelayForw => "relay_forw",
+            Dhcp6Kind::RelayRepl => "relay_repl",
+            Dhcp6Kind::Other(_) => "other",
+        }
+    }
+
     /// Whether it has the layout of a relay agent's message.
     pub fn is_relay(self) -> bool {
         matches!(self, Dhcp6Kind::RelayForw | Dhcp6Kind::RelayRepl)

@@ -11,6 +11,7 @@ use super::{Catalog, Stored, ident};
 
 pub(crate) mod chassis;
 pub(crate) mod fabric;
+pub(crate) mod modes;
 pub(crate) mod network;
 pub(crate) mod port;
 pub(crate) mod range;

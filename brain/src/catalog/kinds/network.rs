@@ -1,13 +1,14 @@
 //! Networks: MTU and segmentation id, and who may attach.
 
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use addr::IpNet;
 use proto::v1;
 use topology::{Change, Encap, NetworkKey, ResourceId};
 
 use super::fabric::{DEFAULT_MTU, IPV6_MTU};
-use super::{Model, subnet};
+use super::{Model, subnet, text};
 use crate::catalog::Catalog;
 use crate::catalog::findings::Findings;
 use crate::catalog::ident::{PORT, ROUTER, SUBNET};
@@ -31,10 +32,11 @@ pub(crate) struct Network {
     pub(crate) shared: bool,
     /// What no port resource claims becomes its port.
     pub(crate) auto_ports: bool,
+    dns_domain: Option<Arc<str>>,
 }
 
 pub(super) fn parse(spec: &mut v1::NetworkSpec, findings: &mut Findings) -> Network {
-    let v1::NetworkSpec { r#type, mtu, segmentation_id, shared, auto_ports } = spec;
+    let v1::NetworkSpec { r#type, mtu, segmentation_id, shared, auto_ports, dns_domain } = spec;
     if v1::NetworkType::try_from(*r#type).is_err() {
         findings.spec("type", "is unknown: overlay is the type of networks");
     }
@@ -46,7 +48,8 @@ pub(super) fn parse(spec: &mut v1::NetworkSpec, findings: &mut Findings) -> Netw
     if let Some(id) = segmentation_id.filter(|id| !(1..=VNI_MAX).contains(id)) {
         findings.spec("segmentation_id", format!("{id} is not in 1 to {VNI_MAX}"));
     }
-    Network { mtu: *mtu, segment: *segmentation_id, shared: *shared, auto_ports: *auto_ports }
+    let dns_domain = dns_domain.as_mut().and_then(|name| text::domain(name, "dns_domain", findings));
+    Network { mtu: *mtu, segment: *segmentation_id, shared: *shared, auto_ports: *auto_ports, dns_domain }
 }
 
 pub(super) fn claims(record: &v1::Record, network: &Network, claims: &mut Vec<Claim>) {
@@ -100,6 +103,7 @@ pub(super) fn facts(
         segment: catalog.usable_segment(record, network),
         mtu: catalog.effective_mtu(network),
         auto_ports: network.auto_ports,
+        dns_domain: network.dns_domain.clone(),
     };
     facts.push(Change::Network(NetworkKey(record.key), Some(fact)));
 }

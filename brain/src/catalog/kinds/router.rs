@@ -117,7 +117,7 @@ fn resolve<'c>(catalog: &'c Catalog, router: &'c Router) -> Vec<Resolved<'c>> {
             cidr: subnet.cidr,
             address: interface.address.unwrap_or(subnet.gateway),
             mac: interface.mac.or(router.mac),
-            foreign_ra: subnet.foreign_ra,
+            foreign_ra: subnet.modes.foreign_ra(),
         })
     });
     interfaces.collect()

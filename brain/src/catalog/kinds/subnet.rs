@@ -1,12 +1,13 @@
 //! Subnets: prefix, gateway, pools, and what they put into router advertisements.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv6Addr};
 
 use addr::{IpNet, Ipv6Net};
 use proto::v1;
-use topology::{Advert, Change, NetworkKey, ResourceId, SubnetKey};
+use topology::{Advert, Change, Dhcp6, NetworkKey, ResourceId, SubnetKey};
 
 use super::fabric::IPV6_MTU;
+use super::modes::{self, Mode, Modes};
 use super::range::{self, Range};
 use super::{Model, network, text};
 use crate::catalog::Catalog;
@@ -26,26 +27,23 @@ pub(crate) struct Subnet {
     pub(crate) cidr: IpNet,
     /// As given, or the default.
     pub(crate) gateway: IpAddr,
-    /// Hosts form their addresses from their MACs.
-    pub(crate) auto: bool,
-    /// They do so by the advertisements of a router that is not ours.
-    pub(crate) foreign_ra: bool,
+    pub(crate) modes: Modes,
     /// What addresses are picked from, in order.
     pub(crate) pools: Vec<Range>,
     pub(crate) advert: Option<Advert>,
+    pub(crate) dhcp6: Option<Dhcp6>,
 }
 
 pub(super) fn parse(id: &ResourceId, spec: &mut v1::SubnetSpec, findings: &mut Findings) -> Option<Subnet> {
     let network = text::target(NETWORK, &id.tenant, &spec.network, "network", findings);
     let cidr = cidr(&mut spec.cidr, findings);
     let gateway = text::opt::<IpAddr>(&mut spec.gateway_ip, "gateway_ip", findings);
-    let ra = mode(spec.ipv6_ra_mode, "ipv6_ra_mode", findings);
-    let address = mode(spec.ipv6_address_mode, "ipv6_address_mode", findings);
+    let modes = modes::read(spec, cidr, findings);
     let dns = nameservers(&mut spec.dns_nameservers, cidr, findings);
-    check_lifetimes(spec, ra, findings);
+    let pref64 = pref64(&mut spec.pref64, findings);
+    check_meaning(spec, modes, findings);
     // The rest can't be judged without a prefix.
     let cidr = cidr?;
-    check_modes(cidr, ra, address, findings);
     let gateway = match gateway {
         Some(gateway) => {
             check_gateway(gateway, cidr, findings);
@@ -59,11 +57,14 @@ pub(super) fn parse(id: &ResourceId, spec: &mut v1::SubnetSpec, findings: &mut F
     } else {
         pools(&mut spec.allocation_pools, cidr, gateway, findings)
     };
-    let advert = match cidr {
-        IpNet::V6(prefix) if ra => Some(advert(spec, prefix, dns)),
-        _ => None,
+    let (advert, dhcp6) = match cidr {
+        IpNet::V6(prefix) => {
+            let told = Told { prefix, modes, dns: v6_only(dns), pref64 };
+            (told.advert(spec), told.dhcp6(spec))
+        }
+        IpNet::V4(_) => (None, None),
     };
-    Some(Subnet { network: network?, cidr, gateway, auto: ra || address, foreign_ra: address && !ra, pools, advert })
+    Some(Subnet { network: network?, cidr, gateway, modes, pools, advert, dhcp6 })
 }
 
 /// RFC 4291 and Neutron: not everything that can be written as a prefix can be a subnet.
@@ -82,27 +83,6 @@ fn cidr(text: &mut String, findings: &mut Findings) -> Option<IpNet> {
     };
     findings.spec("cidr", format!("{cidr} can't be a subnet: {why}"));
     None
-}
-
-fn mode(mode: i32, field: &str, findings: &mut Findings) -> bool {
-    match v1::Ipv6Mode::try_from(mode) {
-        Ok(mode) => mode == v1::Ipv6Mode::Slaac,
-        Err(_) => {
-            findings.spec(field, "is unknown: slaac, or absent");
-            false
-        }
-    }
-}
-
-fn check_modes(cidr: IpNet, ra: bool, address: bool, findings: &mut Findings) {
-    for (set, field) in [(ra, "ipv6_ra_mode"), (address, "ipv6_address_mode")] {
-        if set && matches!(cidr, IpNet::V4(_)) {
-            findings.spec(field, format!("is for IPv6 subnets only, and {cidr} is IPv4"));
-        }
-    }
-    if (ra || address) && matches!(cidr, IpNet::V6(_)) && cidr.prefix_len() != 64 {
-        findings.spec("cidr", format!("{cidr} is not a /64, which slaac needs"));
-    }
 }
 
 fn same_family(address: IpAddr, cidr: IpNet) -> bool {
@@ -141,21 +121,41 @@ fn nameservers(texts: &mut [String], cidr: Option<IpNet>, findings: &mut Finding
     found
 }
 
-fn check_lifetimes(spec: &v1::SubnetSpec, ra: bool, findings: &mut Findings) {
+/// What can't be told by anybody is refused.
+fn check_meaning(spec: &v1::SubnetSpec, modes: Modes, findings: &mut Findings) {
     if let Some(v1::PrefixLifetimes { preferred_s, valid_s }) = spec.prefix_lifetimes
         && preferred_s > valid_s
     {
         findings.spec("prefix_lifetimes", format!("preferred_s {preferred_s} is more than valid_s {valid_s}"));
     }
-    let given = [
-        (spec.prefix_lifetimes.is_some(), "prefix_lifetimes"),
+    let advertised = [
         (spec.advertise_router.is_some(), "advertise_router"),
         (spec.advertise_prefix.is_some(), "advertise_prefix"),
-        // Until there is DHCP, only router advertisements tell of them.
-        (!spec.dns_nameservers.is_empty(), "dns_nameservers"),
+        (spec.pref64.is_some(), "pref64"),
     ];
-    for (_, field) in given.into_iter().filter(|(given, _)| *given && !ra) {
+    for (_, field) in advertised.into_iter().filter(|(given, _)| *given && modes.ra.is_none()) {
         findings.spec(field, "has no meaning without ipv6_ra_mode: the subnet is in no router advertisement");
+    }
+    let told =
+        [(spec.prefix_lifetimes.is_some(), "prefix_lifetimes"), (!spec.dns_nameservers.is_empty(), "dns_nameservers")];
+    for (_, field) in told.into_iter().filter(|(given, _)| *given && modes.ra.is_none() && !modes.served()) {
+        let why = "has no meaning without ipv6_ra_mode or ipv6_address_mode: nobody is told of the subnet";
+        findings.spec(field, why);
+    }
+}
+
+/// A NAT64 prefix (RFC 6052, 2.2).
+fn pref64(text: &mut Option<String>, findings: &mut Findings) -> Option<Ipv6Net> {
+    let prefix = text::opt::<IpNet>(text, "pref64", findings)?;
+    match prefix.trunc() {
+        IpNet::V6(prefix) if matches!(prefix.prefix_len(), 32 | 40 | 48 | 56 | 64 | 96) => {
+            *text = Some(prefix.to_string());
+            Some(prefix)
+        }
+        other => {
+            findings.spec("pref64", format!("{other} is not an IPv6 prefix of length 96, 64, 56, 48, 40 or 32"));
+            None
+        }
     }
 }
 
@@ -188,24 +188,50 @@ fn pools(pools: &mut [v1::AllocationPool], cidr: IpNet, gateway: IpAddr, finding
     found
 }
 
-fn advert(spec: &v1::SubnetSpec, prefix: Ipv6Net, dns: Vec<IpAddr>) -> Advert {
-    let slaac = v1::Ipv6Mode::Slaac as i32;
-    let unset = v1::Ipv6Mode::Unspecified as i32;
-    let address = spec.ipv6_address_mode;
-    let lifetimes = spec.prefix_lifetimes.unwrap_or(v1::PrefixLifetimes { preferred_s: PREFERRED_S, valid_s: VALID_S });
+fn v6_only(addresses: Vec<IpAddr>) -> Vec<Ipv6Addr> {
     let v6 = |address| match address {
         IpAddr::V6(address) => Some(address),
         IpAddr::V4(_) => None,
     };
-    Advert {
-        prefix,
-        autonomous: address == slaac || (address == unset && spec.ipv6_ra_mode == slaac),
-        default_router: spec.advertise_router.unwrap_or(true),
-        advertise_prefix: spec.advertise_prefix.unwrap_or(true),
-        valid_s: lifetimes.valid_s,
-        preferred_s: lifetimes.preferred_s,
-        rdnss: dns.into_iter().filter_map(v6).collect(),
+    addresses.into_iter().filter_map(v6).collect()
+}
+
+/// What hosts of an IPv6 subnet are told, one way or the other.
+struct Told {
+    prefix: Ipv6Net,
+    modes: Modes,
+    dns: Vec<Ipv6Addr>,
+    pref64: Option<Ipv6Net>,
+}
+
+impl Told {
+    fn advert(&self, spec: &v1::SubnetSpec) -> Option<Advert> {
+        let ra = self.modes.ra?;
+        let v1::PrefixLifetimes { preferred_s, valid_s } = lifetimes(spec);
+        Some(Advert {
+            prefix: self.prefix,
+            autonomous: ra.forms(),
+            managed: ra == Mode::Stateful,
+            other: ra == Mode::Stateless,
+            default_router: spec.advertise_router.unwrap_or(true),
+            advertise_prefix: spec.advertise_prefix.unwrap_or(true),
+            valid_s,
+            preferred_s,
+            rdnss: self.dns.clone(),
+            pref64: self.pref64,
+        })
     }
+
+    fn dhcp6(&self, spec: &v1::SubnetSpec) -> Option<Dhcp6> {
+        let v1::PrefixLifetimes { preferred_s, valid_s } = lifetimes(spec);
+        let Told { prefix, modes, ref dns, .. } = *self;
+        let (stateful, everybody) = (modes.stateful(), modes.settings());
+        modes.served().then(|| Dhcp6 { prefix, stateful, everybody, valid_s, preferred_s, dns: dns.clone() })
+    }
+}
+
+fn lifetimes(spec: &v1::SubnetSpec) -> v1::PrefixLifetimes {
+    spec.prefix_lifetimes.unwrap_or(v1::PrefixLifetimes { preferred_s: PREFERRED_S, valid_s: VALID_S })
 }
 
 pub(super) fn check(catalog: &Catalog, id: &ResourceId, subnet: &Subnet, findings: &mut Findings) {
@@ -233,6 +259,9 @@ pub(super) fn facts(catalog: &Catalog, key: u32, subnet: &Subnet, facts: &mut Ve
     facts.push(Change::Subnet(key, Some(topology::Subnet { network, cidr: subnet.cidr })));
     if let Some(advert) = &subnet.advert {
         facts.push(Change::Advert(key, Some(advert.clone())));
+    }
+    if let Some(dhcp6) = &subnet.dhcp6 {
+        facts.push(Change::Dhcp6(key, Some(dhcp6.clone())));
     }
 }
 

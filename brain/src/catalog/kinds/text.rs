@@ -3,12 +3,16 @@
 use std::fmt::Display;
 use std::net::IpAddr;
 use std::str::FromStr;
+use std::sync::Arc;
 
 use addr::{Dpid, IpNet, MacAddr};
 use topology::ResourceId;
 
 use crate::catalog::findings::Findings;
 use crate::catalog::ident;
+
+/// The longest domain name (RFC 1035, 2.3.4), without the final dot.
+const DOMAIN_MAX: usize = 253;
 
 /// A kind of value that specs spell as text.
 pub(crate) trait Spelled: FromStr + Display {
@@ -50,6 +54,23 @@ pub(crate) fn read<T: Spelled>(text: &mut String, field: &str, findings: &mut Fi
 /// Reads a text that may be absent.
 pub(crate) fn opt<T: Spelled>(text: &mut Option<String>, field: &str, findings: &mut Findings) -> Option<T> {
     text.as_mut().and_then(|text| read(text, field, findings))
+}
+
+/// Reads a domain name (RFC 1035, 2.3.1; RFC 1123, 2.1), and spells it in lower case without the final dot.
+pub(crate) fn domain(name: &mut String, field: &str, findings: &mut Findings) -> Option<Arc<str>> {
+    let lower = name.strip_suffix('.').unwrap_or(name).to_ascii_lowercase();
+    let is_label = |label: &str| {
+        (1..=63).contains(&label.len())
+            && label.bytes().all(|c| c.is_ascii_alphanumeric() || c == b'-')
+            && !label.starts_with('-')
+            && !label.ends_with('-')
+    };
+    if lower.len() > DOMAIN_MAX || !lower.split('.').all(is_label) {
+        findings.spec(field, format!("{name:?} is not a domain name such as cloud.example.net"));
+        return None;
+    }
+    *name = lower;
+    Some(Arc::from(name.as_str()))
 }
 
 /// Reads a MAC that may be absent: unicast, and not all zeros.

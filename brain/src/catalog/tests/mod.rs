@@ -3,6 +3,7 @@
 mod addresses;
 mod automatic;
 mod lifecycle;
+mod modes;
 mod property;
 mod refusals;
 mod rig;

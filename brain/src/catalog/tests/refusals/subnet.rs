@@ -34,7 +34,7 @@ fn subnet_prefixes() {
 fn subnet_modes() {
     refuses(|_, a| sub(a, 2).ipv6_ra_mode = 1, &[("subnets[2].ipv6_ra_mode", "is for IPv6 subnets only")]);
     refuses(|_, a| sub(a, 2).ipv6_address_mode = 1, &[("subnets[2].ipv6_address_mode", "is for IPv6 subnets only")]);
-    refuses(|_, a| sub(a, 1).ipv6_ra_mode = 2, &[("subnets[1].ipv6_ra_mode", "is unknown: slaac")]);
+    refuses(|_, a| sub(a, 1).ipv6_ra_mode = 9, &[("subnets[1].ipv6_ra_mode", "is unknown: slaac")]);
     refuses(
         |_, a| sub(a, 0).cidr = "2001:db8:a::/80".into(),
         &[("subnets[0].cidr", "is not a /64, which slaac needs")],
@@ -56,6 +56,19 @@ fn subnet_modes() {
     );
     refuses(|_, a| sub(a, 1).advertise_router = Some(false), &[("subnets[1].advertise_router", "has no meaning")]);
     refuses(|_, a| sub(a, 1).advertise_prefix = Some(true), &[("subnets[1].advertise_prefix", "has no meaning")]);
+    refuses(
+        |_, a| sub(a, 1).pref64 = text("64:ff9b::/96"),
+        &[("subnets[1].pref64", "has no meaning without ipv6_ra_mode")],
+    );
+    refuses(
+        |_, a| sub(a, 0).pref64 = text("64:ff9b::/95"),
+        &[("subnets[0].pref64", "64:ff9b::/95 is not an IPv6 prefix of")],
+    );
+    refuses(
+        |_, a| sub(a, 0).pref64 = text("10.0.0.0/32"),
+        &[("subnets[0].pref64", "10.0.0.0/32 is not an IPv6 prefix of")],
+    );
+    accepts(|_, a| sub(a, 0).pref64 = text("64:ff9b::5/96"));
     accepts(|_, a| sub(a, 0).prefix_lifetimes = Some(v1::PrefixLifetimes { preferred_s: 0, valid_s: u32::MAX }));
     accepts(|_, a| sub(a, 0).ipv6_address_mode = 0);
     let rig = accepts(|_, a| {

@@ -1,0 +1,163 @@
+//! Leases, kept in the store: what each port's clients were promised by DHCP.
+//!
+//! Whose an address is, is said by the port that it was assigned to; a lease only says who took it, since when and until when. So
+//! a lease never has what its port has not: what a port loses, its leases lose in the same write.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use addr::IpNet;
+use bytes::Bytes;
+use features::lease::{Association, LeaseChange};
+use features::punt::PacketOut;
+use prost::Message as _;
+use proto::v1;
+use topology::ResourceId;
+
+use super::Catalog;
+use super::admit::Admission;
+use super::ident::PORT;
+
+/// A lease's name: its port, and which of the port's it is.
+pub(crate) type LeaseId = (ResourceId, Association);
+
+/// What a client was promised.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Lease {
+    /// The client's DUID.
+    pub(crate) client: Bytes,
+    /// Whole addresses, or prefixes.
+    pub(crate) leased: Vec<IpNet>,
+    /// Milliseconds since 1970-01-01 UTC.
+    pub(crate) since_ms: u64,
+    /// The same; all ones is for ever.
+    pub(crate) until_ms: u64,
+    /// The store's revision when it was last written; 0: not yet.
+    pub(crate) mod_revision: u64,
+}
+
+/// What a client's message does to its port's leases.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Leasing {
+    pub(crate) port: ResourceId,
+    /// The message, for counters.
+    pub(crate) operation: &'static str,
+    pub(crate) changes: Vec<LeaseChange>,
+    /// To be sent once that is durable.
+    pub(crate) answer: Vec<PacketOut>,
+}
+
+impl Lease {
+    /// Reads an entry of the store.
+    pub(crate) fn decode(value: &[u8], mod_revision: u64) -> Result<Lease, String> {
+        let v1::StoredLease { client, leased, since_ms, until_ms } =
+            v1::StoredLease::decode(value).map_err(|error| error.to_string())?;
+        let read = leased.iter().map(|text| text.parse::<IpNet>().map_err(|_| format!("{text:?} is not a prefix")));
+        let leased = read.collect::<Result<Vec<_>, _>>()?;
+        Ok(Lease { client: client.into(), leased, since_ms, until_ms, mod_revision })
+    }
+
+    /// As the store keeps it.
+    pub(crate) fn encode(&self) -> Vec<u8> {
+        let Lease { client, leased, since_ms, until_ms, .. } = self;
+        let leased = leased.iter().map(IpNet::to_string).collect();
+        v1::StoredLease { client: client.to_vec(), leased, since_ms: *since_ms, until_ms: *until_ms }.encode_to_vec()
+    }
+
+    /// Whether it has run out.
+    pub(crate) fn is_over(&self, now_ms: u64) -> bool {
+        self.until_ms != u64::MAX && self.until_ms <= now_ms
+    }
+}
+
+impl Catalog {
+    pub(crate) fn lease(&self, id: &LeaseId) -> Option<&Arc<Lease>> {
+        self.leases.get(id)
+    }
+
+    /// A port's leases, in order.
+    pub(crate) fn leases_of(&self, port: &ResourceId) -> impl Iterator<Item = (Association, &Arc<Lease>)> + use<'_> {
+        let port = port.clone();
+        let start = (port.clone(), Association::Na(0));
+        self.leases
+            .range(start..)
+            .take_while(move |((owner, _), _)| *owner == port)
+            .map(|((_, which), lease)| (*which, lease))
+    }
+
+    /// Puts, or with `None` takes away, a lease.
+    pub(crate) fn set_lease(&mut self, id: LeaseId, lease: Option<Lease>) {
+        match lease {
+            Some(lease) => self.leases.insert_mut(id, Arc::new(lease)),
+            None => drop(self.leases.remove_mut(&id)),
+        }
+    }
+
+    /// Whether an address is assigned to a port.
+    fn is_assigned(&self, port: &ResourceId, leased: &IpNet) -> bool {
+        self.port(port)
+            .is_some_and(|port| port.assigned.iter().any(|assigned| IpNet::from(assigned.address) == *leased))
+    }
+}
+
+impl Admission<'_> {
+    /// Leases follow their ports, and clients' messages are carried out.
+    pub(crate) fn settle_leases(&mut self) {
+        let gone: Vec<ResourceId> = self.asked.deletes.iter().filter(|id| id.kind == PORT).cloned().collect();
+        let asked = self.sound().into_iter().map(|(_, id)| id);
+        let readdressed: Vec<ResourceId> =
+            asked.chain(self.followers.keys().cloned()).filter(|id| id.kind == PORT).chain(gone).collect();
+        for port in readdressed {
+            self.keep_leased(&port, |after, leased| after.is_assigned(&port, leased));
+        }
+        for Leasing { port, changes, .. } in std::mem::take(&mut self.asked.leases) {
+            for change in changes {
+                self.change_lease(&port, change);
+            }
+        }
+    }
+
+    /// Takes from a port's leases what is not to be kept, and those that have nothing left, or have run out.
+    fn keep_leased(&mut self, port: &ResourceId, keep: impl Fn(&Catalog, &IpNet) -> bool) {
+        let now_ms = self.asked.now_ms;
+        let leases: Vec<_> = self.after.leases_of(port).map(|(which, lease)| (which, lease.clone())).collect();
+        for (which, lease) in leases {
+            let kept: Vec<IpNet> = lease.leased.iter().filter(|leased| keep(&self.after, leased)).copied().collect();
+            let over = kept.is_empty() || lease.is_over(now_ms);
+            if over || kept != lease.leased {
+                self.put_lease((port.clone(), which), (!over).then(|| Lease { leased: kept, ..(*lease).clone() }));
+            }
+        }
+    }
+
+    fn change_lease(&mut self, port: &ResourceId, change: LeaseChange) {
+        let (association, client, leased, valid_s) = match change {
+            LeaseChange::End { association } => return self.put_lease((port.clone(), association), None),
+            LeaseChange::Bind { association, client, leased, valid_s } => (association, client, leased, valid_s),
+        };
+        // It may have lost them while the message was on its way.
+        let leased: Vec<IpNet> = leased.into_iter().filter(|leased| self.after.is_assigned(port, leased)).collect();
+        if leased.is_empty() {
+            return;
+        }
+        let now_ms = self.asked.now_ms;
+        let id = (port.clone(), association);
+        let goes_on = self.after.lease(&id).filter(|lease| lease.client == client && !lease.is_over(now_ms));
+        let since_ms = goes_on.map_or(now_ms, |lease| lease.since_ms);
+        let until_ms = match valid_s {
+            u32::MAX => u64::MAX,
+            valid_s => now_ms.saturating_add(u64::from(valid_s) * 1000),
+        };
+        let taken: BTreeSet<IpNet> = leased.iter().copied().collect();
+        self.keep_leased(port, |_, leased| !taken.contains(leased));
+        let mod_revision = self.before.lease(&id).map_or(0, |lease| lease.mod_revision);
+        self.put_lease(id, Some(Lease { client, leased, since_ms, until_ms, mod_revision }));
+    }
+
+    fn put_lease(&mut self, id: LeaseId, lease: Option<Lease>) {
+        if self.after.lease(&id).map(|lease| &**lease) != lease.as_ref() {
+            self.after.set_lease(id.clone(), lease);
+            self.leases.insert(id);
+        }
+    }
+}

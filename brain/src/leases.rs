@@ -1,0 +1,64 @@
+//! DHCP: clients' messages are answered once their leases are durable; and who has leased what.
+
+use addr::IpNet;
+use features::dhcp6::service::{self, Served};
+use features::punt::Punted;
+use proto::v1;
+use topology::{Key, View};
+
+use crate::brain::Brain;
+use crate::catalog::{Leasing, association_word};
+use crate::effect::{Refusal, Reply};
+use crate::learning::Outcome;
+
+impl Brain {
+    /// Answers a client's message: at once if it changes no lease.
+    pub(crate) fn serve_dhcp6(&mut self, punted: &Punted) -> Outcome {
+        let Served { kind, packets, leases } = service::answer(&View::new(&self.world), punted)?;
+        let operation = kind.name();
+        if leases.is_empty() {
+            self.send(packets);
+            return Ok(operation);
+        }
+        let port = self.world.resource_of(&Key::Port(punted.port)).ok_or("gone")?;
+        let leasing = Leasing { port, operation, changes: leases, answer: packets };
+        if !self.learning.wishes.lease(leasing) {
+            return Err("too_many_leases_to_write");
+        }
+        self.next_write();
+        Ok("leases")
+    }
+
+    /// Leases are durable: what was promised may be told.
+    pub(crate) fn leased(&mut self, leases: Vec<Leasing>) {
+        for Leasing { operation, answer, .. } in leases {
+            self.count_punt("dhcp6", operation);
+            self.send(answer);
+        }
+    }
+
+    /// The leases of all ports, or of one, in the order of ports.
+    pub(crate) fn leases(&self, request: &v1::LeasesRequest) -> Result<Reply, Refusal> {
+        let mut leases = Vec::new();
+        for id in self.ports_of(&request.tenant, &request.port)? {
+            let network = self.catalog.port(id).map(|port| format!("{}/{}", port.network.tenant, port.network.name));
+            let shown = self.catalog.leases_of(id).filter(|(_, lease)| !lease.is_over(self.now.0));
+            leases.extend(shown.map(|(which, lease)| v1::Lease {
+                tenant: id.tenant.to_string(),
+                port: id.name.to_string(),
+                network: network.clone().unwrap_or_default(),
+                association: association_word(which),
+                client: lease.client.iter().map(|byte| format!("{byte:02x}")).collect(),
+                leased: lease.leased.iter().map(shown_prefix).collect(),
+                since_ms: lease.since_ms,
+                until_ms: lease.until_ms,
+            }));
+        }
+        Ok(Reply::Leases(leases))
+    }
+}
+
+/// Whole addresses without their length.
+fn shown_prefix(prefix: &IpNet) -> String {
+    if prefix.prefix_len() == prefix.max_prefix_len() { prefix.addr().to_string() } else { prefix.to_string() }
+}

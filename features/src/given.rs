@@ -1,0 +1,27 @@
+//! Addresses that a port was given where its neighbours form theirs (requirement 8).
+
+use std::net::Ipv6Addr;
+
+use addr::{Ipv6Net, eui64_address};
+use topology::{PortKey, View};
+
+/// The IPv6 addresses that a port was assigned on a prefix, in order.
+pub fn assigned(view: &View<'_>, key: PortKey, prefix: Ipv6Net) -> Vec<Ipv6Addr> {
+    // What a port has learned it formed itself.
+    if view.policy(key).is_none_or(|policy| policy.learning) {
+        return Vec::new();
+    }
+    let Some(port) = view.port(key) else { return Vec::new() };
+    port.v6().filter(|address| prefix.contains(address)).collect()
+}
+
+/// Those of them that do not follow from the port's MAC.
+pub fn not_formed(view: &View<'_>, key: PortKey, prefix: Ipv6Net) -> Vec<Ipv6Addr> {
+    let formed = view.port(key).filter(|_| prefix.prefix_len() == 64).map(|port| eui64_address(prefix, port.mac));
+    assigned(view, key, prefix).into_iter().filter(|address| Some(*address) != formed).collect()
+}
+
+/// Whether one of them does.
+pub fn forms(view: &View<'_>, key: PortKey, prefix: Ipv6Net) -> bool {
+    assigned(view, key, prefix).len() > not_formed(view, key, prefix).len()
+}

@@ -1,0 +1,44 @@
+//! Leases: what a client was told that it may use, and for how long.
+//!
+//! A lease is a record of what was promised, kept by port: who the client says it is does not matter (its port is who it is), so
+//! another operating system on the same port, with another DUID, gets the same addresses.
+
+use std::net::IpAddr;
+
+use addr::IpNet;
+use bytes::Bytes;
+
+/// Which of a port's leases: one for each association that a client names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Association {
+    /// Non-temporary addresses (RFC 8415, 21.4), by IAID.
+    Na(u32),
+    /// Delegated prefixes (RFC 8415, 21.21), by IAID.
+    Pd(u32),
+}
+
+/// What a message from a client does to its port's leases.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum LeaseChange {
+    /// These are its from now on: a lease begins, or goes on.
+    Bind {
+        /// Which.
+        association: Association,
+        /// The client's DUID.
+        client: Bytes,
+        /// Addresses, whole, or prefixes. Of other leases of the port they are gone.
+        leased: Vec<IpNet>,
+        /// Seconds; all ones is for ever.
+        valid_s: u32,
+    },
+    /// The client gives it back.
+    End {
+        /// Which.
+        association: Association,
+    },
+}
+
+/// An address as what is leased.
+pub fn whole(address: impl Into<IpAddr>) -> IpNet {
+    IpNet::from(address.into())
+}
