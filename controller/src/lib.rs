@@ -2,6 +2,7 @@
 
 pub mod cli;
 pub mod daemon;
+mod descriptors;
 pub mod doc;
 pub mod grpc;
 pub mod handle;

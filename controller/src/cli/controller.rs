@@ -9,7 +9,7 @@ use tracing_subscriber::EnvFilter;
 
 use super::config::{Listen, Settings, tcp, tcp_or_unix, unix};
 use super::{Failure, output};
-use crate::{daemon, grpc};
+use crate::{daemon, descriptors, grpc};
 
 /// Clients that still talk to us get this long when we stop.
 const FAREWELL: Duration = Duration::from_secs(3);
@@ -42,6 +42,7 @@ pub(super) struct Args {
 
 pub(super) async fn run(args: Args) -> Result<(), Failure> {
     log_to_stderr();
+    descriptors::take_all_that_are_granted();
     let (config, grpc_listen) = settings(args).map_err(Failure::Refused)?.resolve().map_err(Failure::Refused)?;
     let failed = |error: &dyn std::error::Error| Failure::new(format!("the controller did not start: {error}"));
     let openflow_sockets: Vec<String> = config.openflow_listen.iter().filter_map(socket).collect();

@@ -16,12 +16,14 @@ use std::time::Duration;
 use proto::v1;
 use thiserror::Error;
 use tokio::net::{TcpListener, TcpStream};
-use tokio_stream::StreamExt as _;
-use tokio_stream::wrappers::TcpListenerStream;
+use tokio::sync::mpsc;
+use tokio_stream::wrappers::ReceiverStream;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tonic::service::Routes;
 use tonic::transport::Server;
+
+use crate::descriptors::Faults;
 
 pub use backend::{Backend, Changes};
 pub use refusal::DETAIL_BYTES;
@@ -88,14 +90,36 @@ impl Bound {
                 .max_concurrent_streams(Some(STREAMS_MAX))
                 .add_routes(routes.clone());
             let stop = stop.clone();
+            let (accepted, incoming) = mpsc::channel(1);
+            tasks.spawn(accept(listener, accepted));
             tasks.spawn(async move {
-                let incoming = TcpListenerStream::new(listener).map(|accepted| accepted.inspect(no_delay));
+                let incoming = ReceiverStream::new(incoming);
                 if let Err(error) = server.serve_with_incoming_shutdown(incoming, stop.cancelled_owned()).await {
                     tracing::error!("gRPC ended: {error}");
                 }
             });
         }
         Ok(Grpc { addresses, tasks })
+    }
+}
+
+/// Accepts until nobody takes the connections any more. The server itself would try again without a pause.
+async fn accept(listener: TcpListener, accepted: mpsc::Sender<std::io::Result<TcpStream>>) {
+    let mut faults = Faults::of("gRPC connection");
+    loop {
+        let next = tokio::select! {
+            next = listener.accept() => next,
+            () = accepted.closed() => return,
+        };
+        match next {
+            Ok((stream, _)) => {
+                no_delay(&stream);
+                if accepted.send(Ok(stream)).await.is_err() {
+                    return;
+                }
+            }
+            Err(error) => faults.after(&error).await,
+        }
     }
 }
 

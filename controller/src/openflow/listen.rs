@@ -16,14 +16,13 @@ use tokio_util::task::TaskTracker;
 
 use super::session::run;
 use crate::daemon::Shared;
+use crate::descriptors::Faults;
 
 /// Waits between attempts to dial: the first, and the longest.
 const RETRY_FIRST: Duration = Duration::from_millis(200);
 const RETRY_MAX: Duration = Duration::from_secs(1);
 /// A session that lasted this long was a success: the next attempt waits as little as the first.
 const SETTLED: Duration = Duration::from_secs(5);
-/// After a failed accept (no file descriptors, say) others get time to close theirs.
-const ACCEPT_RETRY: Duration = Duration::from_millis(100);
 
 /// Where switches may connect to: `tcp:[::1]:6653`, `unix:/run/sextant.sock`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -94,14 +93,18 @@ pub(crate) async fn bind(address: &ListenAddr) -> std::io::Result<Listener> {
 /// Accepts until it is told to stop, then waits for its sessions to end.
 pub(crate) async fn accept(listener: Listener, shared: Arc<Shared>, stop: CancellationToken) {
     let sessions = TaskTracker::new();
+    let mut faults = Faults::of("OpenFlow connection");
     loop {
         let accepted = tokio::select! {
             accepted = accept_one(&listener, &sessions, &shared, &stop) => accepted,
             () = stop.cancelled() => break,
         };
         if let Err(error) = accepted {
-            tracing::warn!("accepting an OpenFlow connection: {error}");
-            sleep(ACCEPT_RETRY).await;
+            shared.metrics.session_faults.get_or_create(&vec![("reason", "not_accepted".to_owned())]).inc();
+            tokio::select! {
+                () = faults.after(&error) => {}
+                () = stop.cancelled() => break,
+            }
         }
     }
     if let Listener::Unix(_, path) = &listener {
@@ -121,7 +124,10 @@ async fn accept_one(
     match listener {
         Listener::Tcp(listener) => {
             let (stream, peer) = listener.accept().await?;
-            stream.set_nodelay(true)?;
+            if let Err(error) = stream.set_nodelay(true) {
+                // It has gone again, and the session will see it.
+                tracing::debug!("tcp:{peer}: TCP_NODELAY: {error}");
+            }
             let (reader, writer) = stream.into_split();
             sessions.spawn(session(reader, writer, format!("tcp:{peer}"), Arc::clone(shared), stop.clone()));
         }
