@@ -166,7 +166,7 @@ impl Brain {
         }
         self.commit(changes);
         gone.iter().for_each(|name| self.forget_port(chassis, name));
-        self.note_bridge_macs(id, chassis);
+        self.note_bridge_mac(id, chassis, desc.port);
     }
 
     fn tables(&mut self, id: SessionId, found: Found) {

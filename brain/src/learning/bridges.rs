@@ -18,23 +18,33 @@ impl BridgeMacs {
     /// All ports of a chassis with their MACs; those that are new.
     pub(crate) fn set_all(&mut self, chassis: ChassisKey, macs: &BTreeMap<OfPort, MacAddr>) -> Vec<(OfPort, MacAddr)> {
         let known = self.macs.range((chassis, OfPort(0))..=(chassis, OfPort(u32::MAX)));
-        let known: Vec<(OfPort, MacAddr)> = known.map(|((_, port), mac)| (*port, *mac)).collect();
-        for (port, mac) in known.iter().filter(|(port, mac)| macs.get(port) != Some(mac)) {
-            self.macs.remove(&(chassis, *port));
-            if let Some(ports) = self.ports.get_mut(mac) {
-                ports.remove(&(chassis, *port));
+        let gone: Vec<OfPort> = known.map(|((_, port), _)| *port).filter(|port| !macs.contains_key(port)).collect();
+        for port in gone {
+            self.set((chassis, port), None);
+        }
+        macs.iter().filter_map(|(port, mac)| Some((*port, self.set((chassis, *port), Some(*mac))?))).collect()
+    }
+
+    /// One port has this MAC, or is gone. The MAC, if it is new there.
+    pub(crate) fn set(&mut self, at: At, mac: Option<MacAddr>) -> Option<MacAddr> {
+        let old = self.macs.get(&at).copied();
+        if old == mac {
+            return None;
+        }
+        if let Some(old) = old {
+            self.macs.remove(&at);
+            if let Some(ports) = self.ports.get_mut(&old) {
+                ports.remove(&at);
                 if ports.is_empty() {
-                    self.ports.remove(mac);
+                    self.ports.remove(&old);
                 }
             }
         }
-        let new: Vec<(OfPort, MacAddr)> =
-            macs.iter().map(|(port, mac)| (*port, *mac)).filter(|pair| !known.contains(pair)).collect();
-        for (port, mac) in &new {
-            self.macs.insert((chassis, *port), *mac);
-            self.ports.entry(*mac).or_default().insert((chassis, *port));
+        if let Some(mac) = mac {
+            self.macs.insert(at, mac);
+            self.ports.entry(mac).or_default().insert(at);
         }
-        new
+        mac
     }
 
     /// Whether a MAC is that of another bridge port than this one. A host that is an internal port of its bridge has its port's.
@@ -63,6 +73,11 @@ mod tests {
         assert_eq!(set(&mut all, 2, &[(1, 3)]), 1);
         assert!(!all.is_anothers(mac(1), at(1, 1)) && all.is_anothers(mac(3), at(1, 1)));
         assert_eq!(set(&mut all, 1, &[(1, 1), (2, 2)]), 0);
+        assert_eq!(all.set(at(1, 2), Some(mac(2))), None);
+        assert_eq!(all.set(at(1, 2), Some(mac(1))), Some(mac(1)));
+        assert!(!all.is_anothers(mac(2), at(9, 9)) && all.is_anothers(mac(1), at(1, 1)));
+        assert_eq!(all.set(at(1, 2), None), None);
+        assert!(!all.is_anothers(mac(1), at(1, 1)));
         assert_eq!((set(&mut all, 1, &[]), set(&mut all, 2, &[])), (0, 0));
         assert!(all.macs.is_empty() && all.ports.is_empty());
     }

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::IpAddr;
 use std::sync::Arc;
 
+use addr::{MacAddr, OfPort};
 use features::Millis;
 use ofp::{PortDesc, port_config, port_state};
 use proto::v1;
@@ -171,16 +172,28 @@ impl Brain {
 
     /// A bridge has told its ports' MACs: who was taken for a host by one of them was none.
     pub(crate) fn note_bridge_macs(&mut self, session: SessionId, chassis: ChassisKey) {
+        let Some(known) = self.sessions.get(&session) else { return };
+        let new = self.learning.bridges.set_all(chassis, &known.macs);
+        self.no_hosts_by(session, chassis, &new);
+    }
+
+    /// The same for one port.
+    pub(crate) fn note_bridge_mac(&mut self, session: SessionId, chassis: ChassisKey, port: OfPort) {
+        let Some(known) = self.sessions.get(&session) else { return };
+        let new = self.learning.bridges.set((chassis, port), known.macs.get(&port).copied());
+        self.no_hosts_by(session, chassis, new.map(|mac| (port, mac)).as_slice());
+    }
+
+    fn no_hosts_by(&mut self, session: SessionId, chassis: ChassisKey, new: &[(OfPort, MacAddr)]) {
         let Some(session) = self.sessions.get(&session) else { return };
-        let new = self.learning.bridges.set_all(chassis, &session.macs);
         let (Some(network), Some(own)) = (View::new(&self.world).auto_network(), self.chassis_resource(chassis)) else {
             return;
         };
         let Some(network) = self.world.resource_of(&Key::Network(network)) else { return };
         for (port, mac) in new {
-            let Some((id, at, interface)) = self.catalog.automatic_with_mac(&network, mac) else { continue };
+            let Some((id, at, interface)) = self.catalog.automatic_with_mac(&network, *mac) else { continue };
             // A host that is an internal port of its bridge has that port's.
-            if at != own || session.ports.get(&port) != Some(&interface) {
+            if at != own || session.ports.get(port) != Some(&interface) {
                 self.learning.wishes.forget.insert(id);
             }
         }
