@@ -40,13 +40,12 @@ docs:
 fuzz:
 	FUZZ_SECONDS=$(or $(TIME),60) cargo test --locked --release -p fuzz -- --nocapture
 
-# What a change costs: criterion's figures for compiling a site and moving one port, at three sizes in one run, and for the codec.
-bench:
-	cargo bench --locked -p features
-	cargo bench --locked -p ofp
-
-# Beside OVN in one run, as a table; bench/README.md says what the figures mean. Takes about half an hour.
-bench-ovn:
+# All figures in one run: Sextant beside OVN and beside Open vSwitch's own limit, the codec, compiling, a large site, a thousand
+# switches at once. Writes docs/bench.md, bench.json and bench.svg; bench/README.md says what the figures mean. Takes about 25
+# minutes; BENCH_SCALE=0.1 BENCH_PAGES=/tmp/pages is a smoke run of five.
+bench bench-ovn:
 	labs/install.sh bench
 	cargo build --locked --release -p controller
-	BENCH_OUT=$(or $(BENCH_OUT),bench-figures.jsonl) bench/run.sh
+	cargo build --locked --release -p brain -p sim --examples
+	cargo bench --locked -p ofp -p features --no-run
+	BENCH_OUT=$(or $(BENCH_OUT),bench-figures.jsonl) BENCH_PAGES=$(or $(BENCH_PAGES),docs) bench/run.sh

@@ -11,6 +11,7 @@ import struct
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import packets as pk
 from driver import Net, Port
@@ -19,6 +20,7 @@ from nslab import Lab, ProcessDied, Vm
 
 FORK = mp.get_context("fork")
 OUT = None
+GIVEN_UP = []                                           # measures that a crash prevented, tried often enough
 ARGS = None
 SCALE = float(os.environ.get("BENCH_SCALE", "1"))       # fewer samples for a smoke run
 GROUPS = os.environ.get("BENCH_GROUPS", "1") != "0"     # 0: no security groups, for every driver alike
@@ -27,6 +29,11 @@ MODE = os.environ.get("BENCH_MODE", "dhcpv6_stateful")  # or slaac
 
 def reps(n):
     return max(3, int(n * SCALE))
+
+
+def scaled(n):
+    """How large a measure is: less for a smoke run."""
+    return max(100, int(n * min(1, SCALE)))
 
 
 def pct(xs, q):
@@ -63,6 +70,7 @@ def attempts(fn, *args, tries=3, **kw):
         except ProcessDied as e:
             emit("crash", fn.__name__, 1, "count", args=[str(a) for a in args], what=str(e))
     note("gave up on", fn.__name__, args)
+    GIVEN_UP.append(fn.__name__)
 
 
 def gw_mac(i):
@@ -111,9 +119,16 @@ def background(lab, first, count):
         net = lab.nets[i % len(lab.nets)]
         ports.append((make_port("d%d" % i, net, 0x10000 + i, "g" + net.router[1:]),
                       lab.chassis[(i // len(lab.nets)) % len(lab.chassis)]))
-    for ch in lab.chassis:
-        ch.plug_dummies([p.name for p, c in ports if c is ch])
+    side_by_side(lab.chassis, lambda ch: ch.plug_dummies([p.name for p, c in ports if c is ch]))
     return [p for p, _ in ports]
+
+
+def side_by_side(chassis, work):
+    """Seconds until all are done."""
+    begin, threads = time.monotonic(), ThreadPoolExecutor(len(chassis))
+    with threads:
+        list(threads.map(work, chassis))
+    return time.monotonic() - begin
 
 
 def vm_on(lab, name, ch, net_i, host, kernel=True):

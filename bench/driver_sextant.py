@@ -7,6 +7,7 @@ import json
 import os
 import socket
 import time
+import urllib.request
 
 import grpc
 
@@ -19,6 +20,8 @@ BINARY = os.environ.get("SEXTANT") or os.path.join(
     os.environ.get("CARGO_TARGET_DIR") or os.path.join(HERE, "..", "target"), "release", "sextant")
 TENANT = "bench"
 ACTIVE = 3                 # Phase
+# A controller that is being started is tried again soon; a second would be the default.
+AT_ONCE = [("grpc.%s_reconnect_backoff_ms" % which, 20) for which in ("initial", "min", "max")]
 # By which fields' prefixes the switch looks up rows, by table: from the pipeline's declaration.
 with open(os.path.join(HERE, "..", "labs", "sextantlab", "prefixes.json"), encoding="ascii") as _file:
     PREFIXES = json.load(_file)
@@ -116,7 +119,7 @@ class Driver(BaseDriver):
             argv += ["--openflow-connect", "unix:%s/br-int.mgmt" % ch.dir] if self.dials else [
                 "--openflow-listen", door(ch)]
         self.lab.spawn("sextant", argv, env={"RUST_LOG": "warn"})
-        self.channel = grpc.insecure_channel("[::1]:%d" % self.grpc)
+        self.channel = grpc.insecure_channel("[::1]:%d" % self.grpc, options=AT_ONCE)
         grpc.channel_ready_future(self.channel).result(20)
 
     def stop(self):
@@ -204,13 +207,14 @@ class Driver(BaseDriver):
         self.call("IntentService", "Apply", field(1, document) + field(2, 1))
         accepted = time.monotonic()
         for ch in chassis:
-            while not self._is_active(ch):
-                time.sleep(.01)
+            self.until_active(ch)
         return accepted
 
-    def _is_active(self, ch):
-        status = dict(fields(dict(fields(self._chassis(ch))).get(3, b"")))
-        return status.get(1) == ACTIVE
+    def until_active(self, ch):
+        """Returns when a chassis that is connected has confirmed all that is wanted of it."""
+        is_active = lambda status: status.get(1) == ACTIVE and status.get(5) == 1
+        while not is_active(dict(fields(dict(fields(self._chassis(ch))).get(3, b"")))):
+            time.sleep(.01)
 
     def _chassis(self, ch):
         return self.call("ChassisService", "GetChassis", field(2, ch.name))
@@ -246,8 +250,17 @@ class Driver(BaseDriver):
     def attach(self, ch):
         """The bridge gets its controller; returns when it says that they are connected."""
         ch.vsctl("set-controller", "br-int", door(ch))
-        while (5, 1) not in fields(dict(fields(self._chassis(ch))).get(3, b"")):
+        while not self.is_connected(ch):
             time.sleep(.002)
+
+    def is_connected(self, ch):
+        return (5, 1) in fields(dict(fields(self._chassis(ch))).get(3, b""))
+
+    def flow_mods(self):
+        """Sent since the controller was started."""
+        with urllib.request.urlopen("http://[::1]:%d/metrics" % self.http) as reply:
+            lines = reply.read().decode().splitlines()
+        return sum(int(line.rsplit(" ", 1)[1]) for line in lines if line.startswith("sextant_flow_mods_total"))
 
     def detach(self, ch):
         """The bridge loses its controller, and with it its flows; groups and meters are taken away, too."""

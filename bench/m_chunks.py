@@ -3,20 +3,12 @@ ping while nothing changes."""
 import os
 import time
 
-from core import Stream, emit, lab_of, make_port, note, pct, reps, vm_on
+from core import Stream, emit, lab_of, make_port, note, pct, reps, scaled, vm_on
+from nslab import prefer
 
-FLOWS = int(os.environ.get("CHUNKS_FLOWS", "50000"))
+FLOWS = scaled(int(os.environ.get("CHUNKS_FLOWS", "50000")))
 INTERVAL_S = .01
 IDLE_S = 20
-NICE = -10                 # as Open vSwitch's ovs-ctl starts the switch; and those who ping are not what is measured
-
-
-def prefer(pid):
-    """Before others on a busy machine; with CHUNKS_REAL_TIME=1 as if there were none."""
-    if os.environ.get("CHUNKS_REAL_TIME"):
-        os.sched_setscheduler(pid, os.SCHED_RR, os.sched_param(1))
-    else:
-        os.setpriority(os.PRIO_PROCESS, pid, NICE)
 
 
 class Pings:
@@ -49,7 +41,6 @@ def m_chunks(n=4):
     with lab_of(1, 4, 1) as lab:
         ch, drv = lab.chassis[0], lab.drv
         a, b = vm_on(lab, "a", ch, 0, 0x11), vm_on(lab, "b", ch, 1, 0x12)
-        prefer(ch.pid())
         own = [a.port, b.port]
         drv.add_ports(own, wait=True)
         drv.ghost_chassis("ghost", "fd00:cafe::99")

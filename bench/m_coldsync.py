@@ -1,13 +1,12 @@
 """Bridges without a flow get everything, against `ovs-ofctl --bundle add-flows` of the very same flows in the same run."""
 import os
 import subprocess
-import threading
 import time
 
-from core import background, emit, lab_of, note, reps
+from core import background, emit, lab_of, note, reps, scaled, side_by_side
 from nslab import Usage
 
-PORTS = int(os.environ.get("COLDSYNC_PORTS", "10000"))
+PORTS = scaled(int(os.environ.get("COLDSYNC_PORTS", "10000")))
 
 
 def dumped(ch):
@@ -22,17 +21,6 @@ def dumped(ch):
 def ofctl13(ch, *args):
     command = ["ovs-ofctl", "-OOpenFlow13", "--no-names", *args, "unix:%s/br-int.mgmt" % ch.dir]
     return subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
-
-
-def side_by_side(chassis, work):
-    """Seconds until all are done."""
-    begin = time.monotonic()
-    threads = [threading.Thread(target=work, args=(c,)) for c in chassis]
-    for t in threads:
-        t.start()
-    for t in threads:
-        t.join()
-    return time.monotonic() - begin
 
 
 def by_ofctl(chassis, files):
@@ -68,7 +56,9 @@ def m_coldsync(n=5):
     with lab_of(2, 50, 10) as lab:
         chassis = lab.chassis
         ports = background(lab, 0, PORTS)
+        note("coldsync: %d interfaces are plugged" % PORTS)
         lab.drv.add_ports(ports, wait=True)
+        note("coldsync: all is confirmed")
         lab.drv.passive()
         for c in chassis:
             lab.drv.attach(c)

@@ -4,7 +4,7 @@
 set -eu
 
 packages="openvswitch-switch mininet ethtool ndisc6 iputils-ping iperf3 iproute2 procps"
-[ "${1:-}" = bench ] && packages="$packages ovn-central ovn-host python3-grpcio"
+[ "${1:-}" = bench ] && packages="$packages ovn-central ovn-host python3-grpcio python3-matplotlib"
 [ "${1:-}" = test ] && packages="$packages tcpdump tshark python3-scapy thc-ipv6"
 
 missing=
