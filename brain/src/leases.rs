@@ -1,8 +1,9 @@
 //! DHCP: clients' messages are answered once their leases are durable; and who has leased what.
 
 use addr::IpNet;
-use features::dhcp6::service::{self, Served};
-use features::punt::Punted;
+use features::lease::LeaseChange;
+use features::punt::{PacketOut, Punted};
+use features::{dhcp4, dhcp6};
 use proto::v1;
 use topology::{Key, View};
 
@@ -12,16 +13,32 @@ use crate::effect::{Refusal, Reply};
 use crate::learning::Outcome;
 
 impl Brain {
-    /// Answers a client's message: at once if it changes no lease.
+    /// Answers a DHCPv6 client's message.
     pub(crate) fn serve_dhcp6(&mut self, punted: &Punted) -> Outcome {
-        let Served { kind, packets, leases } = service::answer(&View::new(&self.world), punted)?;
-        let operation = kind.name();
+        let dhcp6::service::Served { kind, packets, leases } = dhcp6::service::answer(&View::new(&self.world), punted)?;
+        self.serve(punted, kind.name(), packets, leases)
+    }
+
+    /// Answers a DHCP client's message.
+    pub(crate) fn serve_dhcp4(&mut self, punted: &Punted) -> Outcome {
+        let dhcp4::service::Served { kind, packets, leases } = dhcp4::service::answer(&View::new(&self.world), punted)?;
+        self.serve(punted, kind.name(), packets, leases)
+    }
+
+    /// Sends an answer: at once if it changes no lease.
+    fn serve(
+        &mut self,
+        punted: &Punted,
+        operation: &'static str,
+        packets: Vec<PacketOut>,
+        leases: Vec<LeaseChange>,
+    ) -> Outcome {
         if leases.is_empty() {
             self.send(packets);
             return Ok(operation);
         }
         let port = self.world.resource_of(&Key::Port(punted.port)).ok_or("gone")?;
-        let leasing = Leasing { port, operation, changes: leases, answer: packets };
+        let leasing = Leasing { port, of: punted.op.name(), operation, changes: leases, answer: packets };
         if !self.learning.wishes.lease(leasing) {
             return Err("too_many_leases_to_write");
         }
@@ -31,8 +48,8 @@ impl Brain {
 
     /// Leases are durable: what was promised may be told.
     pub(crate) fn leased(&mut self, leases: Vec<Leasing>) {
-        for Leasing { operation, answer, .. } in leases {
-            self.count_punt("dhcp6", operation);
+        for Leasing { of, operation, answer, .. } in leases {
+            self.count_punt(of, operation);
             self.send(answer);
         }
     }

@@ -11,6 +11,8 @@ use bytes::Bytes;
 /// Which of a port's leases: one for each association that a client names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Association {
+    /// The IPv4 address (RFC 2131): there is one.
+    V4,
     /// Non-temporary addresses (RFC 8415, 21.4), by IAID.
     Na(u32),
     /// Delegated prefixes (RFC 8415, 21.21), by IAID.
@@ -24,7 +26,7 @@ pub enum LeaseChange {
     Bind {
         /// Which.
         association: Association,
-        /// The client's DUID.
+        /// The client's DUID (RFC 8415, 11), or for IPv4 its client identifier (RFC 2132, 9.14) or MAC.
         client: Bytes,
         /// Addresses, whole, or prefixes. Of other leases of the port they are gone.
         leased: Vec<IpNet>,

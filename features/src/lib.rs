@@ -2,6 +2,7 @@
 
 pub mod announce;
 pub mod arp;
+pub mod dhcp4;
 pub mod dhcp6;
 pub mod given;
 pub mod holder;
@@ -35,4 +36,5 @@ pub const ALL: &[&dyn Feature] = &[
     &ra::Ra,
     &learn::Learn,
     &dhcp6::Dhcp6,
+    &dhcp4::Dhcp4,
 ];

@@ -142,6 +142,8 @@ pub enum PuntOp {
     Resolve = 10,
     /// A client's message to all DHCPv6 servers.
     Dhcp6 = 12,
+    /// A client's message to whatever DHCP server for IPv4.
+    Dhcp4 = 13,
 }
 
 impl PuntOp {
@@ -160,6 +162,7 @@ impl PuntOp {
             Learn,
             Resolve,
             Dhcp6,
+            Dhcp4,
         ]
         .into_iter()
         .find(|op| *op as u64 == n)
@@ -179,6 +182,7 @@ impl PuntOp {
             PuntOp::Learn => "learn",
             PuntOp::Resolve => "resolve",
             PuntOp::Dhcp6 => "dhcp6",
+            PuntOp::Dhcp4 => "dhcp4",
         }
     }
 
@@ -190,7 +194,8 @@ impl PuntOp {
             | PuntOp::ArpProbe
             | PuntOp::Learn
             | PuntOp::Resolve
-            | PuntOp::Dhcp6 => PuntClass::Address,
+            | PuntOp::Dhcp6
+            | PuntOp::Dhcp4 => PuntClass::Address,
             _ => PuntClass::Error,
         }
     }

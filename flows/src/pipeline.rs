@@ -134,8 +134,16 @@ pub const PIPELINE: [TableSpec; 17] = [
         table: Table::Admit,
         name: "admit",
         about: "A secured port's own addresses as source; nothing else passes.",
-        writers: &["port", "learn"],
-        matches: &[Field::IN_PORT, Field::ETH_TYPE, Field::IPV6_SRC, Field::IPV4_SRC, Field::ARP_SPA],
+        writers: &["port", "learn", "dhcp4"],
+        matches: &[
+            Field::IN_PORT,
+            Field::ETH_TYPE,
+            Field::IP_PROTO,
+            Field::IPV6_SRC,
+            Field::IPV4_SRC,
+            Field::ARP_SPA,
+            Field::UDP_DST,
+        ],
         reads: &[Reg::Claim],
         sets: &[Field::IPV6_SRC],
         loads: &[Reg::PuntOp, Reg::PuntClass],
@@ -148,8 +156,8 @@ pub const PIPELINE: [TableSpec; 17] = [
         table: Table::Nd,
         name: "nd",
         about: "Questions for an address: ARP requests are answered here, neighbour solicitations lead to the address' row, router \
-                solicitations and DHCPv6 are punted.",
-        writers: &["nd", "arp", "ra", "learn", "dhcp6"],
+                solicitations and DHCP are punted.",
+        writers: &["nd", "arp", "ra", "learn", "dhcp6", "dhcp4"],
         matches: &[
             Field::ETH_DST,
             Field::ETH_TYPE,
@@ -222,8 +230,8 @@ pub const PIPELINE: [TableSpec; 17] = [
     TableSpec {
         table: Table::RouterOwn,
         name: "router_own",
-        about: "What is for an address of the router's: echo is answered, all else punted.",
-        writers: &["icmp"],
+        about: "What is for an address of the router's: echo is answered, DHCP and all else punted.",
+        writers: &["icmp", "dhcp4"],
         matches: &[
             Field::ETH_TYPE,
             Field::IP_PROTO,
@@ -232,8 +240,9 @@ pub const PIPELINE: [TableSpec; 17] = [
             Field::ICMPV6_CODE,
             Field::ICMPV4_TYPE,
             Field::ICMPV4_CODE,
+            Field::UDP_DST,
         ],
-        reads: &[],
+        reads: &[Reg::Net],
         sets: &[
             Field::ETH_SRC,
             Field::ETH_DST,

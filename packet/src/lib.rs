@@ -18,6 +18,7 @@ mod arp;
 mod bad;
 mod checksum;
 mod compose;
+mod dhcp4;
 mod dhcp6;
 mod ethernet;
 mod icmp_error;
@@ -40,6 +41,7 @@ pub use compose::{
     Advertised, arp_frame, arp_reply, arp_request, icmpv4_frame, icmpv6_frame, ipv4_frame, ipv6_frame, neighbor_advert,
     neighbor_probe, neighbor_solicit, router_advert, router_solicit,
 };
+pub use dhcp4::{DHCP4_CLIENT_PORT, DHCP4_OPTIONS_MAX, DHCP4_SERVER_PORT, Dhcp4, Dhcp4Kind, Dhcp4Option, dhcp4_option};
 pub use dhcp6::{
     ALL_DHCP_SERVERS, DHCP6_CLIENT_PORT, DHCP6_DEPTH_MAX, DHCP6_HOPS_MAX, DHCP6_OPTIONS_MAX, DHCP6_SERVER_PORT, Dhcp6,
     Dhcp6Kind, Dhcp6Message, Dhcp6Option, Dhcp6Relay, Dhcp6Status, duid_ll, option_code as dhcp6_option,

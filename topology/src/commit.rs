@@ -5,7 +5,9 @@ use std::sync::Arc;
 
 use addr::{IpNet, OfPort};
 
-use crate::facts::{Advert, Binding, Chassis, Dhcp6, Fabric, Interface, Network, Policy, Port, Route, Router, Subnet};
+use crate::facts::{
+    Advert, Binding, Chassis, Dhcp4, Dhcp6, Fabric, Interface, Network, Policy, Port, Route, Router, Subnet,
+};
 use crate::keys::{ChassisKey, Key, NetworkKey, PortKey, RouterKey, SubnetKey};
 use crate::needs;
 use crate::spares;
@@ -24,6 +26,7 @@ pub enum Change {
     Subnet(SubnetKey, Option<Subnet>),
     Advert(SubnetKey, Option<Advert>),
     Dhcp6(SubnetKey, Option<Dhcp6>),
+    Dhcp4(SubnetKey, Option<Dhcp4>),
     Router(RouterKey, Option<Router>),
     Interface(RouterKey, SubnetKey, Option<Interface>),
     Route(RouterKey, IpNet, Option<Route>),
@@ -104,6 +107,11 @@ impl World {
             Change::Dhcp6(key, new) => {
                 if put(&mut self.dhcp6, key, new).is_some() {
                     marks.changed(Key::Dhcp6(key));
+                }
+            }
+            Change::Dhcp4(key, new) => {
+                if put(&mut self.dhcp4, key, new).is_some() {
+                    marks.changed(Key::Dhcp4(key));
                 }
             }
             Change::Router(key, new) => {

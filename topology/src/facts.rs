@@ -1,9 +1,9 @@
 //! The facts that intents and switches state. Values only; how they hang together is in `commit.rs`.
 
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
 
-use addr::{Dpid, IpNet, Ipv6Net, MacAddr, link_local};
+use addr::{Dpid, IpNet, Ipv4Net, Ipv6Net, MacAddr, link_local};
 
 use crate::keys::{ChassisKey, NetworkKey};
 
@@ -104,6 +104,8 @@ pub struct Advert {
     pub rdnss: Vec<Ipv6Addr>,
     /// The prefix by which IPv4 addresses are reached (RFC 8781).
     pub pref64: Option<Ipv6Net>,
+    /// What else is reached by the sender (RFC 4191, 2.3).
+    pub routes: Vec<Ipv6Net>,
 }
 
 /// What is told of a subnet by DHCPv6 (RFC 8415).
@@ -121,6 +123,25 @@ pub struct Dhcp6 {
     pub preferred_s: u32,
     /// Recursive DNS servers (RFC 3646), in order.
     pub dns: Vec<Ipv6Addr>,
+}
+
+/// What is told of a subnet by DHCP for IPv4 (RFC 2131).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Dhcp4 {
+    /// The prefix.
+    pub prefix: Ipv4Net,
+    /// The gateway, which is also what the server is known by.
+    pub gateway: Ipv4Addr,
+    /// The intent names it: it may be there though no router of ours has it.
+    pub gateway_given: bool,
+    /// DNS servers, in order.
+    pub dns: Vec<Ipv4Addr>,
+    /// Prefixes with their next hops (RFC 3442), in order.
+    pub routes: Vec<(Ipv4Net, Ipv4Addr)>,
+    /// Hosts that can do without IPv4 shall (RFC 8925).
+    pub ipv6_mostly: bool,
+    /// How long addresses are leased, seconds.
+    pub lease_s: u32,
 }
 
 /// A distributed router.

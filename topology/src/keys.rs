@@ -86,6 +86,8 @@ pub enum Key {
     Advert(SubnetKey),
     /// What is told of a subnet by DHCPv6.
     Dhcp6(SubnetKey),
+    /// What is told of a subnet by DHCP for IPv4.
+    Dhcp4(SubnetKey),
     /// A router.
     Router(RouterKey),
     /// A router's interface on a subnet.
@@ -139,6 +141,7 @@ pub enum KeyKind {
     Subnet,
     Advert,
     Dhcp6,
+    Dhcp4,
     Router,
     Interface,
     Route,
@@ -175,7 +178,7 @@ impl Key {
             | Key::SubnetsOf(n)
             | Key::InterfacesOn(n)
             | Key::Holder(n, _) => Key::Network(n),
-            Key::Subnet(s) | Key::Advert(s) | Key::Dhcp6(s) => Key::Subnet(s),
+            Key::Subnet(s) | Key::Advert(s) | Key::Dhcp6(s) | Key::Dhcp4(s) => Key::Subnet(s),
             Key::Router(r)
             | Key::Interface(r, _)
             | Key::Route(r, _)
@@ -200,6 +203,7 @@ impl Key {
             Key::Subnet(..) => KeyKind::Subnet,
             Key::Advert(..) => KeyKind::Advert,
             Key::Dhcp6(..) => KeyKind::Dhcp6,
+            Key::Dhcp4(..) => KeyKind::Dhcp4,
             Key::Router(..) => KeyKind::Router,
             Key::Interface(..) => KeyKind::Interface,
             Key::Route(..) => KeyKind::Route,
@@ -237,6 +241,7 @@ impl fmt::Display for Key {
             Key::Subnet(s) => write!(f, "subnet {s}"),
             Key::Advert(s) => write!(f, "advert {s}"),
             Key::Dhcp6(s) => write!(f, "dhcp6 {s}"),
+            Key::Dhcp4(s) => write!(f, "dhcp4 {s}"),
             Key::Router(r) => write!(f, "router {r}"),
             Key::Interface(r, s) => write!(f, "interface {r} {s}"),
             Key::Route(r, p) => write!(f, "route {r} {p}"),

@@ -15,7 +15,7 @@ mod world;
 
 pub use commit::{Change, Committed};
 pub use facts::{
-    Advert, Binding, Chassis, Dhcp6, Encap, Fabric, Interface, Network, Policy, Port, Route, Router, Subnet,
+    Advert, Binding, Chassis, Dhcp4, Dhcp6, Encap, Fabric, Interface, Network, Policy, Port, Route, Router, Subnet,
 };
 pub use keys::{ChassisKey, Key, KeyKind, NetworkKey, PortKey, ResourceId, RouterKey, SubnetKey};
 pub use needs::Need;

@@ -6,7 +6,9 @@ use std::sync::Arc;
 
 use addr::{IpNet, OfPort};
 
-use crate::facts::{Advert, Binding, Chassis, Dhcp6, Fabric, Interface, Network, Policy, Port, Route, Router, Subnet};
+use crate::facts::{
+    Advert, Binding, Chassis, Dhcp4, Dhcp6, Fabric, Interface, Network, Policy, Port, Route, Router, Subnet,
+};
 use crate::keys::{ChassisKey, Key, NetworkKey, PortKey, RouterKey, SubnetKey};
 use crate::needs::Need;
 use crate::world::World;
@@ -132,6 +134,12 @@ impl<'w> View<'w> {
     pub fn dhcp6(&self, key: SubnetKey) -> Option<&'w Dhcp6> {
         self.read(Key::Dhcp6(key));
         self.world.dhcp6.get(&key)
+    }
+
+    /// What is told of a subnet by DHCP for IPv4.
+    pub fn dhcp4(&self, key: SubnetKey) -> Option<&'w Dhcp4> {
+        self.read(Key::Dhcp4(key));
+        self.world.dhcp4.get(&key)
     }
 
     /// The subnets of a network, in the order of their keys.

@@ -8,7 +8,9 @@ use addr::{IpNet, OfPort};
 use rpds::{HashTrieMapSync, RedBlackTreeMapSync, RedBlackTreeSetSync};
 use rustc_hash::FxBuildHasher;
 
-use crate::facts::{Advert, Binding, Chassis, Dhcp6, Fabric, Interface, Network, Policy, Port, Route, Router, Subnet};
+use crate::facts::{
+    Advert, Binding, Chassis, Dhcp4, Dhcp6, Fabric, Interface, Network, Policy, Port, Route, Router, Subnet,
+};
 use crate::index::Index;
 use crate::keys::{ChassisKey, Key, NetworkKey, PortKey, ResourceId, RouterKey, SubnetKey};
 use crate::needs::Need;
@@ -28,6 +30,7 @@ pub struct World {
     pub(crate) subnets: Map<SubnetKey, Subnet>,
     pub(crate) adverts: Map<SubnetKey, Advert>,
     pub(crate) dhcp6: Map<SubnetKey, Dhcp6>,
+    pub(crate) dhcp4: Map<SubnetKey, Dhcp4>,
     pub(crate) routers: Map<RouterKey, Router>,
     pub(crate) interfaces: Map<(RouterKey, SubnetKey), Interface>,
     pub(crate) routes: Map<(RouterKey, IpNet), Route>,
@@ -235,6 +238,7 @@ impl World {
             Key::Subnet(s) => self.subnets.contains_key(&s),
             Key::Advert(s) => self.adverts.contains_key(&s),
             Key::Dhcp6(s) => self.dhcp6.contains_key(&s),
+            Key::Dhcp4(s) => self.dhcp4.contains_key(&s),
             Key::Router(r) => self.routers.contains_key(&r),
             Key::Interface(r, s) => self.interfaces.contains_key(&(r, s)),
             Key::Route(r, p) => self.routes.contains_key(&(r, p)),
@@ -268,6 +272,7 @@ impl World {
         keys.extend(self.subnets.keys().map(|s| Key::Subnet(*s)));
         keys.extend(self.adverts.keys().map(|s| Key::Advert(*s)));
         keys.extend(self.dhcp6.keys().map(|s| Key::Dhcp6(*s)));
+        keys.extend(self.dhcp4.keys().map(|s| Key::Dhcp4(*s)));
         keys.extend(self.routers.keys().map(|r| Key::Router(*r)));
         keys.extend(self.interfaces.keys().map(|(r, s)| Key::Interface(*r, *s)));
         keys.extend(self.routes.keys().map(|(r, p)| Key::Route(*r, *p)));

@@ -173,6 +173,7 @@ fn network(n: u32) -> [Change; 5] {
         managed: false,
         other: false,
         pref64: None,
+        routes: vec![],
     };
     let mac = features::router::generated_mac(RouterKey(n));
     let address = Ipv6Addr::from(u128::from(prefix(n).network()) | 1).into();

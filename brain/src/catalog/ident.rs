@@ -129,6 +129,7 @@ pub(crate) fn lease_key((port, which): &(ResourceId, Association)) -> String {
 /// An association's name among its port's: `na-4660`.
 pub(crate) fn association_word(association: Association) -> String {
     match association {
+        Association::V4 => "v4".to_owned(),
         Association::Na(iaid) => format!("na-{iaid}"),
         Association::Pd(iaid) => format!("pd-{iaid}"),
     }
@@ -136,6 +137,9 @@ pub(crate) fn association_word(association: Association) -> String {
 
 /// Reads what [`association_word`] writes.
 fn read_association(word: &str) -> Option<Association> {
+    if word == "v4" {
+        return Some(Association::V4);
+    }
     let (kind, iaid) = word.split_once('-')?;
     let iaid = iaid.parse().ok()?;
     let read = match kind {
@@ -221,7 +225,7 @@ mod tests {
         let learned = (id(NETWORK, "acme", "red"), "2001:db8::5".parse().unwrap());
         assert_eq!(learned_key(&learned), "/sextant/v1/learned/acme/red/2001:db8::5");
         assert_eq!(read_key(&learned_key(&learned)), Some(StoreKey::Learned(learned)));
-        for which in [Association::Na(0), Association::Pd(u32::MAX)] {
+        for which in [Association::V4, Association::Na(0), Association::Pd(u32::MAX)] {
             let lease = (id(PORT, "acme", "vm1"), which);
             assert_eq!(read_key(&lease_key(&lease)), Some(StoreKey::Lease(lease)));
         }

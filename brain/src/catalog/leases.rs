@@ -24,7 +24,7 @@ pub(crate) type LeaseId = (ResourceId, Association);
 /// What a client was promised.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Lease {
-    /// The client's DUID.
+    /// What the client calls itself: its DUID, client identifier or MAC.
     pub(crate) client: Bytes,
     /// Whole addresses, or prefixes.
     pub(crate) leased: Vec<IpNet>,
@@ -40,6 +40,8 @@ pub(crate) struct Lease {
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Leasing {
     pub(crate) port: ResourceId,
+    /// The protocol, for counters.
+    pub(crate) of: &'static str,
     /// The message, for counters.
     pub(crate) operation: &'static str,
     pub(crate) changes: Vec<LeaseChange>,
@@ -78,7 +80,7 @@ impl Catalog {
     /// A port's leases, in order.
     pub(crate) fn leases_of(&self, port: &ResourceId) -> impl Iterator<Item = (Association, &Arc<Lease>)> + use<'_> {
         let port = port.clone();
-        let start = (port.clone(), Association::Na(0));
+        let start = (port.clone(), Association::V4);
         self.leases
             .range(start..)
             .take_while(move |((owner, _), _)| *owner == port)

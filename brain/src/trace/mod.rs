@@ -225,5 +225,6 @@ const fn feature(op: PuntOp) -> &'static str {
         PuntOp::HopLimit | PuntOp::NoRoute | PuntOp::Unreachable | PuntOp::PortUnreachable | PuntOp::TooBig => "icmp",
         PuntOp::Learn | PuntOp::Resolve => "learn",
         PuntOp::Dhcp6 => "dhcp6",
+        PuntOp::Dhcp4 => "dhcp4",
     }
 }

@@ -73,7 +73,8 @@ fn v6_error(op: PuntOp, mtu: u32, frame: &[u8]) -> Option<Icmpv6Error> {
         | PuntOp::ArpProbe
         | PuntOp::Learn
         | PuntOp::Resolve
-        | PuntOp::Dhcp6 => None,
+        | PuntOp::Dhcp6
+        | PuntOp::Dhcp4 => None,
     }
 }
 
@@ -93,7 +94,8 @@ fn v4_error(op: PuntOp, mtu: u32, frame: &[u8]) -> Option<Icmpv4Error> {
         | PuntOp::ArpProbe
         | PuntOp::Learn
         | PuntOp::Resolve
-        | PuntOp::Dhcp6 => None,
+        | PuntOp::Dhcp6
+        | PuntOp::Dhcp4 => None,
     }
 }
 

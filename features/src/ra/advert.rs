@@ -4,7 +4,7 @@ use std::net::Ipv6Addr;
 use std::sync::Arc;
 
 use addr::{Ipv6Net, MacAddr, link_local};
-use packet::{NdOption, RouterAdvert, router_advert};
+use packet::{NdOption, Preference, RouterAdvert, router_advert};
 use topology::{Advert, NetworkKey, PortKey, RouterKey, View};
 
 use crate::given;
@@ -117,6 +117,7 @@ fn advert(sender: &Sender, taken_back: &[Advert]) -> RouterAdvert {
         options.push(NdOption::Dnssl { lifetime_s: DNS_LIFETIME_S, domains: vec![domain.to_string()] });
     }
     options.extend(pref64(adverts, taken_back));
+    options.extend(routes(adverts, taken_back));
     RouterAdvert {
         cur_hop_limit: HOP_LIMIT,
         managed: adverts.iter().any(|a| a.managed),
@@ -150,6 +151,23 @@ fn pref64(adverts: &[Advert], taken_back: &[Advert]) -> Vec<NdOption> {
         }
     }
     told.into_iter().map(|(lifetime_s, prefix)| NdOption::Pref64 { lifetime_s, prefix }).collect()
+}
+
+/// Routes, likewise.
+fn routes(adverts: &[Advert], taken_back: &[Advert]) -> Vec<NdOption> {
+    let mut told: Vec<(u32, Ipv6Net)> = Vec::new();
+    for (lifetime_s, adverts) in [(u32::from(ROUTER_LIFETIME_S), adverts), (0, taken_back)] {
+        for prefix in adverts.iter().flat_map(|a| &a.routes) {
+            if !told.iter().any(|(_, other)| other == prefix) {
+                told.push((lifetime_s, *prefix));
+            }
+        }
+    }
+    let option = |(lifetime_s, prefix)| {
+        let preference = Preference::Medium;
+        NdOption::RouteInformation { prefix, preference, lifetime_s }
+    };
+    told.into_iter().map(option).collect()
 }
 
 /// All DNS servers, in order, each once.

@@ -59,6 +59,7 @@ pub fn subnet(n: u32) -> [Change; 2] {
         managed: false,
         other: false,
         pref64: None,
+        routes: vec![],
     };
     [
         Change::Subnet(SubnetKey(n), Some(Subnet { network: NetworkKey(n), cidr: prefix(n) })),

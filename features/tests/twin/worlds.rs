@@ -146,6 +146,7 @@ impl Maker {
                     managed: false,
                     other: false,
                     pref64: None,
+                    routes: vec![],
                 };
                 self.changes.push(Change::Advert(subnet, Some(advert)));
             }

@@ -18,6 +18,7 @@ pub(crate) mod range;
 pub(crate) mod router;
 pub(crate) mod subnet;
 mod text;
+mod told;
 
 /// A resource as the catalog holds it.
 #[derive(Clone)]

@@ -145,6 +145,7 @@ fn assert_same(ours: &World, theirs: &World, facts: &[Change]) {
             Change::Subnet(k, _) => assert_eq!(ours.subnet(*k), theirs.subnet(*k)),
             Change::Advert(k, _) => assert_eq!(ours.advert(*k), theirs.advert(*k)),
             Change::Dhcp6(k, _) => assert_eq!(ours.dhcp6(*k), theirs.dhcp6(*k)),
+            Change::Dhcp4(k, _) => assert_eq!(ours.dhcp4(*k), theirs.dhcp4(*k)),
             Change::Router(k, _) => assert_eq!(ours.router(*k), theirs.router(*k)),
             Change::Interface(k, s, fact) => {
                 assert_eq!(ours.interface(*k, *s), theirs.interface(*k, *s));
@@ -177,6 +178,7 @@ pub(super) fn changed(applied: &Applied) -> Vec<String> {
         Change::Subnet(k, f) => format!("{}{}", gone(f.is_none()), Key::Subnet(*k)),
         Change::Advert(k, f) => format!("{}{}", gone(f.is_none()), Key::Advert(*k)),
         Change::Dhcp6(k, f) => format!("{}{}", gone(f.is_none()), Key::Dhcp6(*k)),
+        Change::Dhcp4(k, f) => format!("{}{}", gone(f.is_none()), Key::Dhcp4(*k)),
         Change::Router(k, f) => format!("{}{}", gone(f.is_none()), Key::Router(*k)),
         Change::Interface(k, s, f) => format!("{}{}", gone(f.is_none()), Key::Interface(*k, *s)),
         Change::Route(k, p, f) => format!("{}{}", gone(f.is_none()), Key::Route(*k, *p)),

@@ -145,3 +145,52 @@ fn subnet_gateways_and_pools() {
         rt(a).interfaces.remove(0);
     });
 }
+
+#[test]
+fn what_hosts_are_told() {
+    let route =
+        |destination: &str, nexthop: &str| v1::HostRoute { destination: destination.into(), nexthop: nexthop.into() };
+    let six = |a: &mut Document, routes: &[v1::HostRoute]| sub(a, 0).host_routes = routes.to_vec();
+    accepts(|_, a| {
+        sub(a, 2).host_routes = vec![v1::HostRoute { destination: "10.9.0.7/16".into(), nexthop: "10.1.0.9".into() }];
+        sub(a, 2).dns_nameservers = vec!["192.0.2.53".into()];
+        sub(a, 2).dhcp_lease_s = Some(60);
+        sub(a, 2).ipv6_mostly = true;
+    });
+    accepts(|_, a| sub(a, 2).enable_dhcp = Some(false));
+    let mut rig = Rig::default();
+    let mut documents = site();
+    six(&mut documents[1], &[route("2001:db8:f::/48", "2001:db8:a::")]);
+    rig.apply(&documents);
+    let advert = topology::View::new(&rig.world).advert(topology::SubnetKey(1)).cloned().unwrap();
+    assert_eq!(advert.routes, ["2001:db8:f::/48".parse().unwrap()]);
+    let routes = |i: usize, destination: &'static str, nexthop: &'static str, path: &str, words: &str| {
+        let mut documents = site();
+        sub(&mut documents[1], i).host_routes = vec![route(destination, nexthop)];
+        let (_, violations) = Rig::default().refused(&apply(&documents));
+        let [(at, message)] = &violations[..] else { panic!("{violations:?}") };
+        assert!(at == &format!("documents[1].subnets[{i}].{path}") && message.contains(words), "{at}: {message}");
+    };
+    routes(2, "10.9.0.0/16", "2001:db8::1", "host_routes[0]", "is not of 10.1.0.0/24's family");
+    routes(2, "2001:db8::/48", "10.1.0.9", "host_routes[0]", "is not of 10.1.0.0/24's family");
+    routes(2, "10.9.0.0/33", "10.1.0.9", "host_routes[0].destination", "is not a prefix");
+    routes(2, "10.9.0.0/16", "224.0.0.1", "host_routes[0].nexthop", "is not a unicast address");
+    routes(0, "2001:db8:f::/48", "2001:db8:a::9", "host_routes[0].nexthop", "can't be told by a router advertisement");
+    routes(1, "2001:db8:f::/48", "2001:db8:b::", "host_routes", "has no meaning without ipv6_ra_mode");
+    for (edit, path, words) in [
+        ((|_, a| sub(a, 0).enable_dhcp = Some(true)) as Edit, "subnets[0].enable_dhcp", "is for IPv4 subnets only"),
+        (|_, a| sub(a, 0).dhcp_lease_s = Some(60), "subnets[0].dhcp_lease_s", "prefix_lifetimes are DHCPv6's too"),
+        (|_, a| sub(a, 0).ipv6_mostly = true, "subnets[0].ipv6_mostly", "is for IPv4 subnets only"),
+        (|_, a| sub(a, 2).dhcp_lease_s = Some(9), "subnets[2].dhcp_lease_s", "9 is less than 10"),
+        (|_, a| sub(a, 2).advertise_router = Some(true), "subnets[2].advertise_router", "is for IPv6 subnets only"),
+    ] {
+        refuses(edit, &[(path, words)]);
+    }
+    refuses(
+        |_, a| {
+            sub(a, 2).enable_dhcp = Some(false);
+            sub(a, 2).ipv6_mostly = true;
+        },
+        &[("subnets[2].ipv6_mostly", "has no meaning with enable_dhcp false")],
+    );
+}

@@ -1,0 +1,72 @@
+//! What a port gets by DHCP for IPv4.
+
+use std::net::{IpAddr, Ipv4Addr};
+
+use packet::{Dhcp4Option, dhcp4_option as code};
+use topology::{Dhcp4, NetworkKey, PortKey, View};
+
+/// How long a host that goes without IPv4 stays so before it asks again, seconds (RFC 8925, 3.4: the default).
+const V6ONLY_WAIT_S: u32 = 1800;
+
+/// An address, and what goes with it.
+pub(super) struct Offer<'v> {
+    pub(super) address: Ipv4Addr,
+    pub(super) fact: &'v Dhcp4,
+    /// Whether the gateway is somebody's: a router's, or as the intent says.
+    has_gateway: bool,
+    network: &'v topology::Network,
+}
+
+/// The addresses that a port of a network gets, in the order of subnets, then of the port's addresses.
+pub(super) fn of<'v>(view: &View<'v>, key: PortKey, network: NetworkKey) -> Vec<Offer<'v>> {
+    let (Some(port), Some(noun)) = (view.port(key), view.network(network)) else { return Vec::new() };
+    // What a port has learned it has not from us.
+    if view.policy(key).is_none_or(|policy| policy.learning) {
+        return Vec::new();
+    }
+    let mut offers = Vec::new();
+    for subnet in view.subnets_of(network) {
+        let Some(fact) = view.dhcp4(subnet) else { continue };
+        let routed = view.interfaces_on(network).into_iter().any(|(router, on)| {
+            on == subnet && view.interface(router, on).is_some_and(|i| i.address == IpAddr::V4(fact.gateway))
+        });
+        let has_gateway = routed || fact.gateway_given;
+        let own = port.v4().filter(|address| fact.prefix.contains(address));
+        offers.extend(own.map(|address| Offer { address, fact, has_gateway, network: noun }));
+    }
+    offers
+}
+
+impl Offer<'_> {
+    /// All options that tell of it, but for those of the lease itself.
+    pub(super) fn settings(&self) -> Vec<Dhcp4Option> {
+        let Offer { fact, network, .. } = self;
+        let mut options = vec![
+            Dhcp4Option::addresses(code::SUBNET_MASK, &[fact.prefix.netmask()]),
+            Dhcp4Option::addresses(code::BROADCAST_ADDRESS, &[fact.prefix.broadcast()]),
+            Dhcp4Option::new(code::INTERFACE_MTU, u16::try_from(network.mtu).unwrap_or(u16::MAX).to_be_bytes()),
+        ];
+        let mut routes = fact.routes.clone();
+        if self.has_gateway {
+            options.push(Dhcp4Option::addresses(code::ROUTER, &[fact.gateway]));
+            // RFC 3442: who takes these routes takes no other.
+            if !routes.is_empty() && !routes.iter().any(|(prefix, _)| prefix.prefix_len() == 0) {
+                routes.extend("0.0.0.0/0".parse().ok().map(|everything| (everything, fact.gateway)));
+            }
+        }
+        if !routes.is_empty() {
+            options.push(Dhcp4Option::routes(&routes));
+        }
+        if !fact.dns.is_empty() {
+            options.push(Dhcp4Option::addresses(code::DOMAIN_SERVER, &fact.dns));
+        }
+        if let Some(domain) = &network.dns_domain {
+            options.push(Dhcp4Option::new(code::DOMAIN_NAME, domain.as_bytes()));
+            options.extend(Dhcp4Option::domain_search(&[domain.to_string()]));
+        }
+        if fact.ipv6_mostly {
+            options.push(Dhcp4Option::seconds(code::IPV6_ONLY_PREFERRED, V6ONLY_WAIT_S));
+        }
+        options
+    }
+}
