@@ -23,6 +23,17 @@ pub enum Bad {
         /// The structure.
         what: &'static str,
     },
+    /// The length of an action or instruction that can't be one: where the next begins is not known. Open vSwitch refuses a message
+    /// with one too (`OFPBAC_BAD_LEN`, `OFPBIC_BAD_LEN`).
+    #[error("{what}: length {length} of {have} bytes; a multiple of 8 and at least 8 is needed")]
+    Frame {
+        /// The length as read.
+        length: usize,
+        /// Bytes there.
+        have: usize,
+        /// The structure.
+        what: &'static str,
+    },
     /// A number where only some are defined. A message with one is kept whole as [`crate::Body::Unknown`].
     #[error("{what}: {value} is not defined")]
     Value {

@@ -62,7 +62,7 @@ impl Message {
         };
         let body = match body {
             Ok(body) if message.is_empty() => body,
-            Err(bad @ (Bad::Short { .. } | Bad::Length { .. })) => return Err(bad),
+            Err(bad @ (Bad::Short { .. } | Bad::Length { .. } | Bad::Frame { .. })) => return Err(bad),
             _ => Body::Unknown { version, kind, body: unknown.clone().rest_bytes() },
         };
         Ok(Message { xid, body })

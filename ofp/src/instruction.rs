@@ -57,9 +57,15 @@ impl Instruction {
     pub(crate) fn read_list(r: &mut Reader<'_>) -> Result<Vec<Instruction>, Bad> {
         let mut instructions = Vec::new();
         while !r.is_empty() {
-            let (mut instruction, raw) = r.item(2, 4, "instruction")?;
-            let known = Instruction::read(&mut instruction).and_then(|known| instruction.end().map(|()| known));
-            instructions.push(known.unwrap_or_else(|_| Instruction::Unknown(Bytes::copy_from_slice(raw))));
+            let (mut instruction, raw) = r.aligned_item("instruction")?;
+            instructions.push(
+                match Instruction::read(&mut instruction).and_then(|known| instruction.end().map(|()| known)) {
+                    Ok(known) => known,
+                    Err(bad @ Bad::Frame { .. }) => return Err(bad),
+                    // What can't be read in full is kept as it is.
+                    Err(_) => Instruction::Unknown(Bytes::copy_from_slice(raw)),
+                },
+            );
         }
         Ok(instructions)
     }

@@ -138,6 +138,19 @@ impl<'a> Reader<'a> {
         Ok((Reader { left: raw, what, depth: self.depth }, raw))
     }
 
+    /// The next action or instruction (OpenFlow 1.3.5, 7.2.4 and 7.2.5), and the whole of it as read.
+    pub(crate) fn aligned_item(&mut self, what: &'static str) -> Result<(Reader<'a>, &'a [u8]), Bad> {
+        let have = self.left.len();
+        let length = match self.left.get(2..4) {
+            Some(&[high, low]) => usize::from(u16::from_be_bytes([high, low])),
+            _ => 0,
+        };
+        if length < 8 || !length.is_multiple_of(8) || length > have {
+            return Err(Bad::Frame { length, have, what });
+        }
+        self.item(2, 8, what)
+    }
+
     /// Ends a structure: what is left is less than 8 bytes of zero padding.
     pub(crate) fn padding(&mut self) -> Result<(), Bad> {
         let length = self.left.len();

@@ -121,6 +121,28 @@ fn nesting_is_bounded_and_nothing_is_lost() {
 }
 
 #[test]
+fn an_action_or_instruction_of_impossible_length_is_an_error() {
+    let message = |instructions| Message::new(1, FlowMod { instructions, ..FlowMod::default() }).encode().to_vec();
+    let inner = Action::Clone(vec![Action::DecNwTtl]);
+    // The flow-mod's instruction begins after 56 bytes, its actions 8 later, those that are cloned 16 after that.
+    let bytes = message(vec![Instruction::ApplyActions(vec![inner])]);
+    for (at, what) in [(56, "instruction"), (64, "action"), (80, "action")] {
+        let right = bytes[at + 3];
+        let have = bytes.len() - at;
+        for length in [0, 1, 4, 7, right - 1, right + 1, right + 4, right + 8, 255] {
+            let mut bytes = bytes.clone();
+            bytes[at + 3] = length;
+            let bad = Bad::Frame { length: length.into(), have, what };
+            assert_eq!(Message::decode(&bytes), Err(bad), "{what} at {at}, {length}");
+        }
+    }
+    // An experimenter's action of a length that may be, with what nobody knows in it, is kept.
+    let unknown = [0xff, 0xff, 0, 16, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12];
+    let bytes = message(vec![Instruction::ApplyActions(vec![Action::Unknown(Bytes::copy_from_slice(&unknown))])]);
+    assert_eq!(Message::decode(&bytes).unwrap().encode(), bytes);
+}
+
+#[test]
 fn too_long_a_message_is_found() {
     let echo = |length| Message { xid: 1, body: Body::EchoRequest(Bytes::from(vec![0; length])) };
     assert_eq!(echo(65527).try_encode().map(|bytes| bytes.len()), Ok(65535));

@@ -29,10 +29,13 @@ impl Action {
     pub(crate) fn read_list(r: &mut Reader<'_>) -> Result<Vec<Action>, Bad> {
         let mut actions = Vec::new();
         while !r.is_empty() {
-            let (mut action, raw) = r.item(2, 8, "action")?;
-            // What can't be read in full is kept as it is.
-            let known = Action::read(&mut action).and_then(|known| action.end().map(|()| known));
-            actions.push(known.unwrap_or_else(|_| Action::Unknown(Bytes::copy_from_slice(raw))));
+            let (mut action, raw) = r.aligned_item("action")?;
+            actions.push(match Action::read(&mut action).and_then(|known| action.end().map(|()| known)) {
+                Ok(known) => known,
+                Err(bad @ Bad::Frame { .. }) => return Err(bad),
+                // What can't be read in full is kept as it is.
+                Err(_) => Action::Unknown(Bytes::copy_from_slice(raw)),
+            });
         }
         Ok(actions)
     }

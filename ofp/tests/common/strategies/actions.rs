@@ -252,7 +252,7 @@ pub fn instructions() -> impl Strategy<Value = Vec<Instruction>> {
         actions().prop_map(Instruction::ApplyActions),
         Just(Instruction::ClearActions),
         any::<u32>().prop_map(Instruction::Meter),
-        Just(Instruction::Unknown(Bytes::from_static(&[0xff, 0xff, 0, 12, 0, 0, 0, 9, 1, 2, 3, 4]))),
+        Just(Instruction::Unknown(Bytes::from_static(&[0xff, 0xff, 0, 16, 0, 0, 0, 9, 1, 2, 3, 4, 5, 6, 7, 8]))),
     ];
     vec(one, 0..4)
 }
