@@ -2,7 +2,7 @@
 
 use addr::{Dpid, OfPort};
 use features::Millis;
-use ofp::{FlowStats, GroupDesc, Match, MeterConfig, PortDesc, PortReason};
+use ofp::{FlowStats, FlowUpdate, GroupDesc, Match, MeterConfig, PortDesc, PortReason};
 use proto::v1;
 
 /// One OpenFlow connection, numbered by the daemon; never used twice.
@@ -208,6 +208,13 @@ pub enum SwitchEvent {
         operation: Option<usize>,
         /// The error's OpenFlow name and the switch's words.
         error: String,
+    },
+    /// Somebody else changed flows, or the switch did by itself: not this connection.
+    FlowsChanged {
+        /// What became of them, in order; with instructions where there are any.
+        updates: Vec<FlowUpdate>,
+        /// And of more than is told here.
+        more: bool,
     },
     /// A packet that one of our flows punted.
     Packet(Punt),

@@ -3,6 +3,7 @@
 mod bindings;
 mod brain;
 mod catalog;
+mod drift;
 mod effect;
 mod event;
 mod found;

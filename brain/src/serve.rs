@@ -128,8 +128,9 @@ impl Brain {
 
     /// A switch refused something, or so much that it was left alone.
     fn try_again(&mut self, chassis: ChassisKey) {
+        let now = self.now;
         let Some(mut switch) = self.switches.get_mut(&chassis) else { return };
-        if switch.halted_until.is_some() {
+        if switch.halted_until.is_some() || switch.drift.due().is_some_and(|at| at <= now) {
             drop(switch);
             return self.resume(chassis);
         }

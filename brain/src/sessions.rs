@@ -27,6 +27,7 @@ impl Brain {
             SwitchEvent::BatchFailed { batch, operation, error } => {
                 self.batch_failed(session, batch, operation, &error)
             }
+            SwitchEvent::FlowsChanged { updates, more } => self.flows_changed(session, updates, more),
             SwitchEvent::Packet(punt) => self.punted(session, punt),
         }
     }
@@ -177,6 +178,7 @@ impl Brain {
         let desired =
             engine.desired(chassis).map(|(item, unit)| (item.clone(), cookie(&unit), world.resource_of(&unit.key)));
         switch.in_step_with(id, sequence, found, desired);
+        switch.drift.was_read(self.now);
         let differs = switch.unconfirmed();
         drop(switch);
         let resource = self.chassis_resource(chassis);
@@ -304,12 +306,14 @@ impl Brain {
         let sequence = self.world.sequence();
         let Some(mut switch) = self.switches.get_mut(&chassis) else { return };
         let Some(session) = switch.session() else { return };
+        switch.drift.is_read(self.now);
         switch.reading(session, sequence);
         drop(switch);
         self.effects.push(Effect::Switch(session, SwitchCommand::ReadBack));
+        self.make_restless(chassis);
     }
 
-    fn switch_of(&mut self, id: SessionId) -> Option<(ChassisKey, SwitchMut<'_>)> {
+    pub(crate) fn switch_of(&mut self, id: SessionId) -> Option<(ChassisKey, SwitchMut<'_>)> {
         let chassis = self.sessions.get(&id)?.chassis?;
         let switch = self.switches.get_mut(&chassis).filter(|s| s.session() == Some(id))?;
         Some((chassis, switch))
@@ -338,7 +342,7 @@ fn guards(item: &flows::Item) -> bool {
     matches!(item, flows::Item::Flow(flow) if flow.table == flows::Table::Guard && flow.drop.is_some())
 }
 
-fn describe(item: &flows::Item) -> String {
+pub(crate) fn describe(item: &flows::Item) -> String {
     match item {
         flows::Item::Flow(flow) => {
             format!("a flow of table {}, priority {}, {}", flow.table.spec().name, flow.priority, flow.match_)

@@ -8,6 +8,7 @@ use flows::{COOKIE_MAGIC, Item, Keyed, Op, Plan};
 use rustc_hash::{FxHashMap as HashMap, FxHashSet as HashSet};
 use topology::{NetworkKey, ResourceId};
 
+use crate::drift::Drift;
 use crate::effect::Batch;
 use crate::event::SessionId;
 use crate::found::{Found, same_on_switch};
@@ -65,6 +66,8 @@ pub(crate) struct Switch {
     /// Unconfirmed operations by the resource behind them.
     by_resource: HashMap<ResourceId, usize>,
     pub(crate) foreign_flows: u64,
+    /// What others have done to it.
+    pub(crate) drift: Drift,
     /// Out of reach: the networks that it may have flows of. `None`: any.
     pub(crate) may_have: Option<BTreeSet<NetworkKey>>,
     next_batch: u64,
@@ -132,6 +135,7 @@ impl Switch {
             since: BTreeMap::new(),
             by_resource: HashMap::default(),
             foreign_flows: 0,
+            drift: Drift::default(),
             may_have: None,
             next_batch: 1,
         }
@@ -212,6 +216,7 @@ impl Switch {
         self.by_resource.clear();
         self.refused.clear();
         self.held.clear();
+        self.drift.is_down();
         self.ready = false;
         self.halted_until = None;
         self.retry_at = None;
@@ -353,9 +358,10 @@ impl Switch {
         resources
     }
 
-    /// When something is tried again: all that waits while it is halted, or what was refused.
+    /// When something is due: all that waits while it is halted, what was refused, or a look at its tables.
     pub(crate) fn due(&self) -> Option<Millis> {
-        self.halted_until.or(self.retry_at)
+        let look = self.drift.due().filter(|_| self.in_step());
+        self.halted_until.or_else(|| self.retry_at.into_iter().chain(look).min())
     }
 
     /// Something was refused: a full table may have room later.

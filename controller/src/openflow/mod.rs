@@ -13,6 +13,7 @@ mod session;
 #[cfg(test)]
 mod session_tests;
 mod sessions;
+mod watch;
 mod words;
 mod work;
 

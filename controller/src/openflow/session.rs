@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use brain::{Event, Punt, SessionId, SwitchEvent};
 use bytes::Bytes;
-use ofp::{Body, ErrorMsg, Message, PacketIn2, PacketOut, PortStatus, VERSION};
+use ofp::{Body, ErrorMsg, Message, MultipartReply, PacketIn2, PacketOut, PortStatus, StatsReply, VERSION};
 use proto::v1;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::task::coop::consume_budget;
@@ -17,6 +17,7 @@ use super::conn::{Fault, Incoming, Outgoing};
 use super::handshake::{Switch, shake};
 use super::news::News;
 use super::sessions::{Commands, Door};
+use super::watch::Watch;
 use super::words;
 use super::work::Work;
 use crate::daemon::Shared;
@@ -121,6 +122,7 @@ pub(super) struct Session {
     pub(super) shared: Arc<Shared>,
     pub(super) news: News,
     pub(super) work: Work,
+    pub(super) watch: Watch,
 }
 
 enum Never {}
@@ -129,7 +131,7 @@ impl Session {
     fn new(id: SessionId, switch: &Switch, outgoing: Outgoing, shared: Arc<Shared>) -> Session {
         let news = News::new(id, Arc::clone(&shared));
         let dpid = vec![("dpid", switch.dpid.to_string())];
-        Session { id, dpid, outgoing, shared, news, work: Work::new() }
+        Session { id, dpid, outgoing, shared, news, work: Work::new(), watch: Watch::default() }
     }
 
     /// Tells the brain that the switch is up, then serves both until there is a reason to end.
@@ -208,6 +210,16 @@ impl Session {
             }
             Body::EchoRequest(data) => self.outgoing.send(&Message { xid: message.xid, body: Body::EchoReply(data) }),
             Body::PortStatus(status) => self.news.tell(port_event(status), None),
+            Body::MultipartReply(MultipartReply { body: StatsReply::FlowMonitor(updates), .. }) => {
+                match self.watch.told(updates, Instant::now()) {
+                    Some(changed) => self.news.tell(changed, None),
+                    None => Ok(()),
+                }
+            }
+            Body::Error(error) if self.watch.asked == Some(message.xid) => {
+                self.unwatched(&error);
+                Ok(())
+            }
             Body::Error(_) | Body::BarrierReply | Body::BundleControl(_) | Body::MultipartReply(_) => {
                 self.work_hears(message)
             }
@@ -219,6 +231,20 @@ impl Session {
                 Ok(())
             }
         }
+    }
+
+    /// The switch does not tell what others do to its flows.
+    fn unwatched(&self, error: &ErrorMsg) {
+        let dpid = self.dpid.first().map(|(_, dpid)| dpid.as_str()).unwrap_or_default();
+        let message = format!(
+            "bridge {dpid} does not tell of changes by others ({}): they are found when it connects anew",
+            words::error(error)
+        );
+        self.shared.happenings.tell(v1::Event {
+            r#type: "session.unwatched".to_owned(),
+            message,
+            ..v1::Event::default()
+        });
     }
 
     fn packet_in(&self, packet: PacketIn2) {

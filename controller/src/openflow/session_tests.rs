@@ -128,6 +128,7 @@ impl Fake {
                     StatsRequest::Flow(_) => StatsReply::Flow(vec![ofp::FlowStats::default()]),
                     StatsRequest::GroupDesc => StatsReply::GroupDesc(Vec::new()),
                     StatsRequest::MeterConfig(_) => StatsReply::MeterConfig(Vec::new()),
+                    StatsRequest::FlowMonitor(_) => StatsReply::FlowMonitor(Vec::new()),
                     other => panic!("{other:?}"),
                 };
                 MultipartReply { more: false, body }.into()
@@ -398,7 +399,7 @@ async fn work_keeps_its_order_and_packets_wait_for_none_of_it() {
     asked.extend(more);
     asked.retain(|kind| *kind != "packet_out");
     let bundle = ["bundle_control", "bundle_add", "barrier_request", "bundle_control", "barrier_request"];
-    assert_eq!(asked, [&["multipart_request"; 3][..], &bundle].concat());
+    assert_eq!(asked, [&["multipart_request"; 4][..], &bundle].concat());
     fake.shared.sessions.command(id, SwitchCommand::Close { reason: "told to".to_owned() });
     assert_eq!(fake.down().await, "told to");
 }

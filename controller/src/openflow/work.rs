@@ -171,6 +171,7 @@ impl Session {
     pub(super) fn read_back(&mut self, turn: OwnedSemaphorePermit) -> Result<(), Fault> {
         let Some(SwitchCommand::ReadBack) = self.work.backlog.front() else { return Ok(()) };
         self.work.backlog.pop_front();
+        self.watch()?;
         let (run, messages) = ReadBack::start(self.outgoing.xids(ReadBack::XIDS));
         self.work.begin(Doing::ReadBack { run, turn });
         messages.iter().try_for_each(|message| self.outgoing.send(message))

@@ -114,7 +114,7 @@ impl Draw {
     }
 
     fn fault(&mut self) -> Fault {
-        match self.rng.u8(..26) {
+        match self.rng.u8(..29) {
             0..=4 => {
                 let bytes = if self.rng.bool() { self.rng.u32(0..400) } else { self.rng.u32(0..40_000) };
                 Fault::Cut { to_switch: self.rng.bool(), bytes }
@@ -134,9 +134,17 @@ impl Draw {
             17..=18 => Fault::ForeignFlow { table: self.rng.u8(..250), priority: self.rng.u16(..) },
             19 => Fault::Deleted { one_in: self.rng.u16(1..100) },
             20 => Fault::Changed { one_in: self.rng.u16(1..100) },
+            26 | 27 => Fault::GroupsDeleted { one_in: self.rng.u16(1..6) },
+            28 => Fault::Stray { table: self.table(), priority: self.rng.u16(..) },
             21..=22 => Fault::Restart { down_ms: self.rng.u32(100..20_000), renumber: self.rng.bool() },
             _ => Fault::Away { ms: self.rng.u32(500..30_000) },
         }
+    }
+
+    /// A table of the pipeline.
+    fn table(&mut self) -> u8 {
+        let tables: Vec<u8> = (0..=u8::MAX).filter(|id| flows::Table::from_id(*id).is_some()).collect();
+        tables[self.rng.usize(..tables.len())]
     }
 
     fn when(&mut self) -> When {

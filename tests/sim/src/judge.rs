@@ -183,7 +183,7 @@ pub fn statuses(world: &mut World) {
     let brain = running.brain();
     let active: BTreeSet<String> = world.model.all.values().filter_map(active_name).collect();
     let mut lies = Vec::new();
-    for (at, switch) in world.switches.iter().enumerate().filter(|(_, switch)| !switch.doubtful) {
+    for (at, switch) in world.switches.iter().enumerate().filter(|(_, switch)| !switch.is_doubtful()) {
         let chassis = chassis_name(at as u8);
         for wanted in brain.wanted(&chassis) {
             let whole = active.contains(&format!("chassis {chassis}"));

@@ -111,7 +111,7 @@ impl World {
             wrong.push(format!("{} requests are not answered", self.model.open));
         }
         for (at, switch) in self.switches.iter().enumerate() {
-            if !switch.is_connected() || (switch.doubtful && self.is_chassis(at)) {
+            if !switch.is_connected() || (switch.is_doubtful() && self.is_chassis(at)) {
                 wrong.push(format!("switch {at} is not connected, or not read"));
                 continue;
             }

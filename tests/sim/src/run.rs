@@ -150,6 +150,8 @@ impl World {
             Fault::ForeignFlow { table, priority } => tamper::foreign_flow(switch, table, priority),
             Fault::Deleted { one_in } => tamper::delete(switch, one_in),
             Fault::Changed { one_in } => tamper::change(switch, one_in),
+            Fault::Stray { table, priority } => tamper::stray(switch, table, priority),
+            Fault::GroupsDeleted { one_in } => tamper::delete_groups(switch, one_in),
             Fault::Away { ms } => {
                 switch.faults.close = switch.is_connected();
                 switch.away_until = Instant::now() + Duration::from_millis(ms.into());

@@ -197,10 +197,14 @@ pub enum Fault {
     Full { flows: u16 },
     /// Somebody else's flow.
     ForeignFlow { table: u8, priority: u16 },
-    /// While it is disconnected, somebody deletes flows of ours: one of so many.
+    /// Somebody deletes flows of ours: one of so many.
     Deleted { one_in: u16 },
-    /// While it is disconnected, somebody changes flows of ours: one of so many.
+    /// Somebody changes flows of ours: one of so many.
     Changed { one_in: u16 },
+    /// Somebody adds a flow that looks like ours.
+    Stray { table: u8, priority: u16 },
+    /// Somebody deletes groups of ours, and with them the flows that name them: one of so many.
+    GroupsDeleted { one_in: u16 },
     /// It starts anew: no tables, and perhaps other port numbers.
     Restart { down_ms: u32, renumber: bool },
     /// Its connection is cut, and for so long it does not come back.
@@ -259,6 +263,8 @@ impl Fault {
             Fault::ForeignFlow { .. } => "foreign flow",
             Fault::Deleted { .. } => "flows deleted",
             Fault::Changed { .. } => "flows changed",
+            Fault::Stray { .. } => "stray flow",
+            Fault::GroupsDeleted { .. } => "groups deleted",
             Fault::Restart { .. } => "switch restart",
             Fault::Away { .. } => "switch away",
         }

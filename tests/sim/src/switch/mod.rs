@@ -11,8 +11,9 @@ use std::sync::Arc;
 use addr::{Dpid, MacAddr, OfPort};
 use flows::eval;
 use ofp::{
-    Body, BundleCtrlType, ControllerRole, FeaturesReply, FlowStats, GroupDesc, Hello, Message, MeterConfig,
+    Body, BundleCtrlType, ControllerRole, FeaturesReply, FlowStats, FlowUpdate, GroupDesc, Hello, Message, MeterConfig,
     MultipartReply, PacketIn2, PortDesc, PortReason, PortStatus, Role, StatsReply, StatsRequest, SwitchConfig,
+    removed_reason,
 };
 use tokio::sync::Notify;
 
@@ -53,7 +54,7 @@ pub struct Switch {
     pub alive: bool,
     /// It does not connect before that.
     pub away_until: tokio::time::Instant,
-    /// Its tables were changed behind the controller's back, and have not been read since.
+    /// Its tables were changed while nobody watched, and have not been read since.
     pub doubtful: bool,
     /// Its flows were changed by somebody since all was last at rest: what keeps packets out may be among them.
     pub open: bool,
@@ -111,6 +112,8 @@ struct Connection {
     bundles: Bundles,
     packet_ins: bool,
     port_status: bool,
+    /// It is told what others do to flows.
+    watches: bool,
     packets_waiting: usize,
 }
 
@@ -190,10 +193,36 @@ impl Switch {
         self.evaluator.get_or_insert_with(|| Arc::new(tables.evaluator(&mutation.forgets_network))).clone()
     }
 
-    /// Its tables were changed by somebody else.
-    pub fn tampered(&mut self) {
-        (self.doubtful, self.open) = (true, true);
+    /// Somebody else changed these flows: event (see [`FlowUpdate::Full`]), key, and what is there or was. It is told to a
+    /// connection that asked for that; without one it is found when the tables are read.
+    pub fn tampered(&mut self, changes: Vec<(u16, tables::FlowKey, Arc<tables::Row>)>) {
         self.evaluator = None;
+        self.doubtful |= !self.connection.watches;
+        let update =
+            |(event, (table, priority, match_), row): (u16, tables::FlowKey, Arc<tables::Row>)| FlowUpdate::Full {
+                event,
+                reason: removed_reason::DELETE.into(),
+                priority,
+                idle_timeout_s: 0,
+                hard_timeout_s: 0,
+                table,
+                cookie: row.cookie,
+                match_,
+                instructions: row.instructions.to_vec(),
+            };
+        if self.connection.watches {
+            for part in changes.chunks(PART_ROWS) {
+                let updates = part.iter().cloned().map(update).collect();
+                let body = MultipartReply { more: false, body: StatsReply::FlowMonitor(updates) };
+                self.outbox.push_back(Message { xid: 0, body: body.into() });
+            }
+            self.wake.notify_one();
+        }
+    }
+
+    /// Whether it has what the controller can't know of yet.
+    pub fn is_doubtful(&self) -> bool {
+        self.doubtful || !self.tables.touched.0.is_empty() || !self.tables.touched.1.is_empty()
     }
 
     /// A new connection: nothing of the old one counts. Returns what it says first.
@@ -331,9 +360,14 @@ impl Switch {
     fn multipart(&mut self, xid: u32, request: &StatsRequest, raw: &[u8]) -> Vec<Message> {
         let parts = match request {
             StatsRequest::PortDesc => in_parts(self.descs(), StatsReply::PortDesc),
+            StatsRequest::FlowMonitor(_) => {
+                self.connection.watches = true;
+                vec![StatsReply::FlowMonitor(Vec::new())]
+            }
             StatsRequest::Desc => vec![StatsReply::Desc(Box::default())],
             StatsRequest::Flow(_) => {
                 self.doubtful = false;
+                self.tables.touched = Default::default();
                 in_parts::<FlowStats>(self.tables.stats(), StatsReply::Flow)
             }
             StatsRequest::GroupDesc => {

@@ -33,6 +33,8 @@ pub struct Tables {
     pub meters: BTreeMap<u32, MeterConfig>,
     /// The most flows.
     pub limit: Option<usize>,
+    /// Flows and groups that somebody else has changed, until they are put right.
+    pub touched: (BTreeSet<FlowKey>, BTreeSet<u32>),
 }
 
 /// An error's kind and code (OpenFlow 1.3.5, 7.4.4).
@@ -71,6 +73,7 @@ impl Tables {
 
     fn flow(&mut self, flow: &FlowMod) -> Result<(), Code> {
         let key = (flow.table, flow.priority, flow.match_.clone());
+        self.touched.0.remove(&key);
         match flow.command {
             FlowModCommand::Add => {
                 self.check(flow)?;
@@ -88,6 +91,7 @@ impl Tables {
             }
             FlowModCommand::Delete if flow.match_.is_empty() => {
                 let all = flow.table == ofp::TABLE_ALL;
+                self.touched.0.clear();
                 self.flows.retain(|(table, ..), row| {
                     !(all || *table == flow.table) || row.cookie & flow.cookie_mask != flow.cookie & flow.cookie_mask
                 });
@@ -120,6 +124,7 @@ impl Tables {
     fn group(&mut self, group: &GroupMod) -> Result<(), Code> {
         let GroupMod { command, kind, group_id, buckets } = group;
         let there = self.groups.contains_key(group_id);
+        self.touched.1.remove(group_id);
         match command {
             GroupModCommand::Add if there => return Err(GROUP_EXISTS),
             GroupModCommand::Modify if !there => return Err(UNKNOWN_GROUP),
@@ -187,7 +192,8 @@ impl Tables {
     }
 }
 
-fn names_group(instructions: &[Instruction], group: u32) -> bool {
+/// Whether a flow copies by a group.
+pub fn names_group(instructions: &[Instruction], group: u32) -> bool {
     let lists = instructions.iter().filter_map(|instruction| match instruction {
         Instruction::ApplyActions(actions) => Some(actions),
         _ => None,
