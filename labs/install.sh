@@ -1,11 +1,16 @@
 #!/bin/sh
-# Installs from Debian what the labs need (with the argument "test": what the system tests need too; "bench": OVN beside it),
-# without starting a daemon. Does nothing, and calls no apt, where all of it is there already.
+# Installs from Debian what the labs need (with the argument "test": what the system tests need too; "bench": OVN beside it; the
+# name of a lab: what that one needs), without starting a daemon, now or at the next boot. Does nothing, and calls no apt, where
+# all of it is there already.
 set -eu
 
 packages="openvswitch-switch mininet ethtool ndisc6 iputils-ping iperf3 iproute2 procps"
 [ "${1:-}" = bench ] && packages="$packages ovn-central ovn-host python3-grpcio python3-matplotlib"
-[ "${1:-}" = test ] && packages="$packages tcpdump tshark python3-scapy thc-ipv6"
+watchers="tcpdump tshark python3-scapy thc-ipv6"
+clients="isc-dhcp-client dhcpcd-base dibbler-client wide-dhcpv6-client"
+case "${1:-}" in
+test | addresses) packages="$packages $watchers $clients" ;;
+esac
 
 missing=
 for package in $packages; do
@@ -42,4 +47,10 @@ export DEBIAN_FRONTEND=noninteractive
 apt-get update -qq
 # shellcheck disable=SC2086 # a list of words
 apt-get install -y -qq --no-install-recommends $missing >/dev/null
+# DHCPv6 clients that the next boot would start on the machine's own interfaces.
+for service in dibbler-client wide-dhcpv6-client; do
+    case "$missing " in
+    *" $service "*) update-rc.d "$service" disable >/dev/null ;;
+    esac
+done
 echo "install: done, no daemon started"

@@ -3,28 +3,12 @@
 
 import os
 import sys
-import traceback
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path[:0] = [os.path.dirname(HERE), HERE]
 
 import wiring  # noqa: E402
-from sextantlab import Lab, LabFailed, Matrix, Progress, Refused, run_isolated, wait_until  # noqa: E402
-
-
-def main(isolation):
-    """The steps; 0 if the matrix is as expected."""
-    progress = Progress("lab dvr", earlier_steps())
-    try:
-        steps(isolation, progress)
-    except KeyboardInterrupt:
-        raise
-    except Exception as error:
-        progress.failed = progress.failed or str(error)
-        if not isinstance(error, (LabFailed, Refused, TimeoutError)):
-            traceback.print_exc()
-    progress.summary()
-    return 1 if progress.failed else 0
+from sextantlab import Lab, LabFailed, Matrix, keep, run_lab, wait_until  # noqa: E402
 
 
 def steps(isolation, progress):
@@ -77,16 +61,5 @@ def inactive(controller):
     return [port["name"] for port in ports if port["status"]["phase"] != "Active"]
 
 
-def keep():
-    """Whether the lab is to stay up to be explored."""
-    return os.environ.get("KEEP", "") not in ("", "0", "no")
-
-
-def earlier_steps():
-    """What was done before: `LAB_STEPS` is lines of name, tab, seconds."""
-    lines = os.environ.get("LAB_STEPS", "").splitlines()
-    return [(name, float(seconds)) for name, seconds in (line.split("\t") for line in lines)]
-
-
 if __name__ == "__main__":
-    sys.exit(run_isolated(main))
+    run_lab("lab dvr", steps)

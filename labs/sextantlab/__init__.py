@@ -1,14 +1,13 @@
 """Labs of Sextant: several Open vSwitch chassis and their hosts on one machine, in namespaces of their own.
 
-A lab is a script that hands `main(isolation)` to `run_isolated`, opens a `Lab` and uses what it holds:
+A lab is a script that hands its steps to `run_lab`, opens a `Lab` and uses what it holds:
 
-    def main(isolation):
+    def steps(isolation, progress):
         with Lab(isolation, chassis=[...], hosts=[...]) as lab:
             lab.controller.start()
             ...
-        return 0
 
-    sys.exit(run_isolated(main))
+    run_lab("lab name", steps)
 """
 
 from .chassis import ChassisSpec
@@ -18,6 +17,7 @@ from .isolate import Isolation, run_isolated
 from .lab import Lab, LabFailed, eui64, wait_until
 from .matrix import Matrix
 from .progress import Progress
+from .script import keep, run_lab
 
 __all__ = [
     "ChassisSpec",
@@ -29,6 +29,8 @@ __all__ = [
     "Progress",
     "Refused",
     "eui64",
+    "keep",
     "run_isolated",
+    "run_lab",
     "wait_until",
 ]

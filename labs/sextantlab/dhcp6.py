@@ -1,0 +1,232 @@
+"""DHCPv6 clients as Debian has them, each in a host's network and in mount and process namespaces of its own.
+
+Clients write to fixed paths: their folder below /var/lib, /run, /etc/resolv.conf. Each finds them in a folder of its own inside
+the lab's, which stays from one start to the next, so that a client knows its DUID and leases again; the machine's are untouched.
+"""
+
+import glob
+import ipaddress
+import os
+import shutil
+import signal
+import subprocess
+import time
+
+# Replaces what clients write to, then becomes the client. /etc becomes a folder of links to the machine's, but for some.
+BOX = r"""
+set -eu
+home=$1; shift
+mount --bind /etc /mnt
+mount --bind "$home/etc" /etc
+mount --bind "$home/run" /run
+for folder in dhcp dhcpcd dibbler dhcpv6; do mount --bind "$home/lib" "/var/lib/$folder"; done
+mount --bind "$home/log" /var/log
+exec "$@" >>"$home/said" 2>&1
+"""
+
+
+class Dhcp6Client:
+    """One client on one host. `settings`: it asks for settings alone; `advertised`: a router advertises there."""
+
+    name = ""
+    own_files = ()  # what it has of its own in /etc: path and text
+
+    def __init__(self, host, settings=False, advertised=True):
+        self.host = host
+        self.settings = settings
+        self.advertised = advertised
+        self._process = None
+        self._before = set()
+        self.home = os.path.join(os.environ["SEXTANT_LAB_RUNDIR"], "clients", host.name, self.name)
+        self._furnish()
+
+    def start(self):
+        """Starts it; what was in its resolv.conf is gone."""
+        self._write("etc/resolv.conf", "")
+        self._await_link_local()
+        self._before = set(self.host.addresses())
+        self._process = self._popen(self.command())
+
+    def wait(self, prefix=None, settings=True, timeout=30):
+        """Waits until it has an address of a prefix, if one is named, and if `settings` knows servers; the address."""
+        prefix = ipaddress.ip_network(prefix) if prefix else None
+        deadline = time.monotonic() + timeout
+        while True:
+            inside = [address for address in self.host.addresses() if prefix and ipaddress.ip_address(address) in prefix]
+            if (inside or not prefix) and (self.told()[0] or not settings):
+                return inside[0] if inside else None
+            if time.monotonic() > deadline:
+                raise TimeoutError(f"{self.name} on {self.host.name} has {self.host.addresses()} and was told {self.told()} "
+                                   f"after {timeout} s; it said:\n{self.said()}")
+            time.sleep(0.1)
+
+    def command(self):
+        """Its command line, for the foreground."""
+        raise NotImplementedError
+
+    def vanish(self):
+        """Ends it at once: it says nothing to the server, and what it had configured goes too."""
+        self._signal(signal.SIGKILL)
+        self._await_end()
+        for address in set(self.host.addresses()) - self._before:
+            self.host.run("ip", "addr", "del", address, "dev", "eth0")
+
+    def release(self):
+        """Ends it in order: it gives back what it has."""
+        self._signal(signal.SIGTERM)
+        self._await_end()
+
+    def forget(self):
+        """The next start is another machine's: it has no DUID and no leases."""
+        shutil.rmtree(self.home)
+        self._furnish()
+
+    def told(self):
+        """DNS servers and domains that it was told by DHCPv6, as its script wrote them into resolv.conf."""
+        servers, domains = [], []
+        for line in self._read("etc/resolv.conf").splitlines():
+            word, *values = line.split() or [""]
+            if word == "nameserver":
+                servers += values
+            elif word in ("search", "domain"):
+                domains += [value.rstrip(".") for value in values]
+        return sorted(set(servers)), sorted(set(domains))
+
+    def said(self, lines=15):
+        """The end of what it printed."""
+        return "\n".join(self._read("said").splitlines()[-lines:])
+
+    def _await_link_local(self):
+        """Most clients end at once where the interface has no link-local address that passed duplicate address detection."""
+        deadline = time.monotonic() + 10
+        while "fe80" not in self.host.run("ip", "-6", "addr", "show", "dev", "eth0", "scope", "link", "-tentative").stdout:
+            if time.monotonic() > deadline:
+                raise TimeoutError(f"{self.host.name} has no link-local address")
+            time.sleep(0.1)
+
+    def _popen(self, command):
+        for leftover in (*glob.glob(f"{self.home}/run/*"), *glob.glob(f"{self.home}/lib/*.pid")):
+            shutil.rmtree(leftover) if os.path.isdir(leftover) else os.remove(leftover)
+        box = ["unshare", "--mount", "--uts", "--pid", "--fork", "--propagation", "private",
+               "sh", "-c", BOX, "sh", self.home, *command]
+        return self.host.popen(box, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+    def _signal(self, number):
+        """Signals the client itself, the only child of `unshare`; with it go its helpers."""
+        with open(f"/proc/{self._process.pid}/task/{self._process.pid}/children", encoding="ascii") as children:
+            for child in children.read().split():
+                os.kill(int(child), number)
+
+    def _await_end(self, patience=10):
+        """Waits until it has ended, and ends it by force if it does not."""
+        try:
+            self._process.wait(timeout=patience)
+        except subprocess.TimeoutExpired:
+            self._signal(signal.SIGKILL)
+            self._process.wait()
+        self._process = None
+
+    def _furnish(self):
+        if os.path.exists(self.home):
+            return
+        for folder in ("etc", "run", "lib", "log/dibbler"):
+            os.makedirs(os.path.join(self.home, folder))
+        own = {"resolv.conf": "", **dict(self.own_files)}
+        for name in os.listdir("/etc"):
+            if name not in {path.split("/")[0] for path in own}:
+                os.symlink(f"/mnt/{name}", os.path.join(self.home, "etc", name))
+        for path, text in own.items():
+            self._write(f"etc/{path}", text)
+        for folder in (self.home, os.path.join(self.home, "lib")):
+            os.chmod(folder, 0o755)
+
+    def _write(self, path, text):
+        path = os.path.join(self.home, path)
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        with open(path, "w", encoding="ascii") as file:
+            file.write(text)
+        os.chmod(path, 0o755)
+
+    def _read(self, path):
+        path = os.path.join(self.home, path)
+        if not os.path.exists(path):
+            return ""
+        with open(path, encoding="utf-8", errors="replace") as file:
+            return file.read()
+
+
+class Dhclient(Dhcp6Client):
+    """ISC's dhclient, with Debian's configuration and script."""
+
+    name = "dhclient"
+
+    def command(self):
+        return ["dhclient", "-6", "-d", "-v", *(["-S"] if self.settings else []), "eth0"]
+
+    def release(self):
+        self._signal(signal.SIGKILL)
+        self._process.wait()
+        self._process = self._popen(["dhclient", "-6", "-d", "-v", "-r", "eth0"])
+        self._await_end()
+
+
+class Dhcpcd(Dhcp6Client):
+    """dhcpcd, which goes by router advertisements: it takes them from the kernel. Its hook notes what DHCPv6 told."""
+
+    name = "dhcpcd"
+    HOOK = '#!/bin/sh\n[ -z "$new_dhcp6_name_servers" ] || env | grep ^new_dhcp6_ >/etc/told\n'
+    own_files = (("dhcpcd.hook", HOOK),)
+
+    def command(self):
+        self._write("etc/told", "")
+        config = ["duid", "persistent", "option dhcp6_name_servers, dhcp6_domain_search", "slaac hwaddr"]
+        if not self.advertised:
+            config += ["noipv6rs", "inform6" if self.settings else "ia_na"]
+        self._write("etc/dhcpcd.conf.lab", "\n".join(config) + "\n")
+        return ["dhcpcd", "-6", "-B", "-d", "-f", "/etc/dhcpcd.conf.lab", "-c", "/etc/dhcpcd.hook", "eth0"]
+
+    def told(self):
+        values = dict(line.split("=", 1) for line in self._read("etc/told").splitlines())
+        return (sorted(values.get("new_dhcp6_name_servers", "").split()),
+                sorted(name.rstrip(".") for name in values.get("new_dhcp6_domain_search", "").split()))
+
+    def vanish(self):
+        super().vanish()
+        # The kernel forms addresses and minds router advertisements again, from the beginning.
+        settings = ("accept_ra=1", "autoconf=1", "addr_gen_mode=0", "disable_ipv6=1", "disable_ipv6=0")
+        self.host.cmd("; ".join(f"sysctl -qw net.ipv6.conf.eth0.{setting}" for setting in settings))
+
+    def release(self):
+        self._signal(signal.SIGALRM)
+        self._await_end()
+
+
+class Dibbler(Dhcp6Client):
+    """dibbler-client."""
+
+    name = "dibbler"
+    own_files = (("dibbler/client.conf", ""),)
+
+    def command(self):
+        ask = "" if self.settings else "  ia\n"
+        stateless = "stateless\n" if self.settings else ""
+        self._write("etc/dibbler/client.conf",
+                    f"log-level 7\n{stateless}iface eth0 {{\n{ask}  option dns-server\n  option domain\n}}\n")
+        return ["dibbler-client", "run"]
+
+
+class Dhcp6c(Dhcp6Client):
+    """The WIDE project's dhcp6c, with Debian's script."""
+
+    name = "dhcp6c"
+
+    def command(self):
+        ask = "information-only;" if self.settings else "send ia-na 1;"
+        self._write("etc/dhcp6c.lab",
+                    f'interface eth0 {{ {ask} request domain-name-servers, domain-name;\n'
+                    f'script "/etc/wide-dhcpv6/dhcp6c-script"; }};\nid-assoc na 1 {{ }};\n')
+        return ["dhcp6c", "-f", "-D", "-c", "/etc/dhcp6c.lab", "eth0"]
+
+
+CLIENTS = (Dhclient, Dibbler, Dhcp6c, Dhcpcd)
+
