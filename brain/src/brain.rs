@@ -13,6 +13,7 @@ use crate::catalog::{Applied, Catalog};
 use crate::effect::{Effect, SwitchCommand};
 use crate::event::{Caller, Event, ProposalId, Request, RequestId, SessionId};
 use crate::learning::Learning;
+use crate::links::Links;
 use crate::pace::Load;
 use crate::releases::Releases;
 use crate::requests::Asked;
@@ -32,6 +33,7 @@ pub struct Brain {
     pub(crate) ra: features::ra::service::Service,
     pub(crate) announce: features::announce::service::Service,
     pub(crate) learning: Learning,
+    pub(crate) links: Links,
     /// When each chassis warms its tunnels next, and how often it has.
     pub(crate) warm: BTreeMap<ChassisKey, (Millis, u32)>,
     pub(crate) warm_due: BTreeSet<(Millis, ChassisKey)>,
@@ -88,6 +90,7 @@ impl Default for Brain {
             ra: features::ra::service::Service::default(),
             announce: features::announce::service::Service::default(),
             learning: Learning::default(),
+            links: Links::default(),
             warm: BTreeMap::new(),
             warm_due: BTreeSet::new(),
             busy: BTreeSet::new(),
@@ -119,6 +122,13 @@ impl std::fmt::Debug for Brain {
 }
 
 impl Brain {
+    /// A brain whose bridges mark what they say to each other, so that nobody else can say it: with a secret of this process.
+    pub fn with_mark(mark: [u8; 16]) -> Brain {
+        let mut brain = Brain::default();
+        brain.links.mark = features::links::Mark(mark);
+        brain
+    }
+
     /// Handles one event at a time; `now` never runs backwards.
     pub fn handle(&mut self, now: Millis, event: Event) -> Vec<Effect> {
         self.now = self.now.max(now);
@@ -138,6 +148,7 @@ impl Brain {
             Event::Tick => {}
         }
         self.timers();
+        self.relink_all();
         self.send_batches();
         self.release_held();
         self.settle();
@@ -148,7 +159,7 @@ impl Brain {
     pub fn next_due(&self) -> Option<Millis> {
         let warm = self.warm_due.first().map(|(at, _)| *at);
         let (resting, waiter) = (self.switches.next_due(), self.waiters.next_deadline());
-        let services = [self.ra.next_due(), self.announce.next_due(), self.learning.next_due()];
+        let services = [self.ra.next_due(), self.announce.next_due(), self.learning.next_due(), self.links.next_due()];
         services.into_iter().chain([warm, resting, waiter]).flatten().min()
     }
 
@@ -236,7 +247,12 @@ impl Brain {
                     self.warm_soon(from);
                     self.look_for_uplink(from);
                 }
-                Key::Chassis(to) => self.world.senders(to).into_iter().for_each(|from| self.warm_soon(from)),
+                Key::Chassis(to) => {
+                    self.world.senders(to).into_iter().for_each(|from| self.warm_soon(from));
+                    self.relink(to);
+                }
+                Key::Spare(chassis, _) => self.relink(chassis),
+                Key::Fabric => self.refabric(),
                 _ => {}
             }
         }

@@ -82,6 +82,8 @@ pub enum Reply {
     Bindings(Vec<v1::AddressBinding>),
     /// To `Leases`.
     Leases(Vec<v1::Lease>),
+    /// To `Links`.
+    Links(Vec<v1::Link>),
 }
 
 /// Why a request was refused: every reason at once.

@@ -156,6 +156,8 @@ pub enum Request {
     Bindings(v1::BindingsRequest),
     /// What clients were promised by DHCP; answered with [`crate::Reply::Leases`].
     Leases(v1::LeasesRequest),
+    /// Which chassis are wired to each other.
+    Links(v1::LinksRequest),
 }
 
 /// Something about one OpenFlow connection.

@@ -9,6 +9,7 @@ mod event;
 mod found;
 mod learning;
 mod leases;
+mod links;
 mod pace;
 mod releases;
 mod requests;

@@ -57,6 +57,7 @@ impl Brain {
             Request::Trace(request) => self.trace(request),
             Request::Bindings(request) => self.bindings(request),
             Request::Leases(request) => self.leases(request),
+            Request::Links(request) => self.links_shown(request),
         };
         self.reply(id, result);
     }

@@ -2,6 +2,7 @@
 
 use features::holder::UNKNOWN_TARGET;
 use features::learn::USERDATA_SPARE;
+use features::links::USERDATA_LLDP;
 use features::overlay::warm::{self, WARM_INTERVAL_S};
 use features::punt::{PacketOut, Punted, Unanswered};
 use features::{Millis, arp, icmp, nd, ra};
@@ -23,6 +24,10 @@ impl Brain {
         if punt.userdata == USERDATA_SPARE {
             let outcome = self.learn_port(chassis, punt.in_port, punt.data);
             return self.count_outcome("learn_port", outcome);
+        }
+        if punt.userdata == USERDATA_LLDP {
+            let result = self.heard_lldp(chassis, punt.in_port, &punt.data);
+            return self.count_punt("lldp", result);
         }
         let view = View::new(&self.world);
         let read = Punted::read(&view, chassis, punt.in_port, &punt.userdata, &punt.metadata, punt.data);
@@ -55,6 +60,8 @@ impl Brain {
             PuntOp::HopLimit | PuntOp::NoRoute | PuntOp::Unreachable | PuntOp::PortUnreachable | PuntOp::TooBig => {
                 icmp::service::error(&self.world, &punted)
             }
+            // It has userdata of its own.
+            PuntOp::Lldp => Err("foreign_userdata"),
         };
         // A probe that nobody objects to: the address is the prober's, if its port learns.
         let learns = View::new(&self.world).policy(punted.port).is_some_and(|policy| policy.learning);
@@ -104,6 +111,7 @@ impl Brain {
     /// What is due by the clock.
     pub(crate) fn timers(&mut self) {
         self.learning_timers();
+        self.link_timers();
         let packets = self.ra.due(&self.world, self.now);
         self.send(packets);
         let switches = &self.switches;

@@ -129,6 +129,7 @@ impl Brain {
         }
         switch.down(sequence);
         drop(switch);
+        self.relink(chassis);
         self.ra.lost(chassis);
         self.unwarm(chassis);
         let resource = self.chassis_resource(chassis);
@@ -167,13 +168,18 @@ impl Brain {
         }
         self.commit(changes);
         gone.iter().for_each(|name| self.forget_port(chassis, name));
+        self.relink(chassis);
         self.note_bridge_mac(id, chassis, desc.port);
     }
 
     fn tables(&mut self, id: SessionId, found: Found) {
+        let Some(chassis) = self.sessions.get(&id).and_then(|s| s.chassis) else { return };
+        if self.switches.get(&chassis).is_some_and(|s| s.link == Link::Reading(id)) {
+            self.recall_paths(chassis, &found);
+        }
+        self.relink(chassis);
         let sequence = self.world.sequence();
         let (engine, world) = (&self.engine, &self.world);
-        let Some(chassis) = self.sessions.get(&id).and_then(|s| s.chassis) else { return };
         let Some(mut switch) = self.switches.get_mut(&chassis).filter(|s| s.link == Link::Reading(id)) else { return };
         let desired =
             engine.desired(chassis).map(|(item, unit)| (item.clone(), cookie(&unit), world.resource_of(&unit.key)));
@@ -271,6 +277,7 @@ impl Brain {
         if let Some(mut switch) = self.switches.get_mut(&chassis) {
             switch.down(sequence);
         }
+        self.relink(chassis);
         self.ra.lost(chassis);
         self.unwarm(chassis);
         self.look_for_uplink(chassis);
@@ -309,6 +316,7 @@ impl Brain {
         switch.drift.is_read(self.now);
         switch.reading(session, sequence);
         drop(switch);
+        self.relink(chassis);
         self.effects.push(Effect::Switch(session, SwitchCommand::ReadBack));
         self.make_restless(chassis);
     }

@@ -2,7 +2,7 @@
 
 use proto::v1;
 use proto::v1::resource::Kind;
-use topology::{ChassisKey, Key, NetworkKey, PortKey, ResourceId, RouterKey, SubnetKey, View};
+use topology::{ChassisKey, Encap, Key, NetworkKey, PortKey, ResourceId, RouterKey, SubnetKey, View};
 
 use crate::brain::Brain;
 use crate::effect::Effect;
@@ -74,6 +74,7 @@ impl Brain {
             Kind::Fabric(r) => {
                 let status = r.status.get_or_insert_default();
                 (status.phase, status.reason) = (phase, reason);
+                status.links = u32::try_from(self.links.cables.count()).unwrap_or(u32::MAX);
             }
             Kind::Network(r) => {
                 let status = r.status.get_or_insert_default();
@@ -206,12 +207,26 @@ impl Brain {
     fn fabric_standing(&self) -> Standing {
         let view = View::new(&self.world);
         let Some(fabric) = view.fabric() else { return (v1::Phase::Pending, String::new()) };
+        if fabric.encap == Encap::Links {
+            return self.links_standing();
+        }
         let known = |chassis: &&ChassisKey| self.chassis_resource(**chassis).is_some();
         let without: Vec<ChassisKey> = self.without_uplink.iter().filter(known).copied().collect();
         if without.is_empty() {
             (v1::Phase::Active, String::new())
         } else {
             (v1::Phase::Degraded, format!("no port {} on {}", fabric.interface, self.names(&without)))
+        }
+    }
+
+    /// Links work where every connected chassis reaches every other.
+    fn links_standing(&self) -> Standing {
+        match self.paths_standing() {
+            (_, true) => (v1::Phase::Installing, String::new()),
+            (None, false) => (v1::Phase::Active, String::new()),
+            (Some((a, b)), false) => {
+                (v1::Phase::Degraded, format!("no links lead from {} to {}", self.names(&[a]), self.names(&[b])))
+            }
         }
     }
 

@@ -10,6 +10,7 @@ pub mod icmp;
 pub mod l2;
 pub mod learn;
 pub mod lease;
+pub mod links;
 pub mod nd;
 pub mod overlay;
 pub mod port;
@@ -37,4 +38,5 @@ pub const ALL: &[&dyn Feature] = &[
     &learn::Learn,
     &dhcp6::Dhcp6,
     &dhcp4::Dhcp4,
+    &links::Links,
 ];

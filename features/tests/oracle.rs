@@ -25,7 +25,7 @@ fn step(world: &mut World, engine: &mut Engine, changes: Vec<Change>) {
 /// The keys of what is derived from facts.
 fn derived(world: &World) -> BTreeSet<Key> {
     use KeyKind::*;
-    let kinds = [Need, Reach, RouterAt, InterfaceAt, RouteAt, Peer, Spare];
+    let kinds = [Need, Reach, RouterAt, InterfaceAt, RouteAt, Peer, Spare, Trunk, Hop, Way];
     world.all_keys().into_iter().filter(|key| kinds.contains(&key.kind())).collect()
 }
 
@@ -50,7 +50,7 @@ fn derived_alike(world: &World, told: Vec<Change>) {
 
 #[test]
 fn a_small_site_compiles_without_fault_or_conflict() {
-    for encap in [Encap::Geneve, Encap::Vxlan, Encap::Gre, Encap::Vlan] {
+    for encap in [Encap::Geneve, Encap::Vxlan, Encap::Gre, Encap::Vlan, Encap::Links] {
         let mut world = World::default();
         let mut engine = Engine::new(features::ALL);
         let committed = world.commit(small(encap));
@@ -99,7 +99,7 @@ fn what_an_mtu_costs_grows_with_chassis_not_with_ports() {
 
 #[test]
 fn a_new_segment_reaches_every_row_that_names_it() {
-    for encap in [Encap::Geneve, Encap::Vlan] {
+    for encap in [Encap::Geneve, Encap::Vlan, Encap::Links] {
         let mut world = World::default();
         let mut engine = Engine::new(features::ALL);
         step(&mut world, &mut engine, small(encap));
@@ -159,7 +159,10 @@ fn any_change() -> impl Strategy<Value = Vec<Change>> {
         }),
         1 => c.clone().prop_map(|c| vec![chassis(c)]),
         1 => c.clone().prop_map(|c| vec![Change::Chassis(ChassisKey(c), None)]),
-        1 => prop_oneof![Just(Encap::Geneve), Just(Encap::Vlan)].prop_map(|encap| vec![fabric(encap)]),
+        1 => prop_oneof![Just(Encap::Geneve), Just(Encap::Vlan), Just(Encap::Links)].prop_map(|encap| vec![fabric(encap)]),
+        2 => (c.clone(), 1001..=1003u32, any::<bool>()).prop_map(|(c, port, there)| vec![trunk(c, port, there)]),
+        2 => (c.clone(), c.clone(), 0..7u8, any::<bool>()).prop_map(|(at, to, label, there)| vec![hop(at, to, label, there)]),
+        2 => (c.clone(), c.clone(), any::<bool>(), any::<bool>()).prop_map(|(from, to, two, there)| vec![way(from, to, two, there)]),
     ]
 }
 
@@ -168,7 +171,7 @@ proptest! {
 
     #[test]
     fn piece_by_piece_equals_from_scratch(
-        start in prop_oneof![Just(Encap::Geneve), Just(Encap::Vlan)],
+        start in prop_oneof![Just(Encap::Geneve), Just(Encap::Vlan), Just(Encap::Links)],
         changes in prop::collection::vec(any_change(), 1..40),
     ) {
         let mut world = World::default();

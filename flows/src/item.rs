@@ -86,6 +86,7 @@ pub enum Drop {
     UnknownMac,
     FabricHairpin,
     NoTunnel,
+    NoPath,
 }
 
 impl Drop {
@@ -112,6 +113,7 @@ impl Drop {
             Drop::UnknownMac => "unknown_mac",
             Drop::FabricHairpin => "fabric_hairpin",
             Drop::NoTunnel => "no_tunnel",
+            Drop::NoPath => "no_path",
         }
     }
 }
@@ -140,6 +142,8 @@ pub enum PuntOp {
     Learn = 9,
     /// A question for an address that nobody is known to have, on a network where hosts are learned.
     Resolve = 10,
+    /// What a bridge says at the other end of a cable (IEEE 802.1AB).
+    Lldp = 11,
     /// A client's message to all DHCPv6 servers.
     Dhcp6 = 12,
     /// A client's message to whatever DHCP server for IPv4.
@@ -161,6 +165,7 @@ impl PuntOp {
             ArpProbe,
             Learn,
             Resolve,
+            Lldp,
             Dhcp6,
             Dhcp4,
         ]
@@ -181,6 +186,7 @@ impl PuntOp {
             PuntOp::ArpProbe => "arp_probe",
             PuntOp::Learn => "learn",
             PuntOp::Resolve => "resolve",
+            PuntOp::Lldp => "lldp",
             PuntOp::Dhcp6 => "dhcp6",
             PuntOp::Dhcp4 => "dhcp4",
         }
@@ -196,6 +202,7 @@ impl PuntOp {
             | PuntOp::Resolve
             | PuntOp::Dhcp6
             | PuntOp::Dhcp4 => PuntClass::Address,
+            PuntOp::Lldp => PuntClass::Link,
             _ => PuntClass::Error,
         }
     }
@@ -209,6 +216,8 @@ pub enum PuntClass {
     Address = 0,
     /// What is answered by an ICMP error.
     Error = 1,
+    /// What bridges say to each other.
+    Link = 2,
 }
 
 impl Item {
@@ -248,6 +257,7 @@ impl PuntClass {
         match self {
             PuntClass::Address => "address",
             PuntClass::Error => "error",
+            PuntClass::Link => "link",
         }
     }
 }

@@ -13,6 +13,7 @@ use crate::registers::Reg;
 #[allow(missing_docs)] // PIPELINE says what each is for.
 pub enum Table {
     Classify = 0,
+    Arrive = 2,
     Restore = 4,
     Guard = 10,
     Admit = 20,
@@ -28,6 +29,7 @@ pub enum Table {
     NdReply = 122,
     NdSend = 124,
     Fabric = 130,
+    Hop = 140,
     Punt = 200,
 }
 
@@ -75,21 +77,35 @@ pub struct TableSpec {
 const NONE: &[Field] = &[];
 
 /// The pipeline, in the order of table numbers.
-pub const PIPELINE: [TableSpec; 17] = [
+pub const PIPELINE: [TableSpec; 19] = [
     TableSpec {
         table: Table::Classify,
         name: "classify",
         about: "Which network a packet is on, by the port or segment that it came in by. Every port has a row: what has none came \
                 from another MAC than its port's.",
-        writers: &["port", "overlay", "learn"],
-        matches: &[Field::IN_PORT, Field::ETH_SRC, Field::TUN_ID, Field::VLAN_VID],
+        writers: &["port", "overlay", "learn", "links"],
+        matches: &[Field::IN_PORT, Field::ETH_SRC, Field::ETH_DST, Field::ETH_TYPE, Field::TUN_ID, Field::VLAN_VID],
         reads: &[Reg::Claim],
         sets: &[],
         loads: &[Reg::Net, Reg::FromFabric, Reg::Secured, Reg::PuntOp, Reg::PuntClass],
-        next: &[Table::Restore, Table::Guard, Table::Nd, Table::Out, Table::Punt],
+        next: &[Table::Arrive, Table::Restore, Table::Guard, Table::Nd, Table::Out, Table::Punt],
         reenters: &[],
         outputs: false,
         miss: Miss::Drop(Drop::ForeignMac),
+    },
+    TableSpec {
+        table: Table::Arrive,
+        name: "arrive",
+        about: "Where bridges are wired to each other: what the chassis before has freed of its label is for a network here.",
+        writers: &["links"],
+        matches: &[Field::VLAN_VID, Field::VLAN_PCP],
+        reads: &[],
+        sets: &[],
+        loads: &[Reg::Net, Reg::FromFabric],
+        next: &[Table::Out, Table::Hop],
+        reenters: &[],
+        outputs: false,
+        miss: Miss::Goto(Table::Hop),
     },
     TableSpec {
         table: Table::Restore,
@@ -364,10 +380,17 @@ pub const PIPELINE: [TableSpec; 17] = [
         table: Table::Fabric,
         name: "fabric",
         about: "Encapsulates for another chassis. What came from the fabric never returns to it.",
-        writers: &["overlay"],
-        matches: NONE,
+        writers: &["overlay", "links"],
+        matches: &[Field::ETH_DST],
         reads: &[Reg::FromFabric, Reg::OutChassis, Reg::Routed],
-        sets: &[Field::TUN_ID, Field::TUN_IPV6_DST, Field::TUN_IPV4_DST, Field::ETH_SRC, Field::VLAN_VID],
+        sets: &[
+            Field::TUN_ID,
+            Field::TUN_IPV6_DST,
+            Field::TUN_IPV4_DST,
+            Field::ETH_SRC,
+            Field::VLAN_VID,
+            Field::VLAN_PCP,
+        ],
         loads: &[],
         next: &[],
         reenters: &[],
@@ -375,10 +398,24 @@ pub const PIPELINE: [TableSpec; 17] = [
         miss: Miss::Drop(Drop::NoTunnel),
     },
     TableSpec {
+        table: Table::Hop,
+        name: "hop",
+        about: "Where bridges are wired to each other: where a labelled frame goes on. The chassis before the last takes the label off.",
+        writers: &["links"],
+        matches: &[Field::VLAN_VID, Field::VLAN_PCP],
+        reads: &[],
+        sets: &[],
+        loads: &[],
+        next: &[],
+        reenters: &[],
+        outputs: true,
+        miss: Miss::Drop(Drop::NoPath),
+    },
+    TableSpec {
         table: Table::Punt,
         name: "punt",
         about: "To the controller, by the meter of port and class.",
-        writers: &["port", "learn"],
+        writers: &["port", "learn", "links"],
         matches: &[Field::IN_PORT],
         reads: &[Reg::PuntClass],
         sets: &[],

@@ -27,14 +27,7 @@ class Lab:
     """Used by `with`; everything it made is gone afterwards."""
 
     def __init__(self, isolation, chassis, hosts, encap="geneve", interface="sx-tun"):
-        setLogLevel("error")
-        # Mininet's own set-up raises limits of the whole machine, which a lab must leave as they are.
-        Mininet.inited = True
-        # Its `mnexec` closes every descriptor that there could be, one by one: bounded, for this process and its children.
-        hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
-        resource.setrlimit(resource.RLIMIT_NOFILE, (min(16384, hard), hard))
-        os.environ["SEXTANT_LAB_RUNDIR"] = isolation.rundir
-        self.isolation = isolation
+        self._prepare(isolation)
         self.fabric = Fabric(encap, interface)
         self.net = Mininet(controller=None, build=False)
         physical = self.net.addSwitch("phys", cls=PhysicalSwitch, fabric=self.fabric, rundir=isolation.rundir)
@@ -49,6 +42,21 @@ class Lab:
             self.net.addLink(host, self.chassis[spec.chassis], intfName1="eth0", intfName2=spec.interface, addr1=spec.mac)
             self.hosts[spec.name] = host
         self.controller = Controller(isolation, binary(), lambda: [c.management for c in self.chassis.values()])
+
+    def _prepare(self, isolation):
+        setLogLevel("error")
+        # Mininet's own set-up raises limits of the whole machine, which a lab must leave as they are.
+        Mininet.inited = True
+        # Its `mnexec` closes every descriptor that there could be, one by one: bounded, for this process and its children.
+        hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+        resource.setrlimit(resource.RLIMIT_NOFILE, (min(16384, hard), hard))
+        os.environ["SEXTANT_LAB_RUNDIR"] = isolation.rundir
+        self.isolation = isolation
+
+    @staticmethod
+    def binary():
+        """The program under test."""
+        return binary()
 
     def __enter__(self):
         try:

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use addr::{IpNet, OfPort};
 
 use crate::facts::{
-    Advert, Binding, Chassis, Dhcp4, Dhcp6, Fabric, Interface, Network, Policy, Port, Route, Router, Subnet,
+    Advert, Binding, Chassis, Dhcp4, Dhcp6, Fabric, Hop, Interface, Network, Policy, Port, Route, Router, Subnet, Way,
 };
 use crate::keys::{ChassisKey, Key, NetworkKey, PortKey, RouterKey, SubnetKey};
 use crate::needs;
@@ -22,6 +22,12 @@ pub enum Change {
     Chassis(ChassisKey, Option<Chassis>),
     /// An OpenFlow port of a bridge, by its name.
     Plug(ChassisKey, Arc<str>, Option<OfPort>),
+    /// An OpenFlow port leads to another chassis, or does not.
+    Trunk(ChassisKey, OfPort, bool),
+    /// At the first chassis, for the second, by label.
+    Hop(ChassisKey, ChassisKey, u8, Option<Hop>),
+    /// From the first chassis to the second.
+    Way(ChassisKey, ChassisKey, Option<Way>),
     Network(NetworkKey, Option<Network>),
     Subnet(SubnetKey, Option<Subnet>),
     Advert(SubnetKey, Option<Advert>),
@@ -97,6 +103,17 @@ impl World {
                 }
             }
             Change::Plug(chassis, name, new) => self.apply_plug(marks, chassis, name, new),
+            Change::Trunk(chassis, port, present) => self.apply_trunk(marks, (chassis, port), present),
+            Change::Hop(at, to, label, new) => {
+                if put(&mut self.hops, (at, to, label), new).is_some() {
+                    marks.changed(Key::Hop(at, to, label));
+                }
+            }
+            Change::Way(from, to, new) => {
+                if put(&mut self.ways, (from, to), new).is_some() {
+                    marks.changed(Key::Way(from, to));
+                }
+            }
             Change::Network(key, new) => self.apply_network(marks, key, new),
             Change::Subnet(key, new) => self.apply_subnet(marks, key, new),
             Change::Advert(key, new) => {
@@ -156,6 +173,18 @@ impl World {
         if let Some(port) = self.bound_by_interface.get(&(chassis, name)) {
             marks.stale_places.insert(*port);
         }
+    }
+
+    fn apply_trunk(&mut self, marks: &mut Marks, at: (ChassisKey, OfPort), present: bool) {
+        if self.trunks.contains(&at) == present {
+            return;
+        }
+        if present {
+            self.trunks.insert_mut(at);
+        } else {
+            self.trunks.remove_mut(&at);
+        }
+        marks.changed(Key::Trunk(at.0, at.1));
     }
 
     fn apply_network(&mut self, marks: &mut Marks, key: NetworkKey, new: Option<Network>) {

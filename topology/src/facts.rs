@@ -3,7 +3,7 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
 
-use addr::{Dpid, IpNet, Ipv4Net, Ipv6Net, MacAddr, link_local};
+use addr::{Dpid, IpNet, Ipv4Net, Ipv6Net, MacAddr, OfPort, link_local};
 
 use crate::keys::{ChassisKey, NetworkKey};
 
@@ -18,17 +18,30 @@ pub enum Encap {
     Gre,
     /// IEEE 802.1Q on a plain layer-2 underlay.
     Vlan,
+    /// Cables between the bridges themselves: a tag for the network, and one above it for the path.
+    Links,
 }
 
 impl Encap {
-    /// Bytes that the encapsulation adds to an IP packet: outer IP, its own headers, inner Ethernet. A VLAN tag is the
-    /// underlay's to carry, not the packet's.
+    /// Whether chassis send to each other's addresses.
+    pub const fn tunnels(self) -> bool {
+        matches!(self, Encap::Geneve | Encap::Vxlan | Encap::Gre)
+    }
+
+    /// Whether a network's segment is a VLAN identifier.
+    pub const fn tags(self) -> bool {
+        matches!(self, Encap::Vlan | Encap::Links)
+    }
+
+    /// Bytes that the encapsulation adds to an IP packet: outer IP, its own headers, inner Ethernet. One VLAN tag is the
+    /// underlay's to carry, not the packet's; a second one is not (Linux takes 4 bytes beyond the MTU for a tagged frame).
     pub const fn overhead(self, over_ipv6: bool) -> u32 {
         let outer = if over_ipv6 { 40 } else { 20 };
         match self {
             Encap::Geneve | Encap::Vxlan => outer + 8 + 8 + 14,
             Encap::Gre => outer + 8 + 14,
             Encap::Vlan => 0,
+            Encap::Links => 4,
         }
     }
 }
@@ -38,7 +51,7 @@ impl Encap {
 pub struct Fabric {
     /// The encapsulation.
     pub encap: Encap,
-    /// The name of the tunnel or trunk port on each bridge.
+    /// The name of the tunnel or trunk port on each bridge; empty where bridges are wired to each other.
     pub interface: Arc<str>,
     /// The largest MTU that a network may have: the underlay's less the encapsulation, in bytes of an IP packet.
     pub mtu_max: u32,
@@ -235,4 +248,30 @@ pub struct Policy {
     pub secured: bool,
     /// An address that it uses and nobody has becomes its own.
     pub learning: bool,
+}
+
+/// Where a labelled frame goes on, on a fabric of links. It never changes while a frame with the label may be on its way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Hop {
+    /// Out of this port.
+    pub port: OfPort,
+    /// To the chassis that it is for, which needs no label.
+    pub last: bool,
+}
+
+/// How one chassis sends to another on a fabric of links: two lanes, by the last bit of the destination's MAC; where there is
+/// one path only, twice the same.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Way {
+    /// For even and odd destinations.
+    pub lanes: [Lane; 2],
+}
+
+/// The beginning of a path.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Lane {
+    /// Out of this port.
+    pub port: OfPort,
+    /// With this label; `None`: the next chassis is the one that it is for.
+    pub label: Option<u8>,
 }

@@ -72,6 +72,12 @@ pub enum Key {
     Uplink(ChassisKey),
     /// Derived: a plugged OpenFlow port that no port is bound to and that is not the fabric's interface.
     Spare(ChassisKey, OfPort),
+    /// An OpenFlow port that leads to another chassis, on a fabric of links.
+    Trunk(ChassisKey, OfPort),
+    /// Where the first chassis sends on what is labelled for the second.
+    Hop(ChassisKey, ChassisKey, u8),
+    /// How the first chassis sends to the second, on a fabric of links.
+    Way(ChassisKey, ChassisKey),
     /// A network.
     Network(NetworkKey),
     /// A network's segment alone: what its other properties don't concern need not read them.
@@ -134,6 +140,9 @@ pub enum KeyKind {
     Chassis,
     Uplink,
     Spare,
+    Trunk,
+    Hop,
+    Way,
     Network,
     Segment,
     AutoPorts,
@@ -168,7 +177,13 @@ impl Key {
         match *self {
             // Of the whole system.
             Key::Fabric | Key::AutoNetwork => Key::Fabric,
-            Key::Chassis(c) | Key::Uplink(c) | Key::Spare(c, _) | Key::Peer(c, _) => Key::Chassis(c),
+            Key::Chassis(c)
+            | Key::Uplink(c)
+            | Key::Spare(c, _)
+            | Key::Trunk(c, _)
+            | Key::Hop(c, ..)
+            | Key::Way(c, _)
+            | Key::Peer(c, _) => Key::Chassis(c),
             Key::Network(n)
             | Key::Segment(n)
             | Key::AutoPorts(n)
@@ -196,6 +211,9 @@ impl Key {
             Key::Chassis(..) => KeyKind::Chassis,
             Key::Uplink(..) => KeyKind::Uplink,
             Key::Spare(..) => KeyKind::Spare,
+            Key::Trunk(..) => KeyKind::Trunk,
+            Key::Hop(..) => KeyKind::Hop,
+            Key::Way(..) => KeyKind::Way,
             Key::Network(..) => KeyKind::Network,
             Key::Segment(..) => KeyKind::Segment,
             Key::AutoPorts(..) => KeyKind::AutoPorts,
@@ -234,6 +252,9 @@ impl fmt::Display for Key {
             Key::Chassis(c) => write!(f, "chassis {c}"),
             Key::Uplink(c) => write!(f, "uplink {c}"),
             Key::Spare(c, p) => write!(f, "spare {c} {p}"),
+            Key::Trunk(c, p) => write!(f, "trunk {c} {p}"),
+            Key::Hop(at, to, label) => write!(f, "hop {at} {to} {label}"),
+            Key::Way(from, to) => write!(f, "way {from} {to}"),
             Key::Network(n) => write!(f, "network {n}"),
             Key::Segment(n) => write!(f, "segment {n}"),
             Key::AutoPorts(n) => write!(f, "auto-ports {n}"),

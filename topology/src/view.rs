@@ -7,7 +7,7 @@ use std::sync::Arc;
 use addr::{IpNet, OfPort};
 
 use crate::facts::{
-    Advert, Binding, Chassis, Dhcp4, Dhcp6, Fabric, Interface, Network, Policy, Port, Route, Router, Subnet,
+    Advert, Binding, Chassis, Dhcp4, Dhcp6, Fabric, Hop, Interface, Network, Policy, Port, Route, Router, Subnet, Way,
 };
 use crate::keys::{ChassisKey, Key, NetworkKey, PortKey, RouterKey, SubnetKey};
 use crate::needs::Need;
@@ -86,6 +86,24 @@ impl<'w> View<'w> {
         self.read(Key::Uplink(chassis));
         let interface = &self.world.fabric.as_ref()?.interface;
         self.world.plugs.get(&(chassis, interface.clone())).copied()
+    }
+
+    /// Whether an OpenFlow port leads to another chassis, on a fabric of links.
+    pub fn is_trunk(&self, chassis: ChassisKey, port: OfPort) -> bool {
+        self.read(Key::Trunk(chassis, port));
+        self.world.trunks.contains(&(chassis, port))
+    }
+
+    /// Where a chassis sends on what is labelled for another.
+    pub fn hop(&self, at: ChassisKey, to: ChassisKey, label: u8) -> Option<Hop> {
+        self.read(Key::Hop(at, to, label));
+        self.world.hops.get(&(at, to, label)).copied()
+    }
+
+    /// How one chassis sends to another, on a fabric of links.
+    pub fn way(&self, from: ChassisKey, to: ChassisKey) -> Option<Way> {
+        self.read(Key::Way(from, to));
+        self.world.ways.get(&(from, to)).copied()
     }
 
     /// The name of an OpenFlow port that no port is bound to and that is not the fabric's interface.

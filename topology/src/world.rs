@@ -9,7 +9,7 @@ use rpds::{HashTrieMapSync, RedBlackTreeMapSync, RedBlackTreeSetSync};
 use rustc_hash::FxBuildHasher;
 
 use crate::facts::{
-    Advert, Binding, Chassis, Dhcp4, Dhcp6, Fabric, Interface, Network, Policy, Port, Route, Router, Subnet,
+    Advert, Binding, Chassis, Dhcp4, Dhcp6, Fabric, Hop, Interface, Network, Policy, Port, Route, Router, Subnet, Way,
 };
 use crate::index::Index;
 use crate::keys::{ChassisKey, Key, NetworkKey, PortKey, ResourceId, RouterKey, SubnetKey};
@@ -26,6 +26,9 @@ pub struct World {
     pub(crate) fabric: Option<Fabric>,
     pub(crate) chassis: Map<ChassisKey, Chassis>,
     pub(crate) plugs: Map<(ChassisKey, Arc<str>), OfPort>,
+    pub(crate) trunks: RedBlackTreeSetSync<(ChassisKey, OfPort)>,
+    pub(crate) hops: Map<(ChassisKey, ChassisKey, u8), Hop>,
+    pub(crate) ways: Map<(ChassisKey, ChassisKey), Way>,
     pub(crate) networks: Map<NetworkKey, Network>,
     pub(crate) subnets: Map<SubnetKey, Subnet>,
     pub(crate) adverts: Map<SubnetKey, Advert>,
@@ -226,6 +229,9 @@ impl World {
         match *key {
             Key::Fabric => self.fabric.is_some(),
             Key::Spare(c, p) => self.spares.contains_key(&(c, p)),
+            Key::Trunk(c, p) => self.trunks.contains(&(c, p)),
+            Key::Hop(at, to, label) => self.hops.contains_key(&(at, to, label)),
+            Key::Way(from, to) => self.ways.contains_key(&(from, to)),
             Key::Chassis(c) | Key::Uplink(c) => self.chassis.contains_key(&c),
             Key::Network(n)
             | Key::Segment(n)
@@ -263,6 +269,9 @@ impl World {
             keys.extend([Key::Chassis(c), Key::Uplink(c)]);
         }
         keys.extend(self.spares.keys().map(|(c, p)| Key::Spare(*c, *p)));
+        keys.extend(self.trunks.iter().map(|(c, p)| Key::Trunk(*c, *p)));
+        keys.extend(self.hops.keys().map(|(at, to, label)| Key::Hop(*at, *to, *label)));
+        keys.extend(self.ways.keys().map(|(from, to)| Key::Way(*from, *to)));
         for (r, c) in self.chassis_of_router.iter() {
             keys.push(Key::RouterAt(r, c));
             keys.extend(self.interfaces_by_router.of(r).map(|s| Key::InterfaceAt(r, s, c)));

@@ -1,8 +1,9 @@
 //! What a resource gets where it was given nothing: its number, UUID, segmentation id and MAC.
 
 use addr::MacAddr;
+use features::links::CHASSIS_MAX;
 use proto::v1::{self, resource::Kind};
-use topology::{ResourceId, RouterKey};
+use topology::{Encap, ResourceId, RouterKey};
 
 use super::Catalog;
 use super::admit::{Admission, meta_of};
@@ -12,8 +13,9 @@ use super::index::Claim;
 use super::kinds::Model;
 
 /// The largest number of a kind.
-fn number_max(kind: &str) -> u32 {
+fn number_max(catalog: &Catalog, kind: &str) -> u32 {
     match kind {
+        CHASSIS if catalog.fabric().is_some_and(|fabric| fabric.encap == Encap::Links) => CHASSIS_MAX.into(),
         CHASSIS => 0xffff,
         NETWORK | ROUTER => 0xff_ffff,
         _ => u32::MAX,
@@ -90,9 +92,10 @@ impl Admission<'_> {
             record.key = 1;
             return;
         }
-        match self.next(kind, number_max(kind), |catalog, n| catalog.owners(&Claim::Number(kind, n)).next().is_some()) {
+        let max = number_max(&self.after, kind);
+        match self.next(kind, max, |catalog, n| catalog.owners(&Claim::Number(kind, n)).next().is_some()) {
             Some(number) => record.key = number,
-            None => findings.meta("name", format!("there can't be more than {} of this kind", number_max(kind))),
+            None => findings.meta("name", format!("there can't be more than {max} of this kind")),
         }
     }
 

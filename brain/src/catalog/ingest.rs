@@ -307,6 +307,10 @@ fn slot(change: &Change) -> Key {
         Change::Chassis(c, _) => Key::Chassis(*c),
         // The catalog states no plugs; they would be their chassis' uplinks.
         Change::Plug(c, ..) => Key::Uplink(*c),
+        // Nor what is learned of links.
+        Change::Trunk(c, p, _) => Key::Trunk(*c, *p),
+        Change::Hop(at, to, label, _) => Key::Hop(*at, *to, *label),
+        Change::Way(from, to, _) => Key::Way(*from, *to),
         Change::Network(n, _) => Key::Network(*n),
         Change::Subnet(s, _) => Key::Subnet(*s),
         Change::Advert(s, _) => Key::Advert(*s),
@@ -327,6 +331,9 @@ fn nothing(change: &Change) -> Change {
         Change::Fabric(_) => Change::Fabric(None),
         Change::Chassis(c, _) => Change::Chassis(*c, None),
         Change::Plug(c, name, _) => Change::Plug(*c, name.clone(), None),
+        Change::Trunk(c, p, _) => Change::Trunk(*c, *p, false),
+        Change::Hop(at, to, label, _) => Change::Hop(*at, *to, *label, None),
+        Change::Way(from, to, _) => Change::Way(*from, *to, None),
         Change::Network(n, _) => Change::Network(*n, None),
         Change::Subnet(s, _) => Change::Subnet(*s, None),
         Change::Advert(s, _) => Change::Advert(*s, None),

@@ -20,6 +20,7 @@ use topology::{ChassisKey, Key, NetworkKey, ResourceId, View};
 
 use crate::brain::Brain;
 use crate::catalog::{Found, Seen, Unlearnable};
+use crate::links::Behind;
 use crate::switch::Switch;
 use bridges::BridgeMacs;
 use held::{At, Frame, Held, Wait, Way};
@@ -70,6 +71,11 @@ impl Brain {
             let wait = Wait::Installed(network, self.world.sequence());
             return self.hold(at, Way::Again(frame), wait, false);
         };
+        match self.behind(chassis, port) {
+            Behind::Host => {}
+            Behind::Bridge => return Err("bridges_port"),
+            Behind::NotKnown => return self.wait_for_probe(chassis, port, frame),
+        }
         let heard = heard::hear(&frame)?;
         if self.learning.bridges.is_anothers(heard.mac, at) {
             return Err("bridges_mac");
@@ -223,7 +229,7 @@ impl Brain {
 
     /// Whether a port of a chassis that nothing claims may lead to a host.
     fn may_be_a_hosts(&self, chassis: ChassisKey, port: OfPort) -> bool {
-        View::new(&self.world).spare(chassis, port).is_some()
+        View::new(&self.world).spare(chassis, port).is_some() && self.behind(chassis, port) == Behind::Host
     }
 }
 

@@ -137,6 +137,13 @@ impl Brain {
             for output in &trace.outputs {
                 match &output.fate {
                     Fate::Port(port) if Some(*port) == uplink => arrivals.extend(self.carried(&view, chassis, output)),
+                    Fate::Port(port) if view.is_trunk(chassis, *port) => match self.links.cables.peer((chassis, *port))
+                    {
+                        Some((chassis, in_port)) => {
+                            arrivals.push_back(Arrival { chassis, in_port, tunnel: None, frame: output.frame.clone() });
+                        }
+                        None => seen.drops.push("drop: link_down".to_owned()),
+                    },
                     Fate::Port(port) if *port == in_port => drop(seen.ends.insert(self.answerer(&trace))),
                     Fate::Port(port) => drop(seen.ends.insert(self.delivered(chassis, *port))),
                     Fate::Controller { userdata, metadata, .. } => {
@@ -226,5 +233,6 @@ const fn feature(op: PuntOp) -> &'static str {
         PuntOp::Learn | PuntOp::Resolve => "learn",
         PuntOp::Dhcp6 => "dhcp6",
         PuntOp::Dhcp4 => "dhcp4",
+        PuntOp::Lldp => "links",
     }
 }

@@ -10,17 +10,18 @@ use tonic::{Code, Status};
 use super::client::{Client, with_details};
 use super::names::Name;
 use super::table::Layout;
-use super::{Context, Failure, bindings, delete, leases, names, output};
+use super::{Context, Failure, bindings, delete, leases, links, names, output};
 use crate::doc::shape::KindShape;
 use crate::doc::{self, resource_of, yaml};
 
 /// Arguments of `get`.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
-    /// Singular or plural: port, ports. Or bindings: who holds which address; leases: what was promised by DHCP.
+    /// Singular or plural: port, ports. Or bindings: who holds which address; leases: what was promised by DHCP; links: which
+    /// chassis are wired to each other.
     #[arg(value_parser = subject)]
     kind: Subject,
-    /// [TENANT/]NAME; without it, all of the kind.
+    /// [TENANT/]NAME; without it, all of the kind. Of links: a chassis.
     #[arg(value_parser = names::name)]
     name: Option<Name>,
     /// Of bindings and leases: only this port's.
@@ -40,13 +41,15 @@ enum Subject {
     Kind(&'static KindShape),
     Bindings,
     Leases,
+    Links,
 }
 
 fn subject(text: &str) -> Result<Subject, String> {
     match text {
         "binding" | "bindings" => Ok(Subject::Bindings),
         "lease" | "leases" => Ok(Subject::Leases),
-        _ => names::kind(text).map(Subject::Kind).map_err(|message| format!("{message}, bindings, leases")),
+        "link" | "links" => Ok(Subject::Links),
+        _ => names::kind(text).map(Subject::Kind).map_err(|message| format!("{message}, bindings, leases, links")),
     }
 }
 
@@ -65,8 +68,12 @@ pub(super) enum Format {
 pub(super) async fn run(args: Args, context: &Context) -> Result<(), Failure> {
     let Args { kind, name, port, output, watch } = args;
     let kind = match kind {
-        Subject::Kind(kind) if port.is_none() => kind,
-        Subject::Kind(_) => return Err(Failure::Usage("--port goes with bindings and leases".to_owned())),
+        Subject::Kind(_) | Subject::Links if port.is_some() => {
+            return Err(Failure::Usage("--port goes with bindings and leases".to_owned()));
+        }
+        Subject::Kind(kind) => kind,
+        Subject::Links if watch => return Err(Failure::Usage("links take no --watch".to_owned())),
+        Subject::Links => return links::run(name, output, context).await,
         Subject::Bindings | Subject::Leases if name.is_some() || watch => {
             let words = "bindings and leases take neither a name nor --watch; --port NAME shows one port's".to_owned();
             return Err(Failure::Usage(words));

@@ -10,6 +10,7 @@ mod events;
 mod flows;
 mod get;
 mod leases;
+mod links;
 mod names;
 mod output;
 mod table;
@@ -161,6 +162,8 @@ mod tests {
             "sextant --tenant acme get networks",
             "sextant get bindings --port acme/vm1 -o json",
             "sextant get leases --port acme/vm1 -o json",
+            "sextant get links -o wide",
+            "sextant get links s1",
             "sextant get routers --tenant acme --server http://[::1]:1",
             "sextant delete port vm1",
             "sextant flows --chassis hv1 --port acme/vm1 --why",

@@ -88,6 +88,18 @@ impl<B: Backend> OperationService for Face<B> {
             Err(refusal) => Err(status(&refusal, bytes)),
         }
     }
+
+    type LinksStream = Pin<Box<dyn Stream<Item = Result<v1::Link, Status>> + Send>>;
+
+    async fn links(&self, request: tonic::Request<v1::LinksRequest>) -> Result<Response<Self::LinksStream>, Status> {
+        let bytes = detail_bytes(request.metadata());
+        let asked = Request::Links(request.into_inner());
+        match self.backend.request(Caller::administrator(), asked).await {
+            Ok(Reply::Links(all)) => Ok(Response::new(Box::pin(tokio_stream::iter(all.into_iter().map(Ok))))),
+            Ok(other) => Err(mismatch("Links", &other)),
+            Err(refusal) => Err(status(&refusal, bytes)),
+        }
+    }
 }
 
 type Sender = mpsc::Sender<Result<v1::Event, Status>>;

@@ -211,6 +211,12 @@ impl Fake {
                 };
                 Ok(Reply::Leases(vec![lease]))
             }
+            Request::Links(_) => {
+                let (chassis, peer_chassis) = ("s1".to_owned(), "s2".to_owned());
+                let (interface, peer_interface) = ("s1-eth2".to_owned(), "s2-eth1".to_owned());
+                let link = v1::Link { chassis, interface, peer_chassis, peer_interface, ..v1::Link::default() };
+                Ok(Reply::Links(vec![link]))
+            }
             Request::Snapshot => Err(refusal(RefusalKind::Invalid, "", "not by this way")),
         }
     }

@@ -73,6 +73,7 @@ fn v6_error(op: PuntOp, mtu: u32, frame: &[u8]) -> Option<Icmpv6Error> {
         | PuntOp::ArpProbe
         | PuntOp::Learn
         | PuntOp::Resolve
+        | PuntOp::Lldp
         | PuntOp::Dhcp6
         | PuntOp::Dhcp4 => None,
     }
@@ -94,6 +95,7 @@ fn v4_error(op: PuntOp, mtu: u32, frame: &[u8]) -> Option<Icmpv4Error> {
         | PuntOp::ArpProbe
         | PuntOp::Learn
         | PuntOp::Resolve
+        | PuntOp::Lldp
         | PuntOp::Dhcp6
         | PuntOp::Dhcp4 => None,
     }

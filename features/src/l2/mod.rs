@@ -5,7 +5,7 @@ use addr::MacAddr;
 use ofp::{Action, Field};
 use topology::{ChassisKey, Encap, Key, KeyKind, NetworkKey, PortKey, View};
 
-use crate::overlay::copy_to;
+use crate::{links, overlay::copy_to};
 
 /// The feature.
 pub struct L2;
@@ -99,7 +99,10 @@ fn replicate(view: &View<'_>, emit: &mut Emit, key: NetworkKey, chassis: Chassis
         .collect();
     let mut everywhere = here.clone();
     let others: Vec<ChassisKey> = view.residents(key).into_iter().filter(|c| *c != chassis).collect();
-    if let (Some(fabric), Some(port), Some(segment)) = (view.fabric(), view.uplink(chassis), view.segment(key)) {
+    if view.fabric().is_some_and(|fabric| fabric.encap == Encap::Links) {
+        let copy = |segment| others.iter().map(move |other| links::copy_to(segment, *other));
+        everywhere.extend(view.segment(key).into_iter().flat_map(copy));
+    } else if let (Some(fabric), Some(port), Some(segment)) = (view.fabric(), view.uplink(chassis), view.segment(key)) {
         if fabric.encap == Encap::Vlan {
             everywhere.extend((!others.is_empty()).then(|| copy_to(segment, None, port)));
         } else {

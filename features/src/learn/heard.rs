@@ -3,13 +3,12 @@
 use std::net::IpAddr;
 
 use addr::MacAddr;
-use packet::{Frame, Icmpv6, Ipv6Packet, NdOption, Net, OP_REQUEST};
+use packet::{ETHERTYPE_LLDP, Frame, Icmpv6, Ipv6Packet, NdOption, Net, OP_REQUEST};
 
 use crate::punt::Unanswered;
 
 /// `01:80:c2:00:00:0X`: what bridges say to each other (IEEE 802.1Q, 8.6.3), LLDP among it.
 const LINK_LOCAL_GROUPS: [u8; 5] = [0x01, 0x80, 0xc2, 0x00, 0x00];
-const ETHERTYPE_LLDP: u16 = 0x88cc;
 
 /// How a frame shows that its sender uses an address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -7,12 +7,28 @@ use std::sync::Arc;
 
 use addr::{Dpid, IpNet, MacAddr, OfPort, eui64_address};
 use topology::{
-    Advert, Binding, Change, Chassis, ChassisKey, Encap, Fabric, Interface, Network, NetworkKey, Policy, Port, PortKey,
-    Route, Router, RouterKey, Subnet, SubnetKey,
+    Advert, Binding, Change, Chassis, ChassisKey, Encap, Fabric, Hop, Interface, Lane, Network, NetworkKey, Policy,
+    Port, PortKey, Route, Router, RouterKey, Subnet, SubnetKey, Way,
 };
 
 pub fn fabric(encap: Encap) -> Change {
-    Change::Fabric(Some(Fabric { encap, interface: "sx-tun".into(), mtu_max: 1430 }))
+    let interface = if encap == Encap::Links { "" } else { "sx-tun" };
+    Change::Fabric(Some(Fabric { encap, interface: interface.into(), mtu_max: 1430 }))
+}
+
+pub fn trunk(chassis: u16, port: u32, there: bool) -> Change {
+    Change::Trunk(ChassisKey(chassis), OfPort(port), there)
+}
+
+pub fn hop(at: u16, to: u16, label: u8, there: bool) -> Change {
+    let hop = Hop { port: OfPort(1000 + u32::from(to)), last: label.is_multiple_of(2) };
+    Change::Hop(ChassisKey(at), ChassisKey(to), label, there.then_some(hop))
+}
+
+pub fn way(from: u16, to: u16, two: bool, there: bool) -> Change {
+    let lane = |label: Option<u8>| Lane { port: OfPort(1000 + u32::from(to)), label };
+    let lanes = if two { [lane(None), lane(Some(3))] } else { [lane(Some(2)); 2] };
+    Change::Way(ChassisKey(from), ChassisKey(to), there.then_some(Way { lanes }))
 }
 
 pub fn chassis(n: u16) -> Change {
@@ -122,11 +138,35 @@ pub fn auto_ports(n: u32, auto_ports: bool) -> Change {
     Change::Network(key, Some(Network { auto_ports, ..fact }))
 }
 
+/// Cables from the first chassis to the second and on to the third: each names its end by the other's number. What the first and the
+/// third send to each other goes over the second, under label 3 there and label 0 back.
+pub fn line() -> Vec<Change> {
+    let cable = |here: u16, there: u16| {
+        let port = 1000 + u32::from(there);
+        [plug(here, &format!("to{there}"), Some(port)), trunk(here, port, true)]
+    };
+    let step = |to: u16| OfPort(1000 + u32::from(to));
+    let way = |from: u16, over: u16, to: u16, label: Option<u8>| {
+        let lane = Lane { port: step(over), label };
+        Change::Way(ChassisKey(from), ChassisKey(to), Some(Way { lanes: [lane; 2] }))
+    };
+    let hop = |to: u16, label: u8| {
+        Change::Hop(ChassisKey(2), ChassisKey(to), label, Some(Hop { port: step(to), last: true }))
+    };
+    let mut changes = [cable(1, 2), cable(2, 1), cable(2, 3), cable(3, 2)].concat();
+    changes.extend([way(1, 2, 2, None), way(2, 1, 1, None), way(2, 3, 3, None), way(3, 2, 2, None)]);
+    changes.extend([way(1, 2, 3, Some(3)), hop(3, 3), way(3, 2, 1, Some(0)), hop(1, 0)]);
+    changes
+}
+
 /// Three chassis; per tenant two networks and a router between them; a port of each network on each chassis.
 pub fn small(encap: Encap) -> Vec<Change> {
     let mut changes = vec![fabric(encap)];
     for c in 1..=3 {
         changes.extend([chassis(c), plug(c, "sx-tun", Some(100))]);
+    }
+    if encap == Encap::Links {
+        changes.extend(line());
     }
     for n in 1..=4u32 {
         changes.push(network(n, 1430));

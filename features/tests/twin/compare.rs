@@ -6,6 +6,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use addr::OfPort;
+use features::links::LABELS;
 use flows::eval::{Fate, Problem, Switch, Trace, Tunnel};
 use flows::{Item, PuntOp, Reg};
 use ofp::{Field, Match, Value};
@@ -88,6 +89,9 @@ fn from_fabric(dice: &mut Dice, scene: &Scene, chassis: ChassisKey, segment: u32
         }
         return Arriving { in_port, tunnel: None, frame };
     }
+    if scene.encap == Encap::Links {
+        return over_a_link(dice, scene, segment, frame);
+    }
     let stranger: IpAddr = match scene.chassis[0].tunnel_ip {
         Some(IpAddr::V4(_)) => "10.9.77.77".parse().unwrap(),
         _ => "fd00:a::7777".parse().unwrap(),
@@ -95,6 +99,29 @@ fn from_fabric(dice: &mut Dice, scene: &Scene, chassis: ChassisKey, segment: u32
     let src = dice.any(&others).unwrap_or(stranger);
     let tunnel = Tunnel { id: segment.into(), src: Some(src), dst: Some(wire::local(src)) };
     Arriving { in_port, tunnel: Some(tunnel), frame }
+}
+
+/// A network's tag, or one of a path above it; or another priority; or what bridges say to each other.
+fn over_a_link(dice: &mut Dice, scene: &Scene, segment: u32, mut frame: Vec<u8>) -> Arriving {
+    let in_port = fabric_port(scene.encap);
+    let tag = |frame: &mut Vec<u8>, priority: u8, id: u16| {
+        let [high, low] = (u16::from(priority) << 13 | id & 0xfff).to_be_bytes();
+        frame.splice(12..12, [0x81, 0x00, high, low]);
+    };
+    match dice.below(8) {
+        0 => {}
+        1 => {
+            frame[..6].copy_from_slice(&packet::LLDP_GROUP.0);
+            frame[12..14].copy_from_slice(&packet::ETHERTYPE_LLDP.to_be_bytes());
+        }
+        2..=4 => {
+            tag(&mut frame, LABELS, segment as u16);
+            let to = dice.of(&scene.chassis).key;
+            tag(&mut frame, dice.below(8) as u8, to.0);
+        }
+        _ => tag(&mut frame, if dice.one_in(5) { dice.below(8) as u8 } else { LABELS }, segment as u16),
+    }
+    Arriving { in_port, tunnel: None, frame }
 }
 
 /// Rows by their place in the list that the real switch knows them by.

@@ -5,9 +5,10 @@ use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use addr::{Dpid, IpNet, MacAddr, OfPort, eui64_address, is_link_local, link_local, subnet_router_anycast};
+use features::links::LABELS;
 use topology::{
-    Advert, Binding, Change, Chassis, ChassisKey, Encap, Fabric, Interface, Network, NetworkKey, Policy, Port, PortKey,
-    Route, Router, RouterKey, Subnet, SubnetKey,
+    Advert, Binding, Change, Chassis, ChassisKey, Encap, Fabric, Hop, Interface, Lane, Network, NetworkKey, Policy,
+    Port, PortKey, Route, Router, RouterKey, Subnet, SubnetKey, Way,
 };
 
 use crate::dice::Dice;
@@ -59,13 +60,15 @@ struct Net {
 /// A world. The same seed, the same world.
 pub fn world(seed: u64) -> Vec<Change> {
     let mut dice = Dice::new(seed ^ 0x005e_ed00_0000);
-    let encap = [Encap::Geneve, Encap::Vlan, Encap::Vxlan, Encap::Gre][seed as usize % 4];
+    let encap = [Encap::Geneve, Encap::Vlan, Encap::Links, Encap::Vxlan, Encap::Gre][seed as usize % 5];
     let over_ipv6 = !dice.one_in(3);
     let mut maker =
         Maker { dice, changes: Vec::new(), encap, chassis: Vec::new(), networks: Vec::new(), routers: Vec::new() };
     let mtu_max = maker.dice.of(&[1500, 1500, 9000]) - encap.overhead(over_ipv6);
-    maker.changes.push(Change::Fabric(Some(Fabric { encap, interface: "sx-tun".into(), mtu_max })));
+    let interface = if encap == Encap::Links { "" } else { "sx-tun" };
+    maker.changes.push(Change::Fabric(Some(Fabric { encap, interface: interface.into(), mtu_max })));
     maker.chassis(over_ipv6);
+    maker.links();
     let count = 1 + maker.dice.below(5);
     for n in 1..=count as u32 {
         maker.network(n, mtu_max);
@@ -90,7 +93,8 @@ impl Maker {
 
     fn chassis(&mut self, over_ipv6: bool) {
         for n in 1..=1 + self.dice.below(3) as u16 {
-            let key = self.dice.of(&[n, n, 0x100 + n, 0xffff - n]);
+            let largest = if self.encap == Encap::Links { features::links::CHASSIS_MAX } else { 0xffff };
+            let key = self.dice.of(&[n, n, 0x100 + n, largest - n]);
             let tunnel_ip: IpAddr = if over_ipv6 {
                 format!("fd00:a::{key:x}").parse().unwrap()
             } else {
@@ -99,7 +103,7 @@ impl Maker {
             let chassis = Chassis {
                 name: format!("hv{n}").into(),
                 dpid: Some(Dpid(key.into())),
-                tunnel_ip: Some(tunnel_ip).filter(|_| self.encap != Encap::Vlan || n == 1),
+                tunnel_ip: Some(tunnel_ip).filter(|_| self.encap.tunnels() || n == 1),
             };
             self.changes.push(Change::Chassis(ChassisKey(key), Some(chassis)));
             if !self.dice.one_in(12) {
@@ -110,9 +114,42 @@ impl Maker {
         }
     }
 
+    /// On links: a port of each chassis that leads to another, and paths out of it and of one more.
+    fn links(&mut self) {
+        if self.encap != Encap::Links {
+            return;
+        }
+        let ports = [fabric_port(self.encap), OfPort(PORTS_MAX)];
+        let ends: Vec<(ChassisKey, ChassisKey)> = self
+            .chassis
+            .iter()
+            .flat_map(|here| self.chassis.iter().map(move |there| (ChassisKey(*here), ChassisKey(*there))))
+            .filter(|(here, there)| here != there)
+            .collect();
+        for chassis in self.chassis.clone() {
+            if !self.dice.one_in(12) {
+                self.changes.push(Change::Trunk(ChassisKey(chassis), ports[0], true));
+            }
+        }
+        for (here, there) in ends {
+            let mut lane = || {
+                let label = self.dice.below(8) as u8;
+                Lane { port: self.dice.of(&ports), label: Some(label).filter(|label| *label < LABELS) }
+            };
+            let (even, odd) = (lane(), lane());
+            if !self.dice.one_in(6) {
+                self.changes.push(Change::Way(here, there, Some(Way { lanes: [even, odd] })));
+            }
+            for label in (0..LABELS).filter(|_| self.dice.one_in(2)).collect::<Vec<u8>>() {
+                let hop = Hop { port: self.dice.of(&ports), last: self.dice.one_in(2) };
+                self.changes.push(Change::Hop(here, there, label, Some(hop)));
+            }
+        }
+    }
+
     fn network(&mut self, n: u32, mtu_max: u32) {
         let key = NetworkKey(self.key(n, 24));
-        let largest = if self.encap == Encap::Vlan { 4094 } else { 0xff_ffff };
+        let largest = if self.encap.tags() { 4094 } else { 0xff_ffff };
         let segment = self.dice.of(&[n, 100 + n, 2000 + n, largest - n]);
         let mtu = self.dice.of(&[mtu_max, mtu_max, 1280, 1400]);
         let tenant = self.dice.of(&["acme", "acme", "umbra"]);

@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 
 use addr::MacAddr;
 use packet::{
-    Dhcp6Kind, Dhcp6Message, Dhcp6Option, Dhcp6Relay, Icmpv4, Icmpv6, MldQuery, MldRecord, MldRecordKind, NdOption,
-    Preference, RouterAdvert, Tcp, protocol,
+    Dhcp6Kind, Dhcp6Message, Dhcp6Option, Dhcp6Relay, Ethernet, Icmpv4, Icmpv6, Lldp, LldpId, LldpTlv, MldQuery,
+    MldRecord, MldRecordKind, NdOption, Preference, RouterAdvert, Tcp, protocol,
 };
 
 fn repository() -> PathBuf {
@@ -95,7 +95,20 @@ pub fn frames() -> Vec<Vec<u8>> {
     tagged.splice(12..12, [0x81, 0, 0x20, 5]);
     frames.push(tagged);
     frames.push(packet::icmpv6_frame(MAC, OTHER, router, group, 1, &Icmpv6::MldDone { group }).into());
+    frames.push(Ethernet::untagged(MAC, packet::LLDP_GROUP, packet::ETHERTYPE_LLDP).emit(&lldp()).into());
     frames
+}
+
+/// What one bridge tells another.
+pub fn lldp() -> Vec<u8> {
+    let tlvs = vec![
+        LldpTlv::SystemName(b"s1"[..].into()),
+        LldpTlv::Unknown { kind: 7, body: vec![0, 4, 0, 4].into() },
+        LldpTlv::Organization { oui: [2, 0x53, 0x4c], subtype: 1, info: vec![7; 20].into() },
+    ];
+    let port = LldpId { subtype: 5, id: b"s1-eth1"[..].into() };
+    let lldp = Lldp { chassis: LldpId::local(&b"0000000000000001"[..]), port, ttl_s: 3, tlvs };
+    lldp.emit().expect("names that fit").into()
 }
 
 fn icmpv6() -> Vec<Icmpv6> {

@@ -3,7 +3,7 @@
 use std::net::Ipv6Addr;
 
 use addr::MacAddr;
-use fuzz::{Input, bounded, damaged, frames, regressions, run};
+use fuzz::{Input, bounded, damaged, frames, lldp, regressions, run};
 use packet::*;
 use proptest::prelude::any;
 
@@ -76,6 +76,12 @@ fn dhcp6(bytes: &[u8]) {
     assert_eq!(written.as_deref(), Ok(bytes));
 }
 
+fn neighbour(bytes: &[u8]) {
+    let Ok(lldp) = bounded(bytes.len(), FACTOR, || Lldp::parse(bytes)) else { return };
+    // What was read can be written: nothing of it but padding is lost.
+    assert_eq!(lldp.emit().and_then(|again| Lldp::parse(&again)).as_ref(), Ok(&lldp));
+}
+
 #[test]
 fn damaged_frames() {
     let seeds = frames();
@@ -102,10 +108,16 @@ fn damaged_dhcp6() {
 }
 
 #[test]
+fn damaged_lldp() {
+    run(damaged(&[lldp()], 1), |Input(bytes)| neighbour(&bytes));
+}
+
+#[test]
 fn random_bytes() {
     run(any::<(u8, Vec<u8>)>(), |(kind, bytes)| {
         read(&bytes);
         dhcp6(&bytes);
+        neighbour(&bytes);
         message(Ipv6Addr::LOCALHOST, Ipv6Addr::LOCALHOST, &[&[kind, 0, 0, 0][..], &bytes].concat());
     });
 }

@@ -50,7 +50,7 @@ pub(super) fn claims(chassis: &Chassis, claims: &mut Vec<Claim>) {
 }
 
 pub(super) fn check(catalog: &Catalog, chassis: &Chassis, findings: &mut Findings) {
-    let tunnelled = catalog.fabric().map(|f| f.encap).filter(|e| *e != topology::Encap::Vlan);
+    let tunnelled = catalog.fabric().map(|f| f.encap).filter(|encap| encap.tunnels());
     if let (None, Some(encap)) = (chassis.tunnel_ip, tunnelled) {
         findings.spec("tunnel_ip", format!("is needed: the fabric's encapsulation is {}", fabric::encap_name(encap)));
     }

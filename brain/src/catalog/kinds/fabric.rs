@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use features::links::CHASSIS_MAX;
 use proto::v1;
 use topology::{Change, Encap};
 
@@ -35,6 +36,7 @@ pub(crate) fn encap_name(encap: Encap) -> &'static str {
         Encap::Vxlan => "vxlan",
         Encap::Gre => "gre",
         Encap::Vlan => "vlan",
+        Encap::Links => "links",
     }
 }
 
@@ -45,13 +47,24 @@ pub(super) fn parse(spec: &mut v1::FabricSpec, findings: &mut Findings) -> Optio
         Ok(v1::Encap::Vxlan) => Some(Encap::Vxlan),
         Ok(v1::Encap::Gre) => Some(Encap::Gre),
         Ok(v1::Encap::Vlan) => Some(Encap::Vlan),
+        Ok(v1::Encap::Links) => Some(Encap::Links),
         Ok(v1::Encap::Unspecified) | Err(_) => {
-            findings.spec("encap", "is needed: geneve, vxlan, gre or vlan");
+            findings.spec("encap", "is needed: geneve, vxlan, gre, vlan or links");
             None
         }
     };
-    let interface = interface.as_deref().unwrap_or(DEFAULT_INTERFACE);
-    text::interface(interface, "interface", findings);
+    let interface = match (encap, interface.as_deref()) {
+        (Some(Encap::Links), Some(_)) => {
+            findings.spec("interface", "has no meaning for links: any port may lead to another bridge");
+            ""
+        }
+        (Some(Encap::Links), None) => "",
+        (_, given) => {
+            let interface = given.unwrap_or(DEFAULT_INTERFACE);
+            text::interface(interface, "interface", findings);
+            interface
+        }
+    };
     let underlay_mtu = underlay_mtu.unwrap_or(DEFAULT_MTU);
     if !(UNDERLAY_MTU_MIN..=UNDERLAY_MTU_MAX).contains(&underlay_mtu) {
         findings.spec("underlay_mtu", format!("{underlay_mtu} is not in {UNDERLAY_MTU_MIN} to {UNDERLAY_MTU_MAX}"));
@@ -62,8 +75,14 @@ pub(super) fn parse(spec: &mut v1::FabricSpec, findings: &mut Findings) -> Optio
 pub(super) fn check(catalog: &Catalog, fabric: &Fabric, findings: &mut Findings) {
     for id in catalog.ids(CHASSIS) {
         let Some(Model::Chassis(chassis)) = catalog.model(id) else { continue };
-        if chassis.tunnel_ip.is_none() && fabric.encap != Encap::Vlan {
+        if chassis.tunnel_ip.is_none() && fabric.encap.tunnels() {
             let message = format!("{} needs the tunnel_ip of every chassis: {id} has none", encap_name(fabric.encap));
+            findings.rather((id.clone(), ""), "encap", message);
+        }
+        let number = catalog.key_of(id).unwrap_or(0);
+        if fabric.encap == Encap::Links && number > CHASSIS_MAX.into() {
+            let message =
+                format!("{id} has the number {number}, and paths have room for {CHASSIS_MAX}: declare it anew");
             findings.rather((id.clone(), ""), "encap", message);
         }
         if let Some(port) = catalog.owners(&Claim::Interface(id.clone(), fabric.interface.clone())).next() {

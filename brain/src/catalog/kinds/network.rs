@@ -111,7 +111,8 @@ pub(super) fn facts(
 impl Catalog {
     /// The largest segmentation id that the fabric carries.
     pub(crate) fn segment_max(&self) -> u32 {
-        if self.is_vlan() { VLAN_MAX } else { VNI_MAX }
+        let tags = self.fabric().is_some_and(|fabric| fabric.encap.tags());
+        if tags { VLAN_MAX } else { VNI_MAX }
     }
 
     /// Whether the fabric is a plain layer-2 underlay.

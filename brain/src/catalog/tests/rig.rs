@@ -162,7 +162,9 @@ fn assert_same(ours: &World, theirs: &World, facts: &[Change]) {
             }
             Change::Binding(k, _) => assert_eq!(ours.binding(*k), theirs.binding(*k)),
             Change::Policy(k, _) => assert_eq!(ours.policy(*k), theirs.policy(*k)),
-            Change::Plug(..) => unreachable!("the catalog states no plugs"),
+            Change::Plug(..) | Change::Trunk(..) | Change::Hop(..) | Change::Way(..) => {
+                unreachable!("the catalog states none of them")
+            }
         }
     }
 }
@@ -173,7 +175,7 @@ pub(super) fn changed(applied: &Applied) -> Vec<String> {
     let word = |change: &Change| match change {
         Change::Fabric(f) => format!("{}{}", gone(f.is_none()), Key::Fabric),
         Change::Chassis(k, f) => format!("{}{}", gone(f.is_none()), Key::Chassis(*k)),
-        Change::Plug(..) => unreachable!(),
+        Change::Plug(..) | Change::Trunk(..) | Change::Hop(..) | Change::Way(..) => unreachable!(),
         Change::Network(k, f) => format!("{}{}", gone(f.is_none()), Key::Network(*k)),
         Change::Subnet(k, f) => format!("{}{}", gone(f.is_none()), Key::Subnet(*k)),
         Change::Advert(k, f) => format!("{}{}", gone(f.is_none()), Key::Advert(*k)),

@@ -72,8 +72,8 @@ fn chassis_rules() {
 
 #[test]
 fn fabric_rules() {
-    refuses(|g, _| fab(g).encap = 0, &[("0.fabric.encap", "geneve, vxlan, gre or vlan")]);
-    refuses(|g, _| fab(g).encap = 9, &[("0.fabric.encap", "geneve, vxlan, gre or vlan")]);
+    refuses(|g, _| fab(g).encap = 0, &[("0.fabric.encap", "geneve, vxlan, gre, vlan or links")]);
+    refuses(|g, _| fab(g).encap = 9, &[("0.fabric.encap", "geneve, vxlan, gre, vlan or links")]);
     refuses(|g, _| fab(g).interface = text("a-name-of-sixteen"), &[("0.fabric.interface", "longer than 15")]);
     refuses(|g, _| fab(g).interface = text("a b"), &[("0.fabric.interface", "can't be the name of an interface")]);
     refuses(|g, _| fab(g).interface = text(""), &[("0.fabric.interface", "is needed")]);
@@ -91,6 +91,34 @@ fn fabric_rules() {
     );
     accepts(|g, _| fab(g).underlay_mtu = Some(1350));
     accepts(|g, _| fab(g).interface = text("br-int.4094-xyz"));
+}
+
+#[test]
+fn links_need_no_interface_and_no_endpoints() {
+    fn wired(g: &mut Document) {
+        let spec = fab(g);
+        spec.encap = Encap::Links.into();
+        spec.interface = None;
+    }
+    let rig = accepts(|g, _| {
+        wired(g);
+        (0..2).for_each(|i| hv(g, i).tunnel_ip = None);
+    });
+    assert_eq!(rig.catalog.mtu_max(), Some(1496), "a second tag");
+    refuses(
+        |g, _| {
+            wired(g);
+            fab(g).interface = text("trunk0");
+        },
+        &[("0.fabric.interface", "has no meaning for links")],
+    );
+    refuses(
+        |g, a| {
+            wired(g);
+            net(a, 0).segmentation_id = Some(4095);
+        },
+        &[("networks[0].segmentation_id", "4095 is not in 1 to 4094, as VLAN ids of the fabric are")],
+    );
 }
 
 #[test]
