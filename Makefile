@@ -45,7 +45,7 @@ fuzz:
 # minutes; BENCH_SCALE=0.1 BENCH_PAGES=/tmp/pages is a smoke run of five.
 bench bench-ovn:
 	labs/install.sh bench
-	cargo build --locked --release -p controller
-	cargo build --locked --release -p brain -p sim --examples
-	cargo bench --locked -p ofp -p features --no-run
+	cargo build --locked --release -p controller -p brain -p sim --bins --examples
+	cargo bench --locked -p ofp --bench codec --no-run
+	cargo bench --locked -p features --bench compile --no-run
 	BENCH_OUT=$(or $(BENCH_OUT),bench-figures.jsonl) BENCH_PAGES=$(or $(BENCH_PAGES),docs) bench/run.sh

@@ -35,7 +35,7 @@ class Pings:
         return {"max_ms": max(self.rtts), "by_round": self.p99s, "pings": len(self.rtts), "lost": self.lost}
 
 
-def m_chunks(n=4):
+def m_chunks(n=3):
     """The ports that come and go are another chassis': here are the rows by which they are reached, and no interface of theirs,
     for thousands of interfaces make the switch's main loop slow by themselves."""
     with lab_of(1, 4, 1) as lab:

@@ -25,7 +25,7 @@ def await_flows(chassis, want, t0, timeout=900):
     return max(done.values())
 
 
-def m_cold(sizes=(1000, 5000), n=5):
+def m_cold(sizes=(1000, 5000), n=3):
     for size in sizes:
         attempts(cold_at, size, n)
 

@@ -59,7 +59,7 @@ def port_up_sample(lab, m, q, port, watches, timeout=10):
     return out
 
 
-def m_port_up(sizes=(10, 100, 1000), n=40):
+def m_port_up(sizes=(10, 100, 1000), n=24):
     for size in sizes:
         attempts(port_up_at, size, n)
 
@@ -95,7 +95,7 @@ def port_up_at(size, n):
         emit("port_up", "control_cpu_ms_per_add_and_delete", sum(cpu.values()), "ms",
              ports=size, by_process=cpu, machine_busy=round(b / t, 3))
         if hasattr(lab.drv, "cli_add"):
-            for i in range(reps(10)):
+            for i in range(reps(5)):
                 p = make_port("m0", lab.nets[i % 4], 0x400 + i, None)
                 t = time.monotonic()
                 lab.drv.cli_add(p)

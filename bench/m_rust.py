@@ -10,17 +10,22 @@ ROOT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..")
 TARGET = os.environ.get("CARGO_TARGET_DIR") or os.path.join(ROOT, "target")
 
 
-def cargo(*args):
-    """What a program of the project prints."""
-    done = subprocess.run(["cargo", *args], cwd=ROOT, stdout=subprocess.PIPE, text=True)
+def run(*command):
+    """What a program prints."""
+    done = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
     if done.returncode:
-        raise RuntimeError("cargo %s ended with %d" % (" ".join(args), done.returncode))
+        raise RuntimeError("%s ended with %d" % (" ".join(command), done.returncode))
     return done.stdout
 
 
-def lines(text):
-    """The JSON objects among lines of text."""
-    rows = [json.loads(line) for line in text.splitlines() if line.startswith("{")]
+def criterion(package, bench):
+    run("cargo", "bench", "--locked", "-p", package, "--bench", bench, "--", "--noplot")
+
+
+def example(name, *arguments):
+    """The JSON objects that an example prints. `make bench` has built it."""
+    text = run(os.path.join(TARGET, "release", "examples", name), *arguments)
+    rows = [json.loads(line) for line in text.splitlines()]
     for row in rows:
         note(row)
     return rows
@@ -34,7 +39,7 @@ def median_ns(*path):
 
 def m_codec():
     """Flow-mods and statistics per second on one core, from criterion's median time for a thousand."""
-    cargo("bench", "--locked", "-p", "ofp", "--bench", "codec", "--", "--noplot")
+    criterion("ofp", "codec")
     for name, metric in (("flow_mods_written", "flow_mods_encoded_per_s"),
                          ("flow_mods_written_in_bundles", "flow_mods_encoded_in_bundles_per_s"),
                          ("flow_stats_read", "flow_stats_decoded_per_s")):
@@ -43,7 +48,7 @@ def m_codec():
 
 def m_compile():
     """A site on two chassis compiled from scratch, and one port that moves: compile, compare, plan."""
-    cargo("bench", "--locked", "-p", "features", "--bench", "compile", "--", "--noplot")
+    criterion("features", "compile")
     for ports in (100, 1000, 10000):
         for name in ("from_scratch", "one_port_moves"):
             emit("compile", name + "_ms", median_ns("compile", name, str(ports)) / 1e6, "ms", ports=ports)
@@ -52,7 +57,7 @@ def m_compile():
 def m_scale():
     ports = scaled(100_000)
     x = {"ports": ports}
-    for row in lines(cargo("run", "--locked", "--release", "-q", "-p", "brain", "--example", "scale", "--", str(ports))):
+    for row in example("scale", str(ports)):
         measure = row["measure"]
         if measure == "recompute":
             emit("scale", "recompute_s", row["seconds"], "s", flows=row["flows"], **x)
@@ -69,7 +74,7 @@ def m_scale():
 
 def m_reconnect():
     switches = scaled(1000)
-    for row in lines(cargo("run", "--locked", "--release", "-q", "-p", "sim", "--example", "storm", "--", str(switches), "10")):
+    for row in example("storm", str(switches), "10"):
         x = {k: row[k] for k in ("what", "switches", "ports", "flows")}
         for metric, unit in (("in_step_s", "s"), ("flow_mods", "count"), ("cpu_s", "s"), ("rss_most_mib", "MiB")):
             emit("reconnect", metric, row[metric], unit, **x)
