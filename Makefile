@@ -41,8 +41,8 @@ fuzz:
 	FUZZ_SECONDS=$(or $(TIME),60) cargo test --locked --release -p fuzz -- --nocapture
 
 # All figures in one run: Sextant beside OVN and beside Open vSwitch's own limit, the codec, compiling, a large site, a thousand
-# switches at once. Writes docs/bench.md, bench.json and bench.svg; bench/README.md says what the figures mean. Takes about 25
-# minutes; BENCH_SCALE=0.1 BENCH_PAGES=/tmp/pages is a smoke run of five.
+# switches at once. Writes docs/bench.md, bench.json and bench.svg; bench/README.md says what the figures mean. Takes about half
+# an hour; BENCH_SCALE=0.1 BENCH_PAGES=/tmp/pages is a smoke run of ten minutes.
 bench bench-ovn:
 	labs/install.sh bench
 	cargo build --locked --release -p controller -p brain -p sim --bins --examples

@@ -248,10 +248,13 @@ class Driver(BaseDriver):
         self._start()
 
     def attach(self, ch):
-        """The bridge gets its controller; returns when it says that they are connected."""
+        """The bridge gets its controller; returns when that says that they are connected: when the switch was done with its
+        configuration, and began to connect."""
         ch.vsctl("set-controller", "br-int", door(ch))
+        told = time.monotonic()
         while not self.is_connected(ch):
             time.sleep(.002)
+        return told
 
     def is_connected(self, ch):
         return (5, 1) in fields(dict(fields(self._chassis(ch))).get(3, b""))

@@ -33,7 +33,7 @@ def trace_depth(ch, flow, br="br-int"):
             out.count("recirc(") and len(set(re.findall(r"recirc\((0x[0-9a-f]+)\)", out))), out)
 
 
-def m_datapath(secs=4, n_iperf=5):
+def m_datapath(secs=3, n_iperf=5):
     with lab_of(2, 4, 1) as lab:
         ch = lab.chassis
         a = vm_on(lab, "a", ch[0], 0, 0x11)

@@ -13,15 +13,16 @@ FLOWS = scaled(int(os.environ.get("RESYNC_FLOWS", "100000")))
 DELETED = scaled(1000)
 
 
-def delete_by_hand(ch, path):
-    """Takes away rows of remote ports, evenly spread; how many."""
+def delete_by_hand(ch, path, flows):
+    """Takes away rows of remote ports, evenly spread."""
     with open(path) as lines:
         rows = [line for line in lines if "table=90," in line or "table=120," in line]
     rows = rows[::max(1, len(rows) // DELETED)][:DELETED]
     strict = ["delete_strict " + without_actions(row) for row in rows]
     command = ["ovs-ofctl", "-OOpenFlow13", "--bundle", "add-flows", "unix:%s/br-int.mgmt" % ch.dir, "-"]
     subprocess.run(command, input="\n".join(strict) + "\n", text=True, check=True)
-    return len(rows)
+    if (len(rows), ch.flow_count()) != (DELETED, flows - DELETED):
+        raise RuntimeError("%d flows of %d are there, %d were deleted" % (ch.flow_count(), flows, len(rows)))
 
 
 def without_actions(row):
@@ -30,9 +31,10 @@ def without_actions(row):
     return ",".join(part for part in parts if part and not part.startswith("cookie="))
 
 
-def controller_restarts(lab, ch):
+def controller_restarts(lab, ch, meanwhile):
     """Seconds from the start until all is confirmed; flow-mods sent; CPU seconds."""
     lab.drv.agent_kill(ch, signal.SIGKILL)
+    meanwhile()
     begin = time.monotonic()
     lab.drv.agent_start(ch)
     lab.drv.until_active(ch)
@@ -77,23 +79,21 @@ def m_resync(n=3):
         path, flows = files[ch]
         note("resync: %d flows" % flows)
         for how in ("same", "deleted"):
-            seconds, sent, cpu, gone = [], [], [], 0
+            seconds, sent, cpu = [], [], []
+            meanwhile = lambda: delete_by_hand(ch, path, flows) if how == "deleted" else None
             for _ in range(reps(n)):
-                gone = delete_by_hand(ch, path) if how == "deleted" else 0
-                if ch.flow_count() != flows - gone:
-                    raise RuntimeError("%d flows of %d are there, %d were deleted" % (ch.flow_count(), flows, gone))
-                for values, value in zip((seconds, sent, cpu), controller_restarts(lab, ch)):
+                for values, value in zip((seconds, sent, cpu), controller_restarts(lab, ch, meanwhile)):
                     values.append(value)
                 if ch.flow_count() != flows:
                     raise RuntimeError("%d flows, not %d" % (ch.flow_count(), flows))
             note("resync, %s: %s s, %s flow-mods" % (how, seconds, sent))
-            x = {"flows": flows, "deleted": gone}
+            x = {"flows": flows, "deleted": DELETED if how == "deleted" else 0}
             emit("resync", how + "_start_to_confirmed_s", seconds, "s", **x)
             emit("resync", how + "_flow_mods", sent, "count", **x)
             emit("resync", how + "_controller_cpu_s", cpu, "s", **x)
         theirs, ours, whole, lost = [], [], [], []
         for _ in range(reps(n)):
-            theirs.append(by_ofctl([ch], files))
+            controller_restarts(lab, ch, lambda: theirs.append(by_ofctl([ch], files)))
             stream = Stream(a, b.addr, .01)
             time.sleep(1)
             all_of_it, since = switch_restarts(lab, ch)

@@ -19,7 +19,7 @@ def run(*command):
 
 
 def criterion(package, bench):
-    run("cargo", "bench", "--locked", "-p", package, "--bench", bench, "--", "--noplot")
+    run("cargo", "bench", "--locked", "-p", package, "--bench", bench, "--", "--noplot", "--warm-up-time", "1", "--measurement-time", "3")
 
 
 def example(name, *arguments):

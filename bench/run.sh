@@ -14,6 +14,8 @@
 set -u
 here=$(cd "$(dirname "$0")" && pwd)
 export BENCH_GROUPS=${BENCH_GROUPS:-0} BENCH_MODE=${BENCH_MODE:-slaac}
+# A cold start of both chassis only, and restarts only where they are the measure.
+export COLD_CHASSIS=${COLD_CHASSIS:-both} RESTART_MAX_PORTS=${RESTART_MAX_PORTS:-0}
 run=$(mktemp -d)                                    # short: unix socket paths have a limit
 trap 'rm -rf "$run"' EXIT
 out=${BENCH_OUT:-bench-figures.jsonl}
