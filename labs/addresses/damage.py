@@ -144,7 +144,7 @@ def flooded(site):
         flood.terminate()
         flood.wait()
     for kind in range(1, 9):
-        attacker.run("timeout", "1.5", "atk6-fuzz_dhcps6", f"-{kind}", "eth0")
+        attacker.run("timeout", "0.7", "atk6-fuzz_dhcps6", f"-{kind}", "eth0")
     expect(site.controller.running, "the controller has ended")
     found = {reason: count for reason, count in sorted(site.punts().items())}
     site.say(f"after a flood and fuzzed messages of all kinds: {found}")

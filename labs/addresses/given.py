@@ -1,13 +1,11 @@
 """Addresses that the intent chose: on a stateful subnet (requirement 7), and where neighbours form theirs (requirement 8)."""
 
-import time
-
 from sextantlab import Matrix, eui64
 from sextantlab.dhcp6 import Dhclient, Dhcpcd, Dibbler
 
 from . import wiring
 from .site import expect
-from .watch import packets
+from .watch import solicit
 
 PORTS = ["sf1", "sf2", "sf3", "sl1", "sl2", "sl3", "sl4", "ss1", "ss3", "ss4"]
 LATER = """\
@@ -51,10 +49,10 @@ def chosen_and_picked(site):
 def among_those_who_form(site):
     """On one subnet a neighbour that forms its address, a port that is given one, and one that has it set by hand."""
     clients = {"sl3": Dhclient(site.host("sl3")), "ss3": Dhcpcd(site.host("ss3"))}
-    for port in ("sl3", "sl4", "ss3", "ss4"):
-        told_alone(site, port)
-    for port in ("sl1", "ss1"):
-        told_as_all(site, port)
+    flags = ("icmpv6.nd.ra.flag.m", "icmpv6.nd.ra.flag.o", "icmpv6.opt.prefix.flag.a", "icmpv6.opt.prefix")
+    asking = [site.host(port) for port in ("sl1", "ss1", "sl3", "sl4", "ss3", "ss4")]
+    for name, (_, answers) in solicit(asking, *flags).items():
+        told(site.lab.hosts[name], answers)
     for port, client in clients.items():
         client.start()
     for port, client in clients.items():
@@ -82,30 +80,9 @@ def address(host):
     return wiring.GIVEN.get(host.spec.port) or eui64(wiring.BY_NETWORK[host.spec.network].prefix, host.spec.mac)
 
 
-def told_alone(site, port):
-    """A router advertisement to this port alone: ask DHCPv6 and form nothing."""
-    network = site.host(port).spec.network
-    seen = solicit(site.host(port))
-    other = "1" if network == "stateless" else "0"
-    wanted = [site.host(port).spec.mac, "1", other, "0", wiring.BY_NETWORK[network].prefix.split("/")[0]]
-    expect(seen == [wanted], f"{port} was told {seen}, expected {wanted}")
-    formed = eui64(wiring.BY_NETWORK[network].prefix, site.host(port).spec.mac)
-    expect(formed not in site.host(port).addresses(), f"{port} formed {formed}")
-
-
-def told_as_all(site, port):
-    """The neighbours' advertisement is as the subnet says."""
-    pair = wiring.BY_NETWORK[site.host(port).spec.network]
-    seen = solicit(site.host(port))
-    wanted = [site.host(port).spec.mac, "0", "1" if "O" in pair.flags else "0", "1", pair.prefix.split("/")[0]]
-    expect(seen == [wanted], f"{port} was told {seen}, expected {wanted}")
-
-
-def solicit(host):
-    """The answers to one solicitation: to which MAC, M, O, A and the prefix."""
-    with host.capture("icmp6") as seen:
-        host.run("rdisc6", "-m", "-n", "-r", "1", "-w", "1000", "eth0")
-        time.sleep(0.2)
-    answers = packets(seen.file, f"icmpv6.type == 134 && eth.dst == {host.spec.mac}", "eth.dst", "icmpv6.nd.ra.flag.m",
-                      "icmpv6.nd.ra.flag.o", "icmpv6.opt.prefix.flag.a", "icmpv6.opt.prefix")
-    return [[{"True": "1", "False": "0"}.get(value, value) for value in answer] for answer in answers]
+def told(host, answers):
+    """By Ethernet to it alone: who was given an address is to ask DHCPv6 (M) and to form none (no A); others form theirs."""
+    pair, alone = wiring.BY_NETWORK[host.spec.network], host.spec.port in wiring.GIVEN
+    found = [[{"True": "1", "False": "0"}.get(value, value) for value in answer] for answer in answers]
+    wanted = [[str(int(flag)) for flag in (alone, "O" in pair.flags, not alone)] + [pair.prefix.split("/")[0]]]
+    expect(found == wanted, f"{host.name} was told {found} (M, O, A, prefix), expected {wanted}")

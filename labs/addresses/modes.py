@@ -10,7 +10,7 @@ from sextantlab.dhcp6 import CLIENTS
 
 from . import wiring
 from .site import expect
-from .watch import packets
+from .watch import solicit
 
 PORTS = [*wiring.FIRST, "sl2", "sf2"]
 MTU = "1430"  # 1500 less Geneve over IPv6
@@ -26,10 +26,10 @@ def show(site):
     for port, pair in pairs:
         if pair.forms:
             site.host(port).wait_address(pair.prefix)
-    with ThreadPoolExecutor(len(pairs)) as pool:
-        said = list(pool.map(lambda row: advertisement(site.host(row[0]), row[1]), pairs))
-    for (port, pair), flags in zip(pairs, said):
-        cells[port] += [flags, kernel(site.host(port), pair)]
+    said = solicit([site.host(port) for port in wiring.FIRST], "icmpv6.opt.pref64.prefix", "ipv6.hlim", "icmpv6.nd.ra.cur_hop_limit")
+    for port, pair in pairs:
+        host = site.host(port)
+        cells[port] += [advertised(host, pair, *said[host.name]), kernel(host, pair)]
     target.wait(wiring.BY_NETWORK["stateful"].prefix)
     duids = set()
     for kind in CLIENTS:
@@ -41,21 +41,15 @@ def show(site):
     site.say("RA: flags of the advertisement (Autonomous, Managed, Other); ::x: the address; DNS: servers and domain by DHCPv6")
 
 
-def advertisement(host, pair):
-    """Solicits with rdisc6 and reads the answer, of which there must be exactly one: its flags in a word."""
-    with host.capture("icmp6") as seen:
-        done = host.run("rdisc6", "-m", "-n", "-r", "1", "-w", "1500", "eth0")
-        time.sleep(0.2)
-    to_us = f"icmpv6.type == 134 && eth.dst == {host.spec.mac}"
-    adverts = packets(seen.file, to_us, "icmpv6.opt.pref64.prefix", "ipv6.hlim", "icmpv6.nd.ra.cur_hop_limit")
+def advertised(host, pair, text, answers):
+    """The flags in the answer to a solicitation, of which there must be exactly one, in a word; the rest must be as intended."""
     if pair.flags is None:
-        expect(adverts == [] and done.returncode != 0, f"{host.name}: an advertisement where nobody advertises: {done.stdout}")
+        expect(answers == [] and "Prefix" not in text, f"{host.name}: an advertisement where nobody advertises: {text}")
         return "none"
-    expect(len(adverts) == 1, f"{host.name}: {len(adverts)} answers to one solicitation")
-    expect(adverts[0] == ["64:ff9b::", "255", "64"], f"{host.name}: {adverts[0]}")
+    expect(answers == [["64:ff9b::", "255", "64"]], f"{host.name}: one answer with the NAT64 prefix expected, not {answers}")
 
     def value(name):
-        return re.findall(rf"^ *{re.escape(name)} *: *(\S+)", done.stdout, re.MULTILINE)
+        return re.findall(rf"^ *{re.escape(name)} *: *(\S+)", text, re.MULTILINE)
 
     flags = {"A": "Autonomous address conf.", "M": "Stateful address conf.", "O": "Stateful other conf."}
     flags = "".join(letter for letter, name in flags.items() if value(name) == ["Yes"])

@@ -1,4 +1,4 @@
-"""Clients that renew every ten seconds, over a kill -9 of the controller; and what they give back."""
+"""Clients that renew every six seconds, over a kill -9 of the controller, and boot anew; and what they give back."""
 
 import time
 
@@ -20,6 +20,13 @@ def show(site):
     leases = {port: lease_of(site, port) for port in PORTS}
     expect(all(leases[port]["leased"] == [first[port]] for port in PORTS), f"leases {leases} of {first}")
     site.restart()
+    renew(site, clients, leases)
+    boot_again(site, clients, leases)
+    given_back(site, clients)
+
+
+def renew(site, clients, leases):
+    """Every lease is as before the kill, and then every client prolongs it."""
     for port in PORTS:
         lease = lease_of(site, port)
         kept = all(lease[name] == leases[port][name] for name in ("leased", "client", "association", "since_ms"))
@@ -29,14 +36,32 @@ def show(site):
     told = {name: count for name, count in site.punts().items() if name in ("renew", "rebind")}
     site.say(f"killed and back in mid-lease; all four had renewed {time.monotonic() - begin:.1f} s later: {told}")
     for port, client in clients.items():
-        lease, held = lease_of(site, port), site.host(port).addresses()
-        expect(held == [first[port]] == lease["leased"], f"{port} held {first[port]}, now {held}, leased {lease['leased']}")
-        expect(lease["since_ms"] == leases[port]["since_ms"], f"{port}: since {lease['since_ms']}, was {leases[port]}")
-        expect(lease["client"] == leases[port]["client"], f"{port}: another client, {lease['client']}")
-        site.say(f"{port} {client.name:8}  {first[port]} renewed, since as before")
+        goes_on(site, port, leases[port])
+        site.say(f"{port} {client.name:8}  {leases[port]['leased'][0]} renewed, since as before")
     gateway = "2001:db8:0:b::1"
     expect(all(site.host(port).ping(gateway, count=1) for port in PORTS), "not all reach their gateway")
-    given_back(site, clients)
+
+
+def boot_again(site, clients, leases):
+    """Clients that are cut off and know their leases when they come back, go on with them, each in its own way."""
+    before = site.punts()
+    for client in clients.values():
+        client.vanish()
+        client.start()
+    for port, client in clients.items():
+        client.wait(wiring.SHORT.prefix, settings=False)  # who confirms is told of no settings (RFC 8415, 18.3.3)
+        goes_on(site, port, leases[port])
+    told = {name: count - before.get(name, 0) for name, count in site.punts().items()}
+    told = {name: told[name] for name in ("solicit", "request", "confirm", "renew", "rebind") if told.get(name)}
+    site.say(f"cut off and back, all have the same addresses and leases: {told}")
+
+
+def goes_on(site, port, was):
+    """A host holds its address, and its lease is the one that it was, however long it lasts now."""
+    lease, held = lease_of(site, port), site.host(port).addresses()
+    expect(held == was["leased"] == lease["leased"], f"{port} held {was['leased']}, now {held}, leased {lease['leased']}")
+    expect(lease["since_ms"] == was["since_ms"], f"{port}: since {lease['since_ms']}, was {was}")
+    expect(lease["client"] == was["client"], f"{port}: another client, {lease['client']}")
 
 
 def given_back(site, clients):

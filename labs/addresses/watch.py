@@ -2,6 +2,7 @@
 
 import os
 import subprocess
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 from sextantlab import LabFailed
@@ -33,25 +34,38 @@ class Watch:
             self._judge()
 
     def _judge(self):
-        merged = self._captures[0].file + ".all"
-        files = [capture.file for capture in self._captures]
-        subprocess.run(["mergecap", "-F", "pcap", "-w", merged, *files], check=True, capture_output=True)
-        rows = packets(merged, OURS, "icmpv6.type", "dhcpv6.msgtype", "icmpv6.checksum.status", "udp.checksum.status",
+        rows = packets(self._captures, OURS, "icmpv6.type", "dhcpv6.msgtype", "icmpv6.checksum.status", "udp.checksum.status",
                        "_ws.expert.severity", "_ws.expert.message", "_ws.malformed", "ipv6.src", "ipv6.dst")
         faults = [row for row in rows if "1" not in row[2:4] or row[6] or worst(row[4]) >= WARNING]
         adverts = sum(row[0] == "134" for row in rows)
         self._say(f"tshark looked at {adverts} router advertisements and {len(rows) - adverts} DHCPv6 messages of ours: "
                   f"{len(faults) or 'no'} faults")
-        os.remove(merged)
         if faults or not rows:
             raise LabFailed(f"at fault: {faults[:5]}" if faults else "nothing of ours was seen")
 
 
-def packets(file, display, *names):
-    """Fields of the packets of a capture, a list a packet."""
-    command = ["tshark", "-n", "-r", file, *OPTIONS, "-Y", display, "-T", "fields", "-E", "separator=|"]
+def solicit(hosts, *names):
+    """One solicitation by rdisc6 on each host at once: by host's name, what it printed, and the fields of the answers to it."""
+    def one(host):
+        with host.capture("icmp6") as seen:
+            done = host.run("rdisc6", "-m", "-n", "-r", "1", "-w", "1200", "eth0")
+            time.sleep(0.2)
+        return seen, done.stdout
+
+    with ThreadPoolExecutor(len(hosts)) as pool:
+        said = list(pool.map(one, hosts))
+    rows = packets([seen for seen, _ in said], "icmpv6.type == 134 && !(eth.dst[0] & 1)", "eth.dst", *names)
+    return {host.name: (text, [row[1:] for row in rows if row[0] == host.spec.mac]) for host, (_, text) in zip(hosts, said)}
+
+
+def packets(captures, display, *names):
+    """Fields of the packets of some captures, a list a packet."""
+    merged = captures[0].file + ".all"
+    subprocess.run(["mergecap", "-F", "pcap", "-w", merged, *(capture.file for capture in captures)], check=True, capture_output=True)
+    command = ["tshark", "-n", "-r", merged, *OPTIONS, "-Y", display, "-T", "fields", "-E", "separator=|"]
     command += [word for name in names for word in ("-e", name)]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
+    os.remove(merged)
     return [line.split("|") for line in done.stdout.splitlines()]
 
 

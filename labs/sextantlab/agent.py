@@ -19,16 +19,21 @@ arrived = []
 
 
 def serve_tcp(listener):
-    """Tells each caller who it reached."""
+    """Tells each caller who it reached; one that is slow to hang up keeps no other waiting."""
     while True:
         connection, _ = listener.accept()
-        with connection:
-            try:
-                connection.settimeout(3)
-                connection.sendall(name.encode() + b"\n")
-                connection.recv(1)
-            except OSError:
-                pass
+        threading.Thread(target=answer_tcp, args=(connection,), daemon=True).start()
+
+
+def answer_tcp(connection):
+    """Tells one caller, and waits until it hangs up."""
+    with connection:
+        try:
+            connection.settimeout(3)
+            connection.sendall(name.encode() + b"\n")
+            connection.recv(1)
+        except OSError:
+            pass
 
 
 def serve_udp(listener):

@@ -171,7 +171,8 @@ class Dhclient(Dhcp6Client):
 
 
 class Dhcpcd(Dhcp6Client):
-    """dhcpcd, which goes by router advertisements: it takes them from the kernel. Its hook notes what DHCPv6 told."""
+    """dhcpcd, which goes by router advertisements: it takes them from the kernel. Two messages are enough for it (rapid commit).
+    Its hook notes what DHCPv6 told."""
 
     name = "dhcpcd"
     HOOK = '#!/bin/sh\n[ -z "$new_dhcp6_name_servers" ] || env | grep ^new_dhcp6_ >/etc/told\n'
@@ -179,7 +180,7 @@ class Dhcpcd(Dhcp6Client):
 
     def command(self):
         self._write("etc/told", "")
-        config = ["duid", "persistent", "option dhcp6_name_servers, dhcp6_domain_search", "slaac hwaddr"]
+        config = ["duid", "persistent", "option dhcp6_name_servers, dhcp6_domain_search, rapid_commit", "slaac hwaddr"]
         if not self.advertised:
             config += ["noipv6rs", "inform6" if self.settings else "ia_na"]
         self._write("etc/dhcpcd.conf.lab", "\n".join(config) + "\n")
