@@ -64,7 +64,7 @@ impl Brain {
             PuntOp::Lldp => Err("foreign_userdata"),
         };
         // A probe that nobody objects to: the address is the prober's, if its port learns.
-        let learns = View::new(&self.world).policy(punted.port).is_some_and(|policy| policy.learning);
+        let learns = View::new(&self.world).policy(punted.port).is_some_and(|policy| policy.learning || policy.forming);
         if learns && outcome == Err(UNKNOWN_TARGET) {
             let outcome = self.learn_addresses(punted);
             return self.count_outcome(name, outcome);

@@ -175,11 +175,11 @@ fn more_addresses_are_learned_and_nobody_s_is_taken_over() {
     assert_eq!(packets(&mut site, 0).0.len(), 0, "and nothing of it goes on");
     // With more than a port may have, the rest is refused and told.
     site.tick(11_000);
-    for n in 0x10..0x30 {
+    for n in 0x10..0x60 {
         from_port(&mut site, 0, 1, PuntOp::NeighborSolicit, &probe(1, global(n)));
     }
     all = learned(&mut site);
-    assert_eq!(all.iter().filter(|(_, port)| port == "hv1-h1").count(), 16);
+    assert_eq!(all.iter().filter(|(_, port)| port == "hv1-h1").count(), 64);
     assert!(told(&site, "address.refused")[1].ends_with("too_many_addresses"));
 }
 

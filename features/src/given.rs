@@ -1,18 +1,18 @@
 //! Addresses that a port was given where its neighbours form theirs (requirement 8).
 
-use std::net::Ipv6Addr;
+use std::net::{IpAddr, Ipv6Addr};
 
 use addr::{Ipv6Net, eui64_address};
-use topology::{PortKey, View};
+use topology::{NetworkKey, PortKey, View};
 
 /// The IPv6 addresses that a port was assigned on a prefix, in order.
 pub fn assigned(view: &View<'_>, key: PortKey, prefix: Ipv6Net) -> Vec<Ipv6Addr> {
-    // What a port has learned it formed itself.
-    if view.policy(key).is_none_or(|policy| policy.learning) {
-        return Vec::new();
-    }
     let Some(port) = view.port(key) else { return Vec::new() };
-    port.v6().filter(|address| prefix.contains(address)).collect()
+    let within = |address: &IpAddr| match address {
+        IpAddr::V6(address) => Some(*address).filter(|address| prefix.contains(address)),
+        IpAddr::V4(_) => None,
+    };
+    port.addresses.iter().filter_map(within).collect()
 }
 
 /// Those of them that do not follow from the port's MAC.
@@ -24,4 +24,10 @@ pub fn not_formed(view: &View<'_>, key: PortKey, prefix: Ipv6Net) -> Vec<Ipv6Add
 /// Whether one of them does.
 pub fn forms(view: &View<'_>, key: PortKey, prefix: Ipv6Net) -> bool {
     assigned(view, key, prefix).len() > not_formed(view, key, prefix).len()
+}
+
+/// The prefixes of a network on which hosts form their addresses, in the order of subnets.
+pub fn formed_on(view: &View<'_>, network: NetworkKey) -> Vec<Ipv6Net> {
+    let told = view.subnets_of(network).into_iter().filter_map(|subnet| view.dhcp6(subnet));
+    told.filter(|fact| !fact.stateful).map(|fact| fact.prefix).collect()
 }

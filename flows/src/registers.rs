@@ -20,6 +20,8 @@ pub enum Reg {
     Nexthop,
     /// 1: it is larger than what the row asked about.
     Larger,
+    /// 1: the port may take addresses that it forms itself.
+    Forms,
     /// The network's VNI, GRE key or VLAN.
     Segment,
     /// The router that forwards it.
@@ -96,7 +98,7 @@ const fn row(
 }
 
 /// The register map, in the order of [`Reg`].
-pub const REGISTERS: [RegSpec; 20] = [
+pub const REGISTERS: [RegSpec; 21] = [
     row(Reg::Net, "net", (0, 0, 24), Table::Classify, Table::Punt, "network key"),
     row(Reg::FromFabric, "from_fabric", (0, 24, 1), Table::Classify, Table::Fabric, "came from another chassis"),
     row(Reg::Secured, "secured", (0, 25, 1), Table::Classify, Table::Nd, "sends only with its own addresses"),
@@ -110,6 +112,7 @@ pub const REGISTERS: [RegSpec; 20] = [
         "eth_dst is set: skip the neighbour table",
     ),
     row(Reg::Larger, "larger", (0, 28, 1), Table::Mtu, Table::MtuVerdict, "check_pkt_larger's verdict"),
+    row(Reg::Forms, "forms", (0, 29, 1), Table::Classify, Table::Admit, "may take addresses that it forms itself"),
     row(Reg::Segment, "segment", (1, 0, 24), Table::Out, Table::Fabric, "VNI, GRE key or VLAN"),
     row(Reg::Router, "router", (2, 0, 24), Table::Gateway, Table::Punt, "router key"),
     row(

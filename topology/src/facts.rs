@@ -199,8 +199,10 @@ pub struct Port {
     pub network: NetworkKey,
     /// Its MAC.
     pub mac: MacAddr,
-    /// Its assigned and learned addresses, without the link-local one that follows from its MAC.
+    /// The addresses that it was assigned, without the link-local one that follows from its MAC.
     pub addresses: Vec<IpAddr>,
+    /// Those that it took for itself.
+    pub learned: Vec<IpAddr>,
 }
 
 impl Port {
@@ -211,16 +213,16 @@ impl Port {
 
     /// All its IPv6 addresses, the link-local one first.
     pub fn v6(&self) -> impl Iterator<Item = Ipv6Addr> + '_ {
-        let assigned = self.addresses.iter().filter_map(|a| match a {
+        let own = self.addresses.iter().chain(&self.learned).filter_map(|a| match a {
             IpAddr::V6(a) => Some(*a),
             IpAddr::V4(_) => None,
         });
-        std::iter::once(self.link_local()).chain(assigned.filter(|a| *a != self.link_local()))
+        std::iter::once(self.link_local()).chain(own.filter(|a| *a != self.link_local()))
     }
 
     /// All its IPv4 addresses.
     pub fn v4(&self) -> impl Iterator<Item = std::net::Ipv4Addr> + '_ {
-        self.addresses.iter().filter_map(|a| match a {
+        self.addresses.iter().chain(&self.learned).filter_map(|a| match a {
             IpAddr::V4(a) => Some(*a),
             IpAddr::V6(_) => None,
         })
@@ -246,8 +248,10 @@ pub struct Binding {
 pub struct Policy {
     /// It sends only with its own MAC and addresses.
     pub secured: bool,
-    /// An address that it uses and nobody has becomes its own.
+    /// Any address that it uses and nobody has becomes its own.
     pub learning: bool,
+    /// The same of addresses that it forms itself, on prefixes where hosts do, and link-local ones (RFC 6620).
+    pub forming: bool,
 }
 
 /// Where a labelled frame goes on, on a fabric of links. It never changes while a frame with the label may be on its way.

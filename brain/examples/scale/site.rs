@@ -64,7 +64,7 @@ impl Site {
         for p in 1..=self.ports {
             let number = OfPort(1 + (p - 1) % 50_000);
             changes.extend([addressed(p, 0), bound(p, self.home(p))]);
-            changes.push(Change::Policy(PortKey(p), Some(Policy { secured: true, learning: false })));
+            changes.push(Change::Policy(PortKey(p), Some(Policy { secured: true, learning: false, forming: true })));
             changes.push(Change::Plug(self.home(p), interface(p), Some(number)));
         }
         changes
@@ -204,6 +204,7 @@ pub(crate) fn addressed(p: u32, other: u64) -> Change {
         network: NetworkKey(network_of(p)),
         mac: mac(p),
         addresses: vec![address(p, other).into()],
+        learned: vec![],
     };
     Change::Port(PortKey(p), Some(fact))
 }

@@ -222,6 +222,7 @@ impl Admission<'_> {
     pub(crate) fn settle_learned(&mut self) {
         let mut networks: BTreeSet<ResourceId> = BTreeSet::new();
         let mut ports: Vec<ResourceId> = Vec::new();
+        let mut stale: Vec<ResourceId> = Vec::new();
         for id in self.asked.deletes.clone() {
             match id.kind {
                 PORT => ports.push(id),
@@ -231,7 +232,7 @@ impl Admission<'_> {
         }
         for (_, id) in self.sound() {
             match id.kind {
-                PORT if !self.after.is_automatic(&id) => ports.push(id.clone()),
+                PORT if !self.after.is_automatic(&id) => stale.push(id.clone()),
                 SUBNET => networks.extend(self.after.subnet(&id).map(|subnet| subnet.network.clone())),
                 _ => {}
             }
@@ -247,7 +248,13 @@ impl Admission<'_> {
                 self.unlearn(network.iter().map(|network| (network.clone(), address)));
             }
         }
+        for port in stale {
+            self.unlearn_unformed(&port);
+        }
         for network in networks {
+            for port in self.after.users(&network, PORT).cloned().collect::<Vec<_>>() {
+                self.unlearn_unformed(&port);
+            }
             let illegal = |address: &IpAddr| self.after.illegal(&network, *address).is_some();
             let gone: Vec<Address> =
                 self.after.learned_on(&network).filter(illegal).map(|address| (network.clone(), address)).collect();
@@ -262,6 +269,28 @@ impl Admission<'_> {
             self.after.set_learned((network.clone(), address), Some(learned));
             self.learned.insert((network, address));
         }
+    }
+
+    /// A port that is not automatic has only what it forms, where it still does.
+    fn unlearn_unformed(&mut self, port: &ResourceId) {
+        if self.after.is_automatic(port) {
+            return;
+        }
+        let Some(network) = self.after.port(port).map(|port| port.network.clone()) else { return };
+        let formed = self.after.formed_by(port);
+        let stays = |address: &IpAddr| {
+            let local = matches!(address, IpAddr::V6(a) if addr::is_link_local(*a)) && !formed.is_empty();
+            local || formed.iter().any(|prefix| prefix.contains(address))
+        };
+        let gone: Vec<IpAddr> = self.after.learned_by(port).filter(|address| !stays(address)).collect();
+        // It may have moved to another network: what it had is by that one's name.
+        let before = self.before.port(port).map(|port| port.network.clone());
+        let networks = before.into_iter().filter(|before| *before != network).collect::<Vec<_>>();
+        for moved in networks {
+            let all: Vec<IpAddr> = self.after.learned_by(port).collect();
+            self.unlearn(all.into_iter().map(|address| (moved.clone(), address)));
+        }
+        self.unlearn(gone.into_iter().map(|address| (network.clone(), address)));
     }
 
     /// What a resource has by intent, nobody has by learning.

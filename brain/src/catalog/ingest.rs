@@ -227,7 +227,21 @@ impl Catalog {
         for id in ids {
             let renumbered = self.key_of(&id) != before.key_of(&id);
             match id.kind {
-                SUBNET => dirty.extend(self.users(&id, ROUTER).cloned()),
+                SUBNET => {
+                    dirty.extend(self.users(&id, ROUTER).cloned());
+                    // Whether ports form addresses depends on it.
+                    let forms = |catalog: &Catalog| {
+                        let subnet = catalog.subnet(&id).filter(|subnet| subnet.modes.form())?;
+                        Some((subnet.network.clone(), subnet.cidr))
+                    };
+                    let (before, after) = (forms(before), forms(self));
+                    if before != after {
+                        let networks = before.into_iter().chain(after).map(|(network, _)| network);
+                        dirty.extend(
+                            networks.flat_map(|network| self.users(&network, PORT).cloned().collect::<Vec<_>>()),
+                        );
+                    }
+                }
                 CHASSIS if renumbered => dirty.extend(self.users(&id, PORT).cloned()),
                 NETWORK if renumbered => {
                     dirty.extend(self.users(&id, PORT).cloned());

@@ -16,7 +16,7 @@ use super::ident::{self, PORT};
 use super::kinds::range;
 
 /// Addresses that one port can learn.
-pub(crate) const LEARNED_MAX: usize = 16;
+pub(crate) const LEARNED_MAX: usize = 64;
 
 /// An address of a network.
 pub(crate) type Address = (ResourceId, IpAddr);
@@ -68,6 +68,8 @@ pub(crate) enum Unlearnable {
     Outside,
     /// The port has learned as many as it can.
     TooMany,
+    /// Not on a prefix where the port forms its addresses.
+    NotFormed,
     /// The port does not learn.
     NotLearning,
 }
@@ -83,6 +85,7 @@ impl Unlearnable {
             Unlearnable::Edge => "edge_of_subnet",
             Unlearnable::Outside => "outside_of_subnets",
             Unlearnable::TooMany => "too_many_addresses",
+            Unlearnable::NotFormed => "not_on_a_formed_prefix",
             Unlearnable::NotLearning => "not_learning",
         }
     }
@@ -127,15 +130,23 @@ impl Catalog {
         }
     }
 
+    /// Whether a port takes addresses for itself.
+    pub(crate) fn learns(&self, id: &ResourceId) -> bool {
+        self.is_automatic(id) || !self.formed_by(id).is_empty()
+    }
+
     /// Why an address can't become a port's by its using it.
     pub(crate) fn unlearnable(&self, id: &ResourceId, address: IpAddr) -> Option<Unlearnable> {
-        let Some(port) = self.port(id).filter(|port| port.automatic) else { return Some(Unlearnable::NotLearning) };
+        let Some(port) = self.port(id).filter(|_| self.learns(id)) else { return Some(Unlearnable::NotLearning) };
         let holders = self.holders(&port.network, address);
         if holders.contains(id) {
             return Some(Unlearnable::Known);
         }
         if let Some(why) = self.illegal(&port.network, address) {
             return Some(why);
+        }
+        if !port.automatic && !is_local(address) && !self.formed_by(id).iter().any(|prefix| prefix.contains(&address)) {
+            return Some(Unlearnable::NotFormed);
         }
         if !holders.is_empty() {
             return Some(Unlearnable::Held);

@@ -20,10 +20,6 @@ pub(super) struct Offer<'v> {
 /// The addresses that a port of a network gets, in the order of subnets, then of the port's addresses.
 pub(super) fn of<'v>(view: &View<'v>, key: PortKey, network: NetworkKey) -> Vec<Offer<'v>> {
     let (Some(port), Some(noun)) = (view.port(key), view.network(network)) else { return Vec::new() };
-    // What a port has learned it has not from us.
-    if view.policy(key).is_none_or(|policy| policy.learning) {
-        return Vec::new();
-    }
     let mut offers = Vec::new();
     for subnet in view.subnets_of(network) {
         let Some(fact) = view.dhcp4(subnet) else { continue };
@@ -31,7 +27,10 @@ pub(super) fn of<'v>(view: &View<'v>, key: PortKey, network: NetworkKey) -> Vec<
             on == subnet && view.interface(router, on).is_some_and(|i| i.address == IpAddr::V4(fact.gateway))
         });
         let has_gateway = routed || fact.gateway_given;
-        let own = port.v4().filter(|address| fact.prefix.contains(address));
+        let own = port.addresses.iter().filter_map(|address| match address {
+            IpAddr::V4(address) => Some(*address).filter(|address| fact.prefix.contains(address)),
+            IpAddr::V6(_) => None,
+        });
         offers.extend(own.map(|address| Offer { address, fact, has_gateway, network: noun }));
     }
     offers

@@ -1,12 +1,15 @@
 //! Rows that punt what teaches, where otherwise it would be dropped as unknown.
 
-use ::flows::{Claim, Emit, Feature, FeatureId, PuntOp, Reg, Table};
-use addr::OfPort;
+use std::net::Ipv6Addr;
+
+use ::flows::{Claim, Emit, Feature, FeatureId, PuntOp, Reg, Row, Table};
+use addr::{Ipv6Net, OfPort};
 use ofp::Field;
 use packet::OP_REQUEST;
 use topology::{ChassisKey, Key, KeyKind, NetworkKey, PortKey, View};
 
 use super::USERDATA_SPARE;
+use crate::given;
 use crate::l2::GROUP_BIT;
 use crate::port::{ADDRESS, way_to_controller};
 
@@ -14,6 +17,8 @@ use crate::port::{ADDRESS, way_to_controller};
 pub struct Learn;
 
 const NEIGHBOR_SOLICIT: u8 = 135;
+/// `fe80::/10`.
+const LINK_LOCAL: Ipv6Net = Ipv6Net::new_assert(Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 0, 0), 10);
 
 impl Feature for Learn {
     fn id(&self) -> FeatureId {
@@ -32,7 +37,10 @@ impl Feature for Learn {
         match key {
             Key::Spare(chassis, port) => spare(view, emit, chassis, port),
             Key::Place(port) => learner(view, emit, port),
-            Key::Need(network, chassis) => unknown_targets(view, emit, network, chassis),
+            Key::Need(network, chassis) => {
+                unknown_targets(view, emit, network, chassis);
+                formed(view, emit, network, chassis);
+            }
             _ => {}
         }
     }
@@ -65,6 +73,35 @@ fn learner(view: &View<'_>, emit: &mut Emit, key: PortKey) {
     on.row(Table::Admit, 40, "not an address of the port's: is it anybody's?")
         .when(Field::IN_PORT, place.ofport)
         .punt(PuntOp::Learn);
+}
+
+/// Where hosts form their addresses, one that a port solicits from, or advertises, may become its own. A probe for it teaches too,
+/// but by the way of all probes.
+fn formed(view: &View<'_>, emit: &mut Emit, network: NetworkKey, chassis: ChassisKey) {
+    if !view.is_resident(network, chassis) {
+        return;
+    }
+    let prefixes: Vec<Ipv6Net> = given::formed_on(view, network);
+    let local = prefixes.first().map(|_| LINK_LOCAL);
+    let mut on = emit.on(chassis);
+    for prefix in prefixes.into_iter().chain(local) {
+        let row = on.row(Table::Admit, 60, "an advertisement of an address that hosts form: is it anybody's?");
+        from_formed(row, network, prefix)
+            .ipv6()
+            .when_reg(Reg::Claim, Claim::Target as u64)
+            .restore(Reg::Kept, Field::IPV6_SRC)
+            .punt(PuntOp::Learn);
+        let row = on.row(Table::Admit, 40, "a solicitation from an address that hosts form: is it anybody's?");
+        from_formed(row, network, prefix).icmpv6(NEIGHBOR_SOLICIT).punt(PuntOp::Learn);
+    }
+}
+
+fn from_formed(row: Row<'_>, network: NetworkKey, prefix: Ipv6Net) -> Row<'_> {
+    row.when_reg(Reg::Net, network.0).when_reg(Reg::Forms, 1u64).when_masked(
+        Field::IPV6_SRC,
+        prefix.network(),
+        prefix.netmask(),
+    )
 }
 
 /// Questions for an address that nobody is known to have: a silent host may.

@@ -74,7 +74,9 @@ fn spare(view: &View<'_>, emit: &mut Emit, chassis: ChassisKey, port: OfPort) {
 
 fn plugged(view: &View<'_>, emit: &mut Emit, key: PortKey) {
     let (Some(place), Some(port)) = (view.place(key), view.port(key)) else { return };
-    let secured = view.policy(key).is_none_or(|policy| policy.secured);
+    let policy = view.policy(key);
+    let secured = policy.is_none_or(|policy| policy.secured);
+    let forms = policy.is_some_and(|policy| policy.forming);
     let mut on = emit.on(place.chassis);
     if secured {
         on.row(Table::Classify, 100, "a frame from the port's own MAC")
@@ -82,6 +84,7 @@ fn plugged(view: &View<'_>, emit: &mut Emit, key: PortKey) {
             .when(Field::ETH_SRC, port.mac)
             .load(Reg::Net, port.network.0)
             .load(Reg::Secured, 1u64)
+            .load(Reg::Forms, u64::from(forms))
             .goto(Table::Guard);
         admit(&mut on, port, place);
     } else {

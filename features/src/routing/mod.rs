@@ -187,7 +187,7 @@ fn neighbor(view: &View<'_>, emit: &mut Emit, key: PortKey, chassis: ChassisKey)
     let (Some(port), Some(_)) = (view.port(key), view.binding(key)) else { return };
     let Some(need) = view.need(port.network, chassis) else { return };
     let mut on = emit.on(chassis);
-    for address in port.addresses.iter().copied().filter(|address| *address != IpAddr::V6(port.link_local())) {
+    for address in port.all().filter(|address| *address != IpAddr::V6(port.link_local())) {
         let asked = need.resident && address.is_ipv6();
         if !(asked || need.routed && !is_local_to_link(address)) {
             continue;

@@ -116,6 +116,7 @@ pub fn port(p: u32, n: u32) -> Change {
         network: NetworkKey(n),
         mac: port_mac(p),
         addresses: vec![port_address(n, p), std::net::Ipv4Addr::from(0x0a00_0000 | p).into()],
+        learned: vec![],
     };
     Change::Port(PortKey(p), Some(port))
 }
@@ -125,11 +126,11 @@ pub fn bind(p: u32, c: u16) -> Change {
 }
 
 pub fn policy(p: u32, secured: bool) -> Change {
-    Change::Policy(PortKey(p), Some(Policy { secured, learning: false }))
+    Change::Policy(PortKey(p), Some(Policy { secured, learning: false, forming: false }))
 }
 
 pub fn learning(p: u32, learning: bool) -> Change {
-    Change::Policy(PortKey(p), Some(Policy { secured: true, learning }))
+    Change::Policy(PortKey(p), Some(Policy { secured: true, learning, forming: false }))
 }
 
 /// A network that takes in what no port claims, or does not.

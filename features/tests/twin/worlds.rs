@@ -266,7 +266,14 @@ impl Maker {
             let net = &mut self.networks[at];
             net.hosts.extend(addresses.iter().copied().chain([link_local(mac).into()]).map(|address| (None, address)));
             let name: std::sync::Arc<str> = format!("vm{p}").into();
-            let port = Port { tenant: net.tenant.into(), name: name.clone(), network: net.key, mac, addresses };
+            let port = Port {
+                tenant: net.tenant.into(),
+                name: name.clone(),
+                network: net.key,
+                mac,
+                addresses,
+                learned: vec![],
+            };
             self.changes.push(Change::Port(key, Some(port)));
             if !self.dice.one_in(10) {
                 let c = self.dice.below(self.chassis.len());
@@ -281,7 +288,7 @@ impl Maker {
             if !self.dice.one_in(6) {
                 let secured = !self.dice.one_in(3);
                 let learning = self.dice.one_in(3);
-                self.changes.push(Change::Policy(key, Some(Policy { secured, learning })));
+                self.changes.push(Change::Policy(key, Some(Policy { secured, learning, forming: false })));
             }
         }
     }

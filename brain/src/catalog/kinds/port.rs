@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use addr::MacAddr;
+use addr::{IpNet, MacAddr};
 use proto::v1;
 use topology::{Change, ChassisKey, NetworkKey, PortKey, ResourceId};
 
@@ -147,7 +147,8 @@ pub(super) fn facts(catalog: &Catalog, id: &ResourceId, key: u32, port: &Port, f
         name: id.name.clone(),
         network,
         mac,
-        addresses: port.assigned.iter().map(|assigned| assigned.address).chain(catalog.learned_by(id)).collect(),
+        addresses: port.assigned.iter().map(|assigned| assigned.address).collect(),
+        learned: catalog.learned_by(id).collect(),
     };
     facts.push(Change::Port(key, Some(fact)));
     if let Some((chassis, interface)) = &port.binding
@@ -156,13 +157,23 @@ pub(super) fn facts(catalog: &Catalog, id: &ResourceId, key: u32, port: &Port, f
         let fact = topology::Binding { chassis: ChassisKey(chassis), interface: interface.clone() };
         facts.push(Change::Binding(key, Some(fact)));
     }
-    facts.push(Change::Policy(key, Some(topology::Policy { secured: port.secured, learning: port.automatic })));
+    let forming = !port.automatic && port.secured && !catalog.formed_by(id).is_empty();
+    let policy = topology::Policy { secured: port.secured, learning: port.automatic, forming };
+    facts.push(Change::Policy(key, Some(policy)));
 }
 
 impl Catalog {
     /// Every port, in the order of tenant and name.
     pub(crate) fn port_ids(&self) -> impl Iterator<Item = &ResourceId> {
         self.ids(ident::PORT)
+    }
+
+    /// The prefixes on which a port forms its addresses as it likes: where hosts do, and it was given none by its intent.
+    pub(crate) fn formed_by(&self, id: &ResourceId) -> Vec<IpNet> {
+        let Some(port) = self.port(id).filter(|port| port.secured) else { return Vec::new() };
+        let subnets = self.subnets_of(&port.network).into_iter().filter(|(_, subnet)| subnet.modes.form());
+        let given = |cidr: &IpNet| port.fixed.iter().flatten().any(|f| f.address.is_some_and(|a| cidr.contains(&a)));
+        subnets.map(|(_, subnet)| subnet.cidr).filter(|cidr| !given(cidr)).collect()
     }
 
     pub(crate) fn port(&self, id: &ResourceId) -> Option<&Port> {

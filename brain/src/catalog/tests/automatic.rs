@@ -88,7 +88,8 @@ fn a_host_becomes_a_port_with_the_addresses_that_it_used() {
     assert!(first.automatic && first.mac_address == "02:00:00:00:00:01");
     let key = PortKey(rig.key("port", "acme", "hv1-h1"));
     let view = View::new(&rig.world);
-    assert_eq!(view.port(key).unwrap().addresses, [a("2001:db8:a::11")]);
+    let fact = view.port(key).unwrap();
+    assert_eq!((&fact.addresses[..], &fact.learned[..]), (&[][..], &[a("2001:db8:a::11")][..]));
     assert!(view.policy(key).is_some_and(|policy| policy.secured && policy.learning));
     // One more address; the other host's is not taken over, by learning or by a MAC that it would follow from.
     let more = vec![seen("hv1-h1", "fe80::1:2"), seen("hv2-h2", "2001:db8:a::11"), seen("hv2-h2", "2001:db8:a::12")];
@@ -183,6 +184,12 @@ fn which_addresses_can_be_learned() {
     assert_eq!(rig.catalog.learned_by(&port).count(), LEARNED_MAX);
     assert_eq!(rig.catalog.unlearnable(&port, a("2001:db8:a::abcd")), Some(Unlearnable::TooMany));
     rig.apply(&[Document { ports: vec![port_of("vm1")], ..doc() }]);
+    // A port like any takes what hosts form, and nothing else.
+    for (address, why) in [("fe80::9", None), ("2001:db8:a::abcd", None), ("10.1.0.9", Some(Unlearnable::NotFormed))] {
+        assert_eq!(rig.catalog.unlearnable(&id("port", "vm1"), a(address)), why, "{address}");
+    }
+    // And nothing at all where it was given an address.
+    rig.apply(&[Document { ports: vec![with_fixed(port_of("vm1"), &["2001:db8:a::77"])], ..doc() }]);
     assert_eq!(rig.catalog.unlearnable(&id("port", "vm1"), a("fe80::9")), Some(Unlearnable::NotLearning));
 }
 
@@ -287,7 +294,7 @@ fn who_writes_its_spec_owns_it() {
     rig.apply(&[Document { ports: vec![own], ..doc() }]);
     let taken = status(&rig, "hv1-h1");
     assert!(!taken.automatic);
-    assert_eq!(rig.addresses("hv1-h1"), "2001:db8:a::ff:fe00:1", "what a port like any has");
+    assert_eq!(rig.addresses("hv1-h1"), "2001:db8:a::ff:fe00:1 2001:db8:a::11", "what a port like any has, and takes");
     let forget = vec![id("port", "hv1-h1")];
     assert_eq!(rig.catalog.upkeep(&Upkeep { forget, ..Upkeep::default() }).unwrap().changes, []);
     // Deleted like any, and found anew.
