@@ -267,6 +267,7 @@ impl Brain {
         for (port, address, proof) in applied.learned {
             let words = format!("{address} ({})", proof_word(proof));
             self.happened("address.learned", Some(&port), words);
+            self.note_age(&port);
         }
         let chassis_changed = applied.changed.iter().chain(&applied.deleted).any(|r| r.kind == "chassis");
         self.commit(applied.facts);

@@ -40,6 +40,10 @@ impl Brain {
             PuntOp::RouterSolicit => ra::service::solicited(&view, &punted),
             PuntOp::NeighborSolicit => nd::service::solicited(&view, &punted),
             PuntOp::ArpProbe => arp::service::probed(&view, &punted),
+            PuntOp::Alive => {
+                let outcome = self.answers_for(&punted);
+                return self.count_outcome(name, outcome);
+            }
             PuntOp::Dhcp4 => {
                 let outcome = self.serve_dhcp4(&punted);
                 return self.count_outcome(name, outcome);

@@ -360,3 +360,57 @@ fn addresses_of_both_families_are_shown_with_their_proof() {
     let wrong = v1::BindingsRequest { port: "acme/nobody".to_owned(), ..v1::BindingsRequest::default() };
     assert!(site.ask(Request::Bindings(wrong)).unwrap().is_err());
 }
+
+/// A host that has many addresses is asked for one after the other, and loses those that it does not answer for; one with few
+/// keeps them.
+#[test]
+fn addresses_that_nobody_answers_for_grow_old() {
+    let mut site = site();
+    from_spare(&mut site, 0, 1, &probe(1, global(1)));
+    let few = 7;
+    for n in 2..=few {
+        from_port(&mut site, 0, 1, PuntOp::NeighborSolicit, &probe(1, global(n)));
+    }
+    site.bridges[0].packets.clear();
+    site.tick(600_000);
+    assert!(questions(&mut site).is_empty(), "few are left alone");
+    for n in few + 1..=12 {
+        from_port(&mut site, 0, 1, PuntOp::NeighborSolicit, &probe(1, global(n)));
+    }
+    assert_eq!(learned(&mut site).len(), 12);
+    // It answers for all but two.
+    let silent = [global(3), global(9)];
+    let mut asked = Vec::new();
+    for _ in 0..400 {
+        site.tick(1_000);
+        for target in questions(&mut site) {
+            asked.push(target);
+            if !silent.contains(&target) {
+                let what = Advertised { mac: mac(1), target, src: target, router: false, override_: true };
+                let network = features::router::network_mac(topology::NetworkKey(1));
+                let to = (network, addr::link_local(network));
+                from_port(&mut site, 0, 1, PuntOp::Alive, &neighbor_advert(&what, Some(to)));
+            }
+        }
+    }
+    let left: Vec<String> = learned(&mut site).into_iter().map(|(address, _)| address).collect();
+    assert_eq!(left.len(), 10, "{left:?}");
+    assert!(silent.iter().all(|address| !left.contains(&address.to_string())));
+    for address in silent {
+        assert_eq!(asked.iter().filter(|a| **a == address).count(), 3, "three questions for {address}");
+    }
+    assert!(asked.len() < 60, "no more than one in ten seconds: {}", asked.len());
+    assert_eq!(told(&site, "address.aged").len(), 2);
+}
+
+/// What the first port was asked for since the last time.
+fn questions(site: &mut Site) -> Vec<Ipv6Addr> {
+    let asked = packets(site, 0).1.into_iter().filter_map(|(_, frame)| {
+        let packet::Net::Ipv6(ip) = packet::Frame::parse(&frame).ok()?.net else { return None };
+        match ip.icmpv6() {
+            Ok(Some(packet::Icmpv6::NeighborSolicit { target, .. })) => Some(target),
+            _ => None,
+        }
+    });
+    asked.collect()
+}

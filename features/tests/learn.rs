@@ -5,14 +5,14 @@ mod common;
 
 use std::net::{IpAddr, Ipv6Addr};
 
-use addr::{MacAddr, OfPort, link_local, multicast_mac, solicited_node};
+use addr::{IpNet, MacAddr, OfPort, link_local, multicast_mac, solicited_node};
 use common::*;
 use features::learn::{USERDATA_SPARE, heard, resolve};
 use features::punt::Punted;
 use flows::eval::{Fate, Output, Switch, Trace};
 use flows::{Drop, Engine, PuntOp, Reg};
 use packet::{Advertised, Frame, Icmpv6, NdOption, Net, arp_request, icmpv6_frame, neighbor_advert};
-use topology::{ChassisKey, Encap, NetworkKey, View, World};
+use topology::{Change, ChassisKey, Dhcp6, Encap, NetworkKey, Policy, PortKey, SubnetKey, View, World};
 
 /// A port of network 1 that learns, on chassis 2; one of another network that does not; and one that nobody claims.
 const LEARNER: u32 = 4;
@@ -223,4 +223,51 @@ fn a_port_that_nobody_claims_is_punted_whole_and_only_there() {
     let of_other = |frame: Vec<u8>| [&frame[..6], &other.0, &frame[12..]].concat();
     let foreign = of_other(data(v6("2001:db8:1::77"), port_mac(FAR), global(FAR)));
     assert_eq!(site.drops(OTHER, &foreign), Some("spoofed_source"), "another network's ports don't learn");
+}
+
+/// A port that forms its addresses itself (RFC 8981, RFC 7217), on a network where hosts do: who it is, is told by what it says in
+/// neighbour discovery; from what it only sends, nothing is learned.
+#[test]
+fn a_formed_address_is_learned_where_hosts_form_them() {
+    let site = |forming: bool| {
+        let mut changes = small(Encap::Geneve);
+        let IpNet::V6(prefix) = prefix(1) else { unreachable!() };
+        let told = Dhcp6 { prefix, stateful: false, everybody: false, valid_s: 1, preferred_s: 1, dns: vec![] };
+        let policy = Policy { secured: true, learning: false, forming };
+        changes.extend([Change::Dhcp6(SubnetKey(1), Some(told)), Change::Policy(PortKey(LEARNER), Some(policy))]);
+        let mut world = World::default();
+        world.commit(changes);
+        let (engine, delta) = Engine::from_scratch(features::ALL, &world);
+        assert_eq!((delta.faults, delta.conflicts), (vec![], vec![]));
+        Site { world, switch: Switch::desired(&engine, ChassisKey(2)) }
+    };
+    let (formed, local, outside) = (v6("2001:db8::aaaa"), v6("fe80::aaaa"), v6("2001:db8:ffff::aaaa"));
+    let advert = |src: Ipv6Addr| {
+        let what = Advertised { mac: mac(), target: src, src, router: false, override_: true };
+        neighbor_advert(&what, None).to_vec()
+    };
+    let forms = site(true);
+    for address in [formed, local] {
+        for frame in [solicit(address, global(FAR)), advert(address)] {
+            assert_eq!(forms.punts(LEARNER, &frame), Some((PuntOp::Learn, frame.clone())), "{address}");
+        }
+        assert_eq!(
+            forms.drops(LEARNER, &data(address, port_mac(FAR), global(FAR))),
+            Some("spoofed_source"),
+            "{address}"
+        );
+    }
+    assert_eq!(
+        forms.punts(LEARNER, &solicit(Ipv6Addr::UNSPECIFIED, formed)).map(|(op, _)| op),
+        Some(PuntOp::NeighborSolicit)
+    );
+    for frame in [solicit(outside, global(FAR)), advert(outside)] {
+        assert_eq!(forms.punts(LEARNER, &frame), None);
+    }
+    // What is the port's already goes its way; and a port that was given its address may take no other.
+    assert_eq!(forms.punts(LEARNER, &solicit(global(LEARNER), global(FAR))), None);
+    let pinned = site(false);
+    for frame in [solicit(formed, global(FAR)), advert(formed)] {
+        assert_eq!(pinned.punts(LEARNER, &frame), None);
+    }
 }

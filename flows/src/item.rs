@@ -148,6 +148,8 @@ pub enum PuntOp {
     Dhcp6 = 12,
     /// A client's message to whatever DHCP server for IPv4.
     Dhcp4 = 13,
+    /// An answer to the question whether a host still has an address.
+    Alive = 14,
 }
 
 impl PuntOp {
@@ -168,6 +170,7 @@ impl PuntOp {
             Lldp,
             Dhcp6,
             Dhcp4,
+            Alive,
         ]
         .into_iter()
         .find(|op| *op as u64 == n)
@@ -189,6 +192,7 @@ impl PuntOp {
             PuntOp::Lldp => "lldp",
             PuntOp::Dhcp6 => "dhcp6",
             PuntOp::Dhcp4 => "dhcp4",
+            PuntOp::Alive => "alive",
         }
     }
 
@@ -201,7 +205,8 @@ impl PuntOp {
             | PuntOp::Learn
             | PuntOp::Resolve
             | PuntOp::Dhcp6
-            | PuntOp::Dhcp4 => PuntClass::Address,
+            | PuntOp::Dhcp4
+            | PuntOp::Alive => PuntClass::Address,
             PuntOp::Lldp => PuntClass::Link,
             _ => PuntClass::Error,
         }

@@ -1,6 +1,7 @@
 //! Reading a request: which resources it asks for, where in the request each stands, and which shall go.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
 
 use proto::v1::{self, resource::Kind};
 use topology::ResourceId;
@@ -47,6 +48,8 @@ pub(crate) struct Asked {
     pub(crate) seen: Vec<Seen>,
     /// What clients' messages do to leases.
     pub(crate) leases: Vec<Leasing>,
+    /// Learned addresses that their ports' hosts do not answer for.
+    pub(crate) aged: Vec<(ResourceId, IpAddr)>,
     pub(crate) now_ms: u64,
     /// Segmentation ids that no switch has flows with, with the revisions at which they were released.
     pub(crate) free: Vec<(u32, u64)>,
@@ -63,6 +66,7 @@ impl Asked {
             automatic: false,
             seen: Vec::new(),
             leases: Vec::new(),
+            aged: Vec::new(),
             now_ms: 0,
             free: Vec::new(),
             named: BTreeSet::new(),

@@ -55,6 +55,8 @@ pub(crate) struct Upkeep {
     /// Segmentation ids that no switch has flows with, with the revisions at which they were released.
     pub(crate) free: Vec<(u32, u64)>,
     pub(crate) leases: Vec<Leasing>,
+    /// Learned addresses that their ports' hosts do not answer for.
+    pub(crate) aged: Vec<(ResourceId, IpAddr)>,
     /// Milliseconds since 1970-01-01 UTC.
     pub(crate) now_ms: u64,
 }
@@ -63,7 +65,7 @@ impl Upkeep {
     /// How much is wanted; ids that are free count as one.
     pub(crate) fn wishes(&self) -> usize {
         let listed = self.forget.len() + self.found.len() + self.seen.len() + self.leases.len();
-        listed + usize::from(!self.free.is_empty())
+        listed + usize::from(!self.free.is_empty()) + usize::from(!self.aged.is_empty())
     }
 }
 
@@ -131,6 +133,7 @@ impl Catalog {
         asked.deletes = upkeep.forget.iter().filter(|id| self.is_automatic(id)).cloned().collect();
         asked.seen = upkeep.seen.iter().filter(|seen| !asked.deletes.contains(&seen.port)).cloned().collect();
         asked.free = upkeep.free.clone();
+        asked.aged = upkeep.aged.clone();
         asked.leases = upkeep.leases.iter().filter(|leasing| self.port(&leasing.port).is_some()).cloned().collect();
         let mut names = BTreeSet::new();
         for found in upkeep.found.iter().filter(|found| self.unwelcome(found).is_none()) {
@@ -259,6 +262,13 @@ impl Admission<'_> {
             let gone: Vec<Address> =
                 self.after.learned_on(&network).filter(illegal).map(|address| (network.clone(), address)).collect();
             self.unlearn(gone);
+        }
+        for (port, address) in std::mem::take(&mut self.asked.aged) {
+            let Some(network) = self.after.port(&port).map(|port| port.network.clone()) else { continue };
+            let at = (network, address);
+            if self.after.learned(&at).is_some_and(|learned| learned.port == port) {
+                self.unlearn([at]);
+            }
         }
         for Seen { port, address, proof } in std::mem::take(&mut self.asked.seen) {
             if self.after.unlearnable(&port, address).is_some() {

@@ -1,6 +1,7 @@
 //! Learning on the network with automatic ports: what punted frames teach, what is asked of all ports, and the frames that
 //! wait meanwhile. What is learned goes through the store like an intent: see `upkeep`.
 
+mod ages;
 mod bridges;
 mod held;
 mod questions;
@@ -22,6 +23,7 @@ use crate::brain::Brain;
 use crate::catalog::{Found, Seen, Unlearnable};
 use crate::links::Behind;
 use crate::switch::Switch;
+use ages::Ages;
 use bridges::BridgeMacs;
 use held::{At, Frame, Held, Wait, Way};
 use rates::Rates;
@@ -43,6 +45,7 @@ pub(crate) struct Learning {
     pub(crate) wishes: Wishes,
     held: Held,
     rates: Rates,
+    ages: Ages,
     bridges: BridgeMacs,
     /// When each port's last refusal was told.
     told: BTreeMap<At, Millis>,
@@ -56,7 +59,7 @@ impl Learning {
 
     /// When something is due.
     pub(crate) fn next_due(&self) -> Option<Millis> {
-        [self.held.next_due(), self.wishes.next_due()].into_iter().flatten().min()
+        [self.held.next_due(), self.wishes.next_due(), self.ages.next_due()].into_iter().flatten().min()
     }
 }
 
@@ -222,6 +225,7 @@ impl Brain {
                 Way::Routed(punted, _) => self.answer_unreachable(&punted),
             }
         }
+        self.ask_ages();
         if self.learning.wishes.next_due().is_some_and(|due| due <= self.now) {
             self.next_write();
         }

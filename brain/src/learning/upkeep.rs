@@ -30,6 +30,7 @@ pub(crate) struct Wishes {
     /// Released segmentation ids that no switch has flows with any more, with the revisions at which they were released.
     pub(crate) free: BTreeMap<u32, u64>,
     leases: Vec<Leasing>,
+    aged: BTreeSet<(ResourceId, IpAddr)>,
     /// Wishes that were refused together, to be judged one by one.
     singly: VecDeque<Upkeep>,
     /// Nothing is written before: the store could not.
@@ -62,6 +63,11 @@ impl Wishes {
         room
     }
 
+    /// Notes an address that its port's host does not answer for.
+    pub(super) fn age(&mut self, port: ResourceId, address: IpAddr) {
+        self.aged.insert((port, address));
+    }
+
     /// Notes what a client's message does to leases; false: there is no room.
     pub(crate) fn lease(&mut self, leasing: Leasing) -> bool {
         let room = self.leases.len() < WISHES_MAX;
@@ -90,6 +96,7 @@ impl Wishes {
             seen: std::mem::take(&mut self.seen).into_values().collect(),
             free: std::mem::take(&mut self.free).into_iter().collect(),
             leases: std::mem::take(&mut self.leases),
+            aged: std::mem::take(&mut self.aged).into_iter().collect(),
             now_ms: now.0,
         };
         (upkeep.wishes() > 0).then_some(upkeep)
@@ -100,12 +107,13 @@ impl Brain {
     /// Wishes that can't be written together are judged one by one; one that can't be by itself is told.
     pub(crate) fn upkeep_refused(&mut self, upkeep: Upkeep, refusal: &Refusal) {
         let several = upkeep.wishes() > 1;
-        let Upkeep { forget, found, seen, free, leases, now_ms } = upkeep;
+        let Upkeep { forget, found, seen, free, leases, aged, now_ms } = upkeep;
         let wish = |forget, found, seen| Upkeep { forget, found, seen, now_ms, ..Upkeep::default() };
         if several {
             let singly = &mut self.learning.wishes.singly;
             // Nothing is ever in the way of those.
             singly.extend((!free.is_empty()).then(|| Upkeep { free, now_ms, ..Upkeep::default() }));
+            singly.extend((!aged.is_empty()).then(|| Upkeep { aged, now_ms, ..Upkeep::default() }));
             singly.extend(forget.into_iter().map(|id| wish(vec![id], vec![], vec![])));
             singly.extend(found.into_iter().map(|found| wish(vec![], vec![found], vec![])));
             singly.extend(seen.into_iter().map(|seen| wish(vec![], vec![], vec![seen])));

@@ -230,7 +230,7 @@ const fn feature(op: PuntOp) -> &'static str {
         PuntOp::NeighborSolicit => "nd",
         PuntOp::ArpProbe => "arp",
         PuntOp::HopLimit | PuntOp::NoRoute | PuntOp::Unreachable | PuntOp::PortUnreachable | PuntOp::TooBig => "icmp",
-        PuntOp::Learn | PuntOp::Resolve => "learn",
+        PuntOp::Learn | PuntOp::Resolve | PuntOp::Alive => "learn",
         PuntOp::Dhcp6 => "dhcp6",
         PuntOp::Dhcp4 => "dhcp4",
         PuntOp::Lldp => "links",

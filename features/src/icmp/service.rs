@@ -75,7 +75,8 @@ fn v6_error(op: PuntOp, mtu: u32, frame: &[u8]) -> Option<Icmpv6Error> {
         | PuntOp::Resolve
         | PuntOp::Lldp
         | PuntOp::Dhcp6
-        | PuntOp::Dhcp4 => None,
+        | PuntOp::Dhcp4
+        | PuntOp::Alive => None,
     }
 }
 
@@ -97,7 +98,8 @@ fn v4_error(op: PuntOp, mtu: u32, frame: &[u8]) -> Option<Icmpv4Error> {
         | PuntOp::Resolve
         | PuntOp::Lldp
         | PuntOp::Dhcp6
-        | PuntOp::Dhcp4 => None,
+        | PuntOp::Dhcp4
+        | PuntOp::Alive => None,
     }
 }
 

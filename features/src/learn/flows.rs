@@ -12,11 +12,13 @@ use super::USERDATA_SPARE;
 use crate::given;
 use crate::l2::GROUP_BIT;
 use crate::port::{ADDRESS, way_to_controller};
+use crate::router::network_mac;
 
 /// The feature.
 pub struct Learn;
 
 const NEIGHBOR_SOLICIT: u8 = 135;
+const NEIGHBOR_ADVERT: u8 = 136;
 /// `fe80::/10`.
 const LINK_LOCAL: Ipv6Net = Ipv6Net::new_assert(Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 0, 0), 10);
 
@@ -84,6 +86,13 @@ fn formed(view: &View<'_>, emit: &mut Emit, network: NetworkKey, chassis: Chassi
     let prefixes: Vec<Ipv6Net> = given::formed_on(view, network);
     let local = prefixes.first().map(|_| LINK_LOCAL);
     let mut on = emit.on(chassis);
+    if !prefixes.is_empty() || view.auto_ports(network) {
+        on.row(Table::Nd, 200, "a host answers that it still has an address")
+            .icmpv6(NEIGHBOR_ADVERT)
+            .when_reg(Reg::Net, network.0)
+            .when(Field::ETH_DST, network_mac(network))
+            .punt(PuntOp::Alive);
+    }
     for prefix in prefixes.into_iter().chain(local) {
         let row = on.row(Table::Admit, 60, "an advertisement of an address that hosts form: is it anybody's?");
         from_formed(row, network, prefix)
