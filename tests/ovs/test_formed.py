@@ -52,7 +52,7 @@ def test_private_and_random_addresses_work(isolation):
         assert bindings(lab, "acme/vm1")[temporary[0]] == "dad"
         # RFC 7217: nothing is made of the MAC any more, not even the link-local address.
         secret = ":".join(["1234"] * 8)
-        rebuild(host, use_tempaddr=0, addr_gen_mode=2, stable_secret=secret)
+        rebuild(host, use_tempaddr=0, stable_secret=secret, addr_gen_mode=2)
         stable = usable(host, 1)[0]
         local = [e["local"] for e in details(host) if e["scope"] == "link"]
         assert stable != formed and len(local) == 1
