@@ -74,7 +74,7 @@ impl Brain {
             Kind::Fabric(r) => {
                 let status = r.status.get_or_insert_default();
                 (status.phase, status.reason) = (phase, reason);
-                status.links = u32::try_from(self.links.cables.count()).unwrap_or(u32::MAX);
+                status.links = self.links_up();
             }
             Kind::Network(r) => {
                 let status = r.status.get_or_insert_default();

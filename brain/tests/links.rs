@@ -155,7 +155,7 @@ fn links_are_found_and_used() {
     let mut wired = Wired::new();
     assert_eq!((wired.ways(0, 2), wired.ways(0, 3), wired.ways(1, 1)), (vec![201], vec![202], vec![201]));
     let status = wired.fabric();
-    assert_eq!((status.phase(), status.links), (v1::Phase::Active, 3), "{}", status.reason);
+    assert_eq!((status.phase(), status.links), (v1::Phase::Active, Some(3)), "{}", status.reason);
     assert_eq!(wired.site.installed(), Ok(()));
     let told: Vec<&str> =
         wired.site.happened.iter().filter(|e| e.r#type == "link.up").map(|e| e.message.as_str()).collect();

@@ -143,7 +143,7 @@ def main(isolation):
         for topo in sites.TOPOLOGIES:
             with progress.step(f"mn --topo {topo}"):
                 said, seconds = all_pairs(surroundings, topo)
-                shown = re.search(r"\*\*\* Ping: .*received\)", said, re.DOTALL)
+                shown = re.search(r"\*\*\* Every host .*received\)", said, re.DOTALL)
                 progress.say(shown[0] if shown else said)
                 progress.say(f"mn took {seconds:.1f} s")
     except KeyboardInterrupt:

@@ -20,12 +20,13 @@ def pingall6(net):
         # A host that has said nothing yet is unknown to the network: one word to everybody introduces it.
         host.cmd(f"ping -6 -n -c 1 -W 1 ff02::1%{host.defaultIntf().name} >/dev/null 2>&1 &")
     output("*** Waiting for IPv6 addresses\n")
+    begin = time.monotonic()
     addresses = wait_addresses(net.hosts)
     silent = [host.name for host in net.hosts if host not in addresses]
     if silent:
         error(f"*** No global IPv6 address after {PATIENCE_S} s: {' '.join(silent)}\n")
         give_up(net)
-    output("*** Ping: testing IPv6 reachability\n")
+    output(f"*** Every host has one after {time.monotonic() - begin:.1f} s\n*** Ping: testing IPv6 reachability\n")
     sent = received = 0
     for source in net.hosts:
         output(f"{source.name} -> ")

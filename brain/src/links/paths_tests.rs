@@ -462,3 +462,24 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn a_large_torus_is_planned_for() {
+    const SIDE: u16 = 12;
+    let at = |x: u16, y: u16| 1 + (x % SIDE) * SIDE + y % SIDE;
+    let all = (0..SIDE).flat_map(|x| (0..SIDE).map(move |y| (x, y)));
+    let cables: Vec<(u16, u16)> = all.flat_map(|(x, y)| [(at(x, y), at(x + 1, y)), (at(x, y), at(x, y + 1))]).collect();
+    let mut net = Net::new(SIDE * SIDE, &cables);
+    net.plan();
+    net.settle();
+    assert!((2..=SIDE * SIDE).all(|n| net.send(c(n), c(1), 0).0 == Fate::Arrived));
+    // What one cable costs: few paths, and few rows for them.
+    let cut = cables[17];
+    net.set(cut.0, cut.1, false);
+    net.plan();
+    let changes: usize = net.switches.values().map(|switch| switch.coming.len()).sum();
+    let paths = usize::from(SIDE).pow(4);
+    assert!(changes < paths / 4, "{changes} changes for one of {} cables and {paths} paths", cables.len());
+    net.settle();
+    assert!((2..=SIDE * SIDE).all(|n| net.send(c(n), c(1), 1).0 == Fate::Arrived));
+}

@@ -37,6 +37,11 @@ impl Brain {
         Ok(Reply::Links(links))
     }
 
+    /// How many links are up; `None`: the fabric is of another kind.
+    pub(crate) fn links_up(&self) -> Option<u32> {
+        self.links.on.then(|| u32::try_from(self.links.cables.count()).unwrap_or(u32::MAX))
+    }
+
     /// A port's chassis, name and number.
     pub(super) fn end(&self, (chassis, port): At) -> (String, String, u32) {
         let name = self.chassis_resource(chassis).map_or_else(|| chassis.to_string(), |r| r.name.to_string());

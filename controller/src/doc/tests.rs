@@ -215,7 +215,7 @@ fn the_json_of_each_kind_is_pinned() {
             "status": {"phase": "Active", "reason": "", "datapath_id": "", "bridge": "", "connected": true, "discovered": false,
                 "desired": u64::MAX, "installed": 0, "foreign_flows": 0}})
     );
-    let status = v1::FabricStatus { phase: v1::Phase::Pending.into(), reason: "none".to_owned(), links: 0 };
+    let status = v1::FabricStatus { phase: v1::Phase::Pending.into(), reason: "none".to_owned(), links: None };
     let fabric =
         v1::Fabric { meta: meta("default", ""), spec: site.fabric.clone().unwrap().spec, status: Some(status) };
     assert_eq!(
