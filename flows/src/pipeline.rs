@@ -383,7 +383,7 @@ pub const PIPELINE: [TableSpec; 19] = [
         name: "fabric",
         about: "Encapsulates for another chassis. What came from the fabric never returns to it.",
         writers: &["overlay", "links"],
-        matches: &[Field::ETH_DST],
+        matches: &[Field::ETH_DST, Field::VLAN_VID],
         reads: &[Reg::FromFabric, Reg::OutChassis, Reg::Routed],
         sets: &[
             Field::TUN_ID,

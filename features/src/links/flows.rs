@@ -56,6 +56,10 @@ fn everywhere(view: &View<'_>, emit: &mut Emit, chassis: ChassisKey) {
     on.row(Table::Fabric, 300, "what came from the fabric does not return to it")
         .when_reg(Reg::FromFabric, 1u64)
         .drop(Drop::FabricHairpin);
+    // Open vSwitch keeps two tags in mind: a third one would be lost on the way, and the frame would arrive without it.
+    on.row(Table::Fabric, 250, "a tag of the sender's own, which has no room under two others")
+        .when_masked(Field::VLAN_VID, PRESENT, PRESENT)
+        .drop(Drop::VlanTag);
     on.row(Table::Arrive, 10, "a segment that no port here has")
         .when_masked(Field::VLAN_VID, PRESENT, PRESENT)
         .when(Field::VLAN_PCP, NETWORK_PCP)
