@@ -57,6 +57,12 @@ impl World {
             self.totals.add("packets refused: no group", 1);
             return Walk::default();
         }
+        if let [Action::Output { port: OfPort::TABLE, .. }] = packet.actions[..] {
+            // A host's frame that waited: as if it came in now.
+            let frame = packet.data.to_vec();
+            let arrival = Arrival { switch, in_port: packet.in_port, tunnel: None, frame, carried: 0 };
+            return self.follow([arrival].into(), Walk::default());
+        }
         let evaluator = self.switches[switch].evaluator();
         let trace = evaluator.send(&packet.data, packet.in_port, &packet.actions);
         let (mut walk, mut arrivals) = (Walk::default(), VecDeque::new());

@@ -47,7 +47,8 @@ pub async fn rest(shared: &Shared) {
 }
 
 async fn examine(shared: &Shared) {
-    let mut wrong = Vec::new();
+    // Before packets are sent: what they teach changes what there is.
+    let mut wrong: Vec<String> = watched(shared).await.into_iter().collect();
     {
         let mut world = shared.lock();
         world.model.rested();
@@ -68,7 +69,6 @@ async fn examine(shared: &Shared) {
             switch.abandoned &= !chassis && switch.tables.flows.values().any(|row| is_ours(row.cookie));
         }
     }
-    wrong.extend(watched(shared).await);
     let mut world = shared.lock();
     wrong.into_iter().for_each(|words| world.violation(format!("at rest: {words}")));
 }
