@@ -3,6 +3,7 @@
 import os
 import subprocess
 import time
+from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 
 from sextantlab import LabFailed
@@ -45,7 +46,9 @@ class Watch:
 
 
 def solicit(hosts, *names):
-    """One solicitation by rdisc6 on each host at once: by host's name, what it printed, and the fields of the answers to it."""
+    """One solicitation by rdisc6 on each host at once: by host's name, what it printed, and the fields of the answers to it.
+
+    The kernel may solicit at the same time: where there is one answer to each solicitation, and all are alike, that is one."""
     def one(host):
         with host.capture("icmp6") as seen:
             done = host.run("rdisc6", "-m", "-n", "-r", "1", "-w", "1200", "eth0")
@@ -55,7 +58,13 @@ def solicit(hosts, *names):
     with ThreadPoolExecutor(len(hosts)) as pool:
         said = list(pool.map(one, hosts))
     rows = packets([seen for seen, _ in said], "icmpv6.type == 134 && !(eth.dst[0] & 1)", "eth.dst", *names)
-    return {host.name: (text, [row[1:] for row in rows if row[0] == host.spec.mac]) for host, (_, text) in zip(hosts, said)}
+    asked = Counter(mac for (mac,) in packets([seen for seen, _ in said], "icmpv6.type == 133", "eth.src"))
+
+    def answers(mac):
+        found = [row[1:] for row in rows if row[0] == mac]
+        return found[:1] if len(found) == asked[mac] and all(answer == found[0] for answer in found) else found
+
+    return {host.name: (text, answers(host.spec.mac)) for host, (_, text) in zip(hosts, said)}
 
 
 def packets(captures, display, *names):
