@@ -1,9 +1,11 @@
 //! Addresses and small numbers of a network: value types, and the arithmetic that the RFCs define on them.
 
+mod family;
 mod mac;
 mod numbers;
 mod v6;
 
+pub use family::{v4, v6};
 pub use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 pub use mac::{BadMac, MacAddr};
 pub use numbers::{BadDpid, Dpid, OfPort};

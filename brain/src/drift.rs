@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use features::Millis;
 use flows::{Flow, Item, Keyed, Op, Table, cookie, is_ours};
+use ofp::flow_event::{DELETED, MODIFIED};
 use ofp::{Action, FlowUpdate, Instruction};
 use topology::{ChassisKey, ResourceId};
 
@@ -16,9 +17,6 @@ use crate::event::SessionId;
 use crate::found::same_on_switch;
 use crate::sessions::describe;
 
-/// What becomes of flows, as [`FlowUpdate::Full`] numbers it.
-const DELETED: u16 = 1;
-const CHANGED: u16 = 2;
 /// Flows that are put right one by one within a second; where there are more, the tables are read.
 const SINGLY_MAX: usize = 1_000;
 const SECOND_MS: u64 = 1_000;
@@ -146,7 +144,7 @@ impl Brain {
                     Verdict::Wrong { op: Op::Remove { item: there.clone(), unit: None }, resource: None, alone: true }
                 }
                 (false, DELETED) => Verdict::Foreign { more: Some(false) },
-                (false, CHANGED) => Verdict::Foreign { more: None },
+                (false, MODIFIED) => Verdict::Foreign { more: None },
                 (false, _) => Verdict::Foreign { more: Some(true) },
             };
         };
@@ -204,7 +202,7 @@ impl Brain {
         let chassis = self.chassis_resource(chassis).map(|chassis| chassis.name.to_string()).unwrap_or_default();
         let change = match event {
             DELETED => "deleted",
-            CHANGED => "changed",
+            MODIFIED => "changed",
             _ => "added",
         };
         let labels = vec![("chassis", chassis), ("change", change.to_owned())];
@@ -226,7 +224,7 @@ fn read(update: FlowUpdate) -> Option<(u16, Option<Arc<Item>>, u64)> {
 fn delta(event: u16) -> i64 {
     match event {
         DELETED => -1,
-        CHANGED => 0,
+        MODIFIED => 0,
         _ => 1,
     }
 }

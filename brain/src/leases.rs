@@ -1,9 +1,8 @@
 //! DHCP: clients' messages are answered once their leases are durable; and who has leased what.
 
 use addr::IpNet;
-use features::lease::LeaseChange;
-use features::punt::{PacketOut, Punted};
-use features::{dhcp4, dhcp6};
+use features::lease::Served;
+use features::punt::{Punted, Unanswered};
 use proto::v1;
 use topology::{Key, View};
 
@@ -13,26 +12,13 @@ use crate::effect::{Refusal, Reply};
 use crate::learning::Outcome;
 
 impl Brain {
-    /// Answers a DHCPv6 client's message.
-    pub(crate) fn serve_dhcp6(&mut self, punted: &Punted) -> Outcome {
-        let dhcp6::service::Served { kind, packets, leases } = dhcp6::service::answer(&View::new(&self.world), punted)?;
-        self.serve(punted, kind.name(), packets, leases)
-    }
-
-    /// Answers a DHCP client's message.
-    pub(crate) fn serve_dhcp4(&mut self, punted: &Punted) -> Outcome {
-        let dhcp4::service::Served { kind, packets, leases } = dhcp4::service::answer(&View::new(&self.world), punted)?;
-        self.serve(punted, kind.name(), packets, leases)
-    }
-
-    /// Sends an answer: at once if it changes no lease.
-    fn serve(
+    /// Answers a client's message: at once if it changes no lease.
+    pub(crate) fn serve(
         &mut self,
         punted: &Punted,
-        operation: &'static str,
-        packets: Vec<PacketOut>,
-        leases: Vec<LeaseChange>,
+        answer: fn(&View<'_>, &Punted) -> Result<Served, Unanswered>,
     ) -> Outcome {
+        let Served { operation, packets, leases } = answer(&View::new(&self.world), punted)?;
         if leases.is_empty() {
             self.send(packets);
             return Ok(operation);

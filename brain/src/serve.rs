@@ -5,7 +5,7 @@ use features::learn::USERDATA_SPARE;
 use features::links::USERDATA_LLDP;
 use features::overlay::warm::{self, WARM_INTERVAL_S};
 use features::punt::{PacketOut, Punted, Unanswered};
-use features::{Millis, arp, icmp, nd, ra};
+use features::{Millis, arp, dhcp4, dhcp6, icmp, nd, ra};
 use flows::PuntOp;
 use topology::{ChassisKey, View};
 
@@ -37,63 +37,55 @@ impl Brain {
         };
         let name = punted.op.name();
         let outcome = match punted.op {
-            PuntOp::RouterSolicit => ra::service::solicited(&view, &punted),
-            PuntOp::NeighborSolicit => nd::service::solicited(&view, &punted),
-            PuntOp::ArpProbe => arp::service::probed(&view, &punted),
-            PuntOp::Alive => {
-                let outcome = self.answers_for(&punted);
-                return self.count_outcome(name, outcome);
+            PuntOp::RouterSolicit => {
+                let answer = ra::service::solicited(&view, &punted);
+                self.answer(answer)
             }
-            PuntOp::Dhcp4 => {
-                let outcome = self.serve_dhcp4(&punted);
-                return self.count_outcome(name, outcome);
-            }
-            PuntOp::Dhcp6 => {
-                let outcome = self.serve_dhcp6(&punted);
-                return self.count_outcome(name, outcome);
-            }
-            PuntOp::Learn => {
-                let outcome = self.learn_addresses(punted);
-                return self.count_outcome(name, outcome);
-            }
-            PuntOp::Resolve => {
-                let outcome = self.resolve(punted);
-                return self.count_outcome(name, outcome);
-            }
-            PuntOp::Unreachable if self.resolve_routed(&punted) => return self.count_punt(name, "resolves"),
+            PuntOp::NeighborSolicit => self.solicited(punted, nd::service::solicited),
+            PuntOp::ArpProbe => self.solicited(punted, arp::service::probed),
+            PuntOp::Alive => self.answers_for(&punted),
+            PuntOp::Dhcp4 => self.serve(&punted, dhcp4::service::answer),
+            PuntOp::Dhcp6 => self.serve(&punted, dhcp6::service::answer),
+            PuntOp::Learn => self.learn_addresses(punted),
+            PuntOp::Resolve => self.resolve(punted),
+            PuntOp::Unreachable if self.resolve_routed(&punted) => Ok("resolves"),
             PuntOp::HopLimit | PuntOp::NoRoute | PuntOp::Unreachable | PuntOp::PortUnreachable | PuntOp::TooBig => {
-                icmp::service::error(&self.world, &punted)
+                return self.answer_error(&punted);
             }
             // It has userdata of its own.
             PuntOp::Lldp => Err("foreign_userdata"),
         };
-        // A probe that nobody objects to: the address is the prober's, if its port learns.
-        let learns = View::new(&self.world).policy(punted.port).is_some_and(|policy| policy.learning || policy.forming);
-        if learns && outcome == Err(UNKNOWN_TARGET) {
-            let outcome = self.learn_addresses(punted);
-            return self.count_outcome(name, outcome);
-        }
-        self.answered_punt(name, outcome);
+        self.count_outcome(name, outcome);
     }
 
     fn count_outcome(&mut self, op: &'static str, outcome: Outcome) {
         self.count_punt(op, outcome.unwrap_or_else(|reason| reason));
     }
 
-    /// A router could not find who has an address.
-    pub(crate) fn answer_unreachable(&mut self, punted: &Punted) {
-        let outcome = icmp::service::error(&self.world, punted);
-        self.answered_punt(punted.op.name(), outcome);
+    fn answer(&mut self, answer: Result<Vec<PacketOut>, Unanswered>) -> Outcome {
+        self.send(answer?);
+        Ok("answered")
     }
 
-    fn answered_punt(&mut self, op: &'static str, outcome: Result<Vec<PacketOut>, Unanswered>) {
-        match outcome {
-            Ok(packets) => {
-                self.count_punt(op, "answered");
-                self.send(packets);
-            }
-            Err(reason) => self.count_punt(op, reason),
+    /// A question for an address. A probe that nobody objects to: the address is the prober's, if its port learns.
+    fn solicited(
+        &mut self,
+        punted: Punted,
+        service: fn(&View<'_>, &Punted) -> Result<Vec<PacketOut>, Unanswered>,
+    ) -> Outcome {
+        let view = View::new(&self.world);
+        let learns = view.policy(punted.port).is_some_and(|policy| policy.learning || policy.forming);
+        match service(&view, &punted) {
+            Err(UNKNOWN_TARGET) if learns => self.learn_addresses(punted),
+            answer => self.answer(answer),
         }
+    }
+
+    /// What is owed an ICMP error gets it.
+    pub(crate) fn answer_error(&mut self, punted: &Punted) {
+        let answer = icmp::service::error(&self.world, punted);
+        let outcome = self.answer(answer);
+        self.count_outcome(punted.op.name(), outcome);
     }
 
     pub(crate) fn count_punt(&mut self, op: &'static str, result: &'static str) {

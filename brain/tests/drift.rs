@@ -5,12 +5,9 @@ mod common;
 use brain::{Event, SwitchEvent};
 use common::{Site, bridges, site_documents};
 use flows::Table;
+use ofp::flow_event::{ADDED, DELETED, MODIFIED};
 use ofp::{Action, FlowStats, FlowUpdate, GroupDesc, Instruction, Match};
 use proto::v1;
-
-const ADDED: u16 = 0;
-const DELETED: u16 = 1;
-const CHANGED: u16 = 2;
 
 fn up() -> Site {
     let mut site = Site::new(bridges());
@@ -53,7 +50,7 @@ fn delete(site: &mut Site, gone: impl Fn(&FlowStats) -> bool) -> usize {
 /// Puts a flow on the first bridge, in the place of what is there, and has that told.
 fn put(site: &mut Site, flow: FlowStats) {
     let key = (flow.table, flow.priority, flow.match_.clone());
-    let event = if site.bridges[0].tables.flows.contains_key(&key) { CHANGED } else { ADDED };
+    let event = if site.bridges[0].tables.flows.contains_key(&key) { MODIFIED } else { ADDED };
     let updates = vec![update(event, &flow)];
     site.bridges[0].tables.flows.insert(key, flow);
     tell(site, updates, false);

@@ -1,6 +1,6 @@
 //! Addresses that a port was given where its neighbours form theirs (requirement 8).
 
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::Ipv6Addr;
 
 use addr::{Ipv6Net, eui64_address};
 use topology::{NetworkKey, PortKey, View};
@@ -8,11 +8,7 @@ use topology::{NetworkKey, PortKey, View};
 /// The IPv6 addresses that a port was assigned on a prefix, in order.
 pub fn assigned(view: &View<'_>, key: PortKey, prefix: Ipv6Net) -> Vec<Ipv6Addr> {
     let Some(port) = view.port(key) else { return Vec::new() };
-    let within = |address: &IpAddr| match address {
-        IpAddr::V6(address) => Some(*address).filter(|address| prefix.contains(address)),
-        IpAddr::V4(_) => None,
-    };
-    port.addresses.iter().filter_map(within).collect()
+    port.addresses.iter().copied().filter_map(addr::v6).filter(|address| prefix.contains(address)).collect()
 }
 
 /// Those of them that do not follow from the port's MAC.

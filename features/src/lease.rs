@@ -8,6 +8,8 @@ use std::net::IpAddr;
 use addr::IpNet;
 use bytes::Bytes;
 
+use crate::punt::PacketOut;
+
 /// Which of a port's leases: one for each association that a client names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Association {
@@ -38,6 +40,17 @@ pub enum LeaseChange {
         /// Which.
         association: Association,
     },
+}
+
+/// What a client's message leads to.
+#[derive(Debug, PartialEq)]
+pub struct Served {
+    /// The message's name, as counters use it.
+    pub operation: &'static str,
+    /// To be sent as soon as the leases are durable. None: the message is one that gets no answer.
+    pub packets: Vec<PacketOut>,
+    /// To be made durable first.
+    pub leases: Vec<LeaseChange>,
 }
 
 /// An address as what is leased.

@@ -19,6 +19,7 @@ pub mod ra;
 pub mod router;
 pub mod routing;
 mod time;
+pub mod turns;
 
 use flows::Feature;
 

@@ -6,8 +6,8 @@ use std::net::{IpAddr, Ipv4Addr};
 
 use addr::{MacAddr, OfPort};
 use common::*;
-use features::dhcp4::service::{self, Served};
-use features::lease::{Association, LeaseChange, whole};
+use features::dhcp4::service;
+use features::lease::{Association, LeaseChange, Served, whole};
 use features::punt::{Punted, op_of};
 use flows::eval::{Fate, Switch};
 use flows::{Engine, PuntOp};
@@ -92,8 +92,8 @@ type Answer = (Dhcp4, (MacAddr, Ipv4Addr), Vec<LeaseChange>);
 
 fn asks(world: &World, message: &Dhcp4) -> Result<Answer, &'static str> {
     let frame = frame(message, MacAddr::BROADCAST, Ipv4Addr::BROADCAST);
-    let Served { kind, packets, leases } = service::answer(&View::new(world), &punted(frame))?;
-    assert_eq!(Some(kind), message.kind());
+    let Served { operation, packets, leases } = service::answer(&View::new(world), &punted(frame))?;
+    assert_eq!(Some(operation), message.kind().map(Dhcp4Kind::name));
     let [out] = &packets[..] else { panic!("{packets:?}") };
     let read = Frame::parse(&out.frame).unwrap();
     let Net::Ipv4(ip) = &read.net else { panic!() };

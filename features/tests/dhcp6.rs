@@ -6,8 +6,8 @@ use std::net::Ipv6Addr;
 
 use addr::{IpNet, Ipv6Net, OfPort, eui64_address, link_local, multicast_mac};
 use common::*;
-use features::dhcp6::service::{self, Served};
-use features::lease::{Association, LeaseChange};
+use features::dhcp6::service;
+use features::lease::{Association, LeaseChange, Served};
 use features::punt::Punted;
 use features::ra;
 use flows::eval::Switch;
@@ -87,8 +87,8 @@ fn ia(iaid: u32, addresses: &[&str]) -> Dhcp6Option {
 
 /// What a message is answered with, and what it does to leases.
 fn asks(world: &World, message: &Dhcp6Message) -> Result<(Dhcp6Message, Vec<LeaseChange>), &'static str> {
-    let Served { kind, packets, leases } = service::answer(&View::new(world), &punted(frame(message)))?;
-    assert_eq!(kind, message.kind);
+    let Served { operation, packets, leases } = service::answer(&View::new(world), &punted(frame(message)))?;
+    assert_eq!(operation, message.kind.name());
     let [out] = &packets[..] else { panic!("{packets:?}") };
     assert_eq!(out.chassis, ChassisKey(2));
     let read = Frame::parse(&out.frame).unwrap();

@@ -1,8 +1,5 @@
 """DHCP clients for IPv4 as Debian has them, boxed as those for IPv6 are."""
 
-import ipaddress
-import time
-
 from .dhcp6 import Dhcp6Client
 
 
@@ -11,16 +8,10 @@ class Dhcp4Client(Dhcp6Client):
 
     def wait_lease(self, prefix, timeout=30):
         """The address of a prefix, as soon as it is configured."""
-        prefix = ipaddress.ip_network(prefix)
-        deadline = time.monotonic() + timeout
-        while True:
-            inside = [address for address in self.host.addresses(4) if ipaddress.ip_address(address) in prefix]
-            if inside:
-                return inside[0]
-            if time.monotonic() > deadline:
-                raise TimeoutError(f"{self.name} on {self.host.name} has {self.host.addresses(4)} after {timeout} s; "
-                                   f"it said:\n{self.said()}")
-            time.sleep(0.1)
+        try:
+            return self.host.wait_address(prefix, timeout)
+        except TimeoutError as error:
+            raise TimeoutError(f"{error}; {self.name} said:\n{self.said()}") from error
 
     def vanish(self):
         """Ends it at once: it says nothing to the server, and what it had configured goes too."""

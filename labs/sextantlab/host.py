@@ -67,16 +67,16 @@ class Host(Node):
 
     def addresses(self, family=6):
         """The usable global addresses of eth0 (those that passed duplicate address detection)."""
-        return [str(entry.ip) for entry in self._entries("-" + str(family))]
+        return [str(address) for address in self._usable(family)]
 
     def wait_address(self, prefix, timeout=30):
         """The address inside a prefix, as soon as the kernel has one."""
         prefix = ipaddress.ip_network(prefix)
         deadline = time.monotonic() + timeout
         while True:
-            for entry in self._entries("-" + str(prefix.version)):
-                if entry.ip in prefix:
-                    return str(entry.ip)
+            for address in self._usable(prefix.version):
+                if address in prefix:
+                    return str(address)
             if time.monotonic() > deadline:
                 raise TimeoutError(f"{self.name} has no address in {prefix} after {timeout} s")
             time.sleep(0.1)
@@ -136,12 +136,15 @@ class Host(Node):
             self._agent.stop()
         super().terminate()
 
-    def _entries(self, family):
-        done = self.run("ip", "-j", family, "addr", "show", "dev", "eth0", "scope", "global")
-        for link in json.loads(done.stdout or "[]"):
-            for entry in link.get("addr_info", []):
-                if "local" in entry and not entry.get("tentative") and not entry.get("dadfailed"):
-                    yield ipaddress.ip_interface(f"{entry['local']}/{entry['prefixlen']}")
+    def inet(self, family=6):
+        """The addresses of eth0 as `ip -j` tells of them, whatever their state and scope."""
+        done = self.run("ip", "-j", f"-{family}", "addr", "show", "dev", "eth0")
+        return [entry for link in json.loads(done.stdout or "[]") for entry in link.get("addr_info", []) if "local" in entry]
+
+    def _usable(self, family):
+        for entry in self.inet(family):
+            if entry["scope"] == "global" and not entry.get("tentative") and not entry.get("dadfailed"):
+                yield ipaddress.ip_address(entry["local"])
 
 
 class Agent:

@@ -76,7 +76,7 @@ pub use message::{Body, HEADER_LEN, Hello, Message, VERSION, frame};
 pub use meter::{
     BandStats, MeterBand, MeterConfig, MeterFeatures, MeterMod, MeterModCommand, MeterStats, meter_flags, meter_id,
 };
-pub use monitor::{FlowMonitorRequest, FlowUpdate, monitor_flags};
+pub use monitor::{FlowMonitorRequest, FlowUpdate, flow_event, monitor_flags};
 pub use multipart::{
     AggregateStats, Desc, FlowStatsRequest, MultipartReply, MultipartRequest, StatsReply, StatsRequest,
 };

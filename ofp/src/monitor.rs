@@ -22,6 +22,16 @@ pub mod monitor_flags {
     pub const OWN: u16 = 32;
 }
 
+/// What becomes of a flow, as [`FlowUpdate::Full`] numbers it.
+pub mod flow_event {
+    /// It is there now.
+    pub const ADDED: u16 = 0;
+    /// It is there no more.
+    pub const DELETED: u16 = 1;
+    /// It does something else.
+    pub const MODIFIED: u16 = 2;
+}
+
 /// What to watch.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FlowMonitorRequest {
@@ -92,7 +102,6 @@ impl FlowMonitorRequest {
     }
 }
 
-const MODIFIED: u16 = 2;
 const ABBREV: u16 = 3;
 
 impl FlowUpdate {
@@ -101,7 +110,7 @@ impl FlowUpdate {
         update.skip(2)?;
         let event = update.u16()?;
         match event {
-            0..=MODIFIED => FlowUpdate::read_full(&mut update, event),
+            flow_event::ADDED..=flow_event::MODIFIED => FlowUpdate::read_full(&mut update, event),
             ABBREV => {
                 let xid = update.u32()?;
                 update.end()?;

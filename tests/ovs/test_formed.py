@@ -1,7 +1,5 @@
 """Hosts that form their addresses as they like: privacy and stable random ones work, are listed, and nobody takes another's."""
 
-import json
-
 import wiring
 from common import dvr, some_hosts
 from sextantlab import wait_until
@@ -17,17 +15,10 @@ def rebuild(host, **settings):
     assert said == "", said
 
 
-def details(host):
-    """The interface's IPv6 addresses, each with what the kernel says of it."""
-    done = host.run("ip", "-j", "-6", "addr", "show", "dev", "eth0")
-    return [entry for link in json.loads(done.stdout) for entry in link.get("addr_info", []) if "local" in entry]
-
-
 def usable(host, count):
     """The global addresses, once there are so many that are usable."""
     def probe():
-        there = [e["local"] for e in details(host)
-                 if e["scope"] == "global" and not e.get("tentative") and not e.get("dadfailed")]
+        there = host.addresses()
         return there if len(there) == count else None
 
     return wait_until(f"{host.name} has {count} addresses", probe)
@@ -54,7 +45,7 @@ def test_private_and_random_addresses_work(isolation):
         secret = ":".join(["1234"] * 8)
         rebuild(host, use_tempaddr=0, stable_secret=secret, addr_gen_mode=2)
         stable = usable(host, 1)[0]
-        local = [e["local"] for e in details(host) if e["scope"] == "link"]
+        local = [e["local"] for e in host.inet() if e["scope"] == "link"]
         assert stable != formed and len(local) == 1
         for target in (near, far):
             assert host.ping(wiring.address(target)) == 3, target.name
@@ -70,7 +61,7 @@ def test_nobody_takes_anothers_address(isolation):
         address = [a for a in usable(owner, 2) if a != wiring.address(owner)][0]
         thief.run("ip", "addr", "add", address + "/64", "dev", "eth0")
         failed = wait_until("the probe is objected to", lambda: [
-            e for e in details(thief) if e["local"] == address and e.get("dadfailed")])
+            e for e in thief.inet() if e["local"] == address and e.get("dadfailed")])
         assert failed
         # And one that does not ask, but says that it has it.
         thief.scapy(f"""

@@ -1,6 +1,5 @@
 """Several IPv6 prefixes on one interface, of hosts and of the router: one is added and one withdrawn while traffic runs."""
 
-import json
 import re
 
 import wiring
@@ -29,9 +28,7 @@ def formed(host, n):
 
 def lifetimes(host):
     """The host's global addresses, each with its preferred lifetime in seconds."""
-    done = host.run("ip", "-j", "-6", "addr", "show", "dev", "eth0", "scope", "global")
-    entries = [entry for link in json.loads(done.stdout) for entry in link.get("addr_info", []) if "local" in entry]
-    return {entry["local"]: entry["preferred_life_time"] for entry in entries}
+    return {entry["local"]: entry["preferred_life_time"] for entry in host.inet() if entry["scope"] == "global"}
 
 
 def test_prefixes_come_and_go_under_traffic(isolation):

@@ -213,19 +213,13 @@ impl Port {
 
     /// All its IPv6 addresses, the link-local one first.
     pub fn v6(&self) -> impl Iterator<Item = Ipv6Addr> + '_ {
-        let own = self.addresses.iter().chain(&self.learned).filter_map(|a| match a {
-            IpAddr::V6(a) => Some(*a),
-            IpAddr::V4(_) => None,
-        });
+        let own = self.addresses.iter().chain(&self.learned).copied().filter_map(addr::v6);
         std::iter::once(self.link_local()).chain(own.filter(|a| *a != self.link_local()))
     }
 
     /// All its IPv4 addresses.
     pub fn v4(&self) -> impl Iterator<Item = std::net::Ipv4Addr> + '_ {
-        self.addresses.iter().chain(&self.learned).filter_map(|a| match a {
-            IpAddr::V4(a) => Some(*a),
-            IpAddr::V6(_) => None,
-        })
+        self.addresses.iter().chain(&self.learned).copied().filter_map(addr::v4)
     }
 
     /// All its addresses, the link-local one first.

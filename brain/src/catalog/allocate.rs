@@ -112,7 +112,7 @@ impl Admission<'_> {
         }
         let key = record.key;
         // One that switches may have another's flows with would have to wait.
-        let waits = |catalog: &Catalog, n| catalog.released(n).is_some_and(|released| released.key != key);
+        let waits = |catalog: &Catalog, n| catalog.anothers(n, key).is_some();
         match self.next(SEGMENT, max, |catalog, n| catalog.taken(&Claim::Segment(n), id) || waits(catalog, n)) {
             Some(segment) => record.segmentation_id = segment,
             None => findings.spec("segmentation_id", format!("all of 1 to {max} are taken")),

@@ -19,7 +19,7 @@ use super::asks::Asked;
 use super::ident::{self, CHASSIS, FABRIC, NETWORK, PORT, ROUTER, SUBNET};
 use super::index::Claim;
 use super::kinds::port::Port;
-use super::learned::{Address, Learned};
+use super::learned::{Address, Learned, is_formed};
 use super::{Catalog, Leasing, Proposal};
 use crate::effect::Refusal;
 
@@ -281,26 +281,16 @@ impl Admission<'_> {
         }
     }
 
-    /// A port that is not automatic has only what it forms, where it still does.
-    fn unlearn_unformed(&mut self, port: &ResourceId) {
-        if self.after.is_automatic(port) {
-            return;
-        }
-        let Some(network) = self.after.port(port).map(|port| port.network.clone()) else { return };
-        let formed = self.after.formed_by(port);
-        let stays = |address: &IpAddr| {
-            let local = matches!(address, IpAddr::V6(a) if addr::is_link_local(*a)) && !formed.is_empty();
-            local || formed.iter().any(|prefix| prefix.contains(address))
-        };
-        let gone: Vec<IpAddr> = self.after.learned_by(port).filter(|address| !stays(address)).collect();
-        // It may have moved to another network: what it had is by that one's name.
-        let before = self.before.port(port).map(|port| port.network.clone());
-        let networks = before.into_iter().filter(|before| *before != network).collect::<Vec<_>>();
-        for moved in networks {
-            let all: Vec<IpAddr> = self.after.learned_by(port).collect();
-            self.unlearn(all.into_iter().map(|address| (moved.clone(), address)));
-        }
-        self.unlearn(gone.into_iter().map(|address| (network.clone(), address)));
+    /// A port that is not automatic has only what it forms, where it still does, and on the network where it did.
+    fn unlearn_unformed(&mut self, id: &ResourceId) {
+        let Some(port) = self.after.port(id).filter(|port| !port.automatic) else { return };
+        let was_on = self.before.port(id).map_or(&port.network, |before| &before.network).clone();
+        let moved = was_on != port.network;
+        let formed = self.after.formed_by(id);
+        let goes = |address: &IpAddr| moved || !is_formed(&formed, *address);
+        let gone: Vec<Address> =
+            self.after.learned_by(id).filter(goes).map(|address| (was_on.clone(), address)).collect();
+        self.unlearn(gone);
     }
 
     /// What a resource has by intent, nobody has by learning.

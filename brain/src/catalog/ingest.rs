@@ -4,13 +4,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::sync::Arc;
 
+use addr::IpNet;
 use prost::Message as _;
 use proto::v1;
 use topology::{Change, Key, ResourceId};
 
 use super::findings::Findings;
 use super::ident::{self, CHASSIS, FABRIC, FABRIC_NAME, NETWORK, PORT, ROUTER, SUBNET, StoreKey};
-use super::index::Claim;
 use super::kinds::{self, port::Assigned};
 use super::learned::{Address, Learned};
 use super::leases::{Lease, LeaseId};
@@ -202,8 +202,7 @@ impl Catalog {
         applied.changed.extend(addressed.collect::<Vec<_>>());
         applied.learned = taken.learned;
         // Who has the id now has flows with it, or none.
-        let heirs = taken.released.iter().flat_map(|segment| self.owners(&Claim::Segment(*segment)).cloned());
-        let heirs: Vec<ResourceId> = heirs.collect();
+        let heirs: Vec<ResourceId> = taken.released.iter().flat_map(|segment| self.heirs(*segment).cloned()).collect();
         applied.released = taken.released;
         let by_rank = |id: &ResourceId| (ident::rank(id.kind), id.clone());
         applied.changed.sort_by_key(by_rank);
@@ -230,16 +229,10 @@ impl Catalog {
                 SUBNET => {
                     dirty.extend(self.users(&id, ROUTER).cloned());
                     // Whether ports form addresses depends on it.
-                    let forms = |catalog: &Catalog| {
-                        let subnet = catalog.subnet(&id).filter(|subnet| subnet.modes.form())?;
-                        Some((subnet.network.clone(), subnet.cidr))
-                    };
-                    let (before, after) = (forms(before), forms(self));
+                    let (before, after) = (forms_on(before, &id), forms_on(self, &id));
                     if before != after {
-                        let networks = before.into_iter().chain(after).map(|(network, _)| network);
-                        dirty.extend(
-                            networks.flat_map(|network| self.users(&network, PORT).cloned().collect::<Vec<_>>()),
-                        );
+                        let networks = before.into_iter().chain(after);
+                        dirty.extend(networks.flat_map(|(network, _)| self.users(network, PORT).cloned()));
                     }
                 }
                 CHASSIS if renumbered => dirty.extend(self.users(&id, PORT).cloned()),
@@ -283,6 +276,12 @@ impl Catalog {
     pub(crate) fn unreadable(&self, id: &ResourceId) -> Option<&str> {
         self.unread.get(&ident::store_key(id)).map(String::as_str)
     }
+}
+
+/// The network and prefix of a subnet on which hosts form their addresses.
+fn forms_on<'c>(catalog: &'c Catalog, id: &ResourceId) -> Option<(&'c ResourceId, IpNet)> {
+    let subnet = catalog.subnet(id).filter(|subnet| subnet.modes.form())?;
+    Some((&subnet.network, subnet.cidr))
 }
 
 /// What entries were taken.

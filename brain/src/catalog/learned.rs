@@ -145,7 +145,7 @@ impl Catalog {
         if let Some(why) = self.illegal(&port.network, address) {
             return Some(why);
         }
-        if !port.automatic && !is_local(address) && !self.formed_by(id).iter().any(|prefix| prefix.contains(&address)) {
+        if !port.automatic && !is_formed(&self.formed_by(id), address) {
             return Some(Unlearnable::NotFormed);
         }
         if !holders.is_empty() {
@@ -189,6 +189,11 @@ fn is_hosts(address: IpAddr) -> bool {
         IpAddr::V4(a) => a.octets()[0] != 0 && a.octets()[0] < 240,
         IpAddr::V6(a) => a.to_ipv4_mapped().is_none(),
     }
+}
+
+/// Whether a port that forms its addresses on these prefixes may have formed one: on one of them, or a link-local one.
+pub(super) fn is_formed(prefixes: &[IpNet], address: IpAddr) -> bool {
+    !prefixes.is_empty() && (is_local(address) || prefixes.iter().any(|prefix| prefix.contains(&address)))
 }
 
 fn is_local(address: IpAddr) -> bool {

@@ -57,13 +57,17 @@ impl Catalog {
     /// Whose a network's id was, while flows of that one may be left: it can't be used yet.
     pub(crate) fn waits_for(&self, id: &ResourceId) -> Option<(u32, &Released)> {
         let segment = self.segment_of(id)?;
-        let released = self.released(segment)?;
-        (self.key_of(id) != Some(released.key)).then_some((segment, released))
+        Some((segment, self.anothers(segment, self.key_of(id)?)?))
     }
 
     /// Whose an id was, while flows with it may be left.
     pub(crate) fn released(&self, segment: u32) -> Option<&Released> {
         self.released.get(&segment).map(|released| &**released)
+    }
+
+    /// The same, unless it was the network's of this number.
+    pub(crate) fn anothers(&self, segment: u32, key: u32) -> Option<&Released> {
+        self.released(segment).filter(|released| released.key != key)
     }
 
     /// Who has an id now.
@@ -74,8 +78,7 @@ impl Catalog {
     /// The id that a network's flows bear; 0: it has none that it may use.
     pub(crate) fn usable_segment(&self, record: &v1::Record, network: &Network) -> u32 {
         let segment = network.segment.unwrap_or(record.segmentation_id);
-        let waits = self.released(segment).is_some_and(|released| released.key != record.key);
-        if waits { 0 } else { segment }
+        if self.anothers(segment, record.key).is_some() { 0 } else { segment }
     }
 }
 

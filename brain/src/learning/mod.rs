@@ -222,7 +222,7 @@ impl Brain {
         for Frame { way, .. } in self.learning.held.take_expired(self.now) {
             match way {
                 Way::Again(_) => self.count_punt("held", "given_up"),
-                Way::Routed(punted, _) => self.answer_unreachable(&punted),
+                Way::Routed(punted, _) => self.answer_error(&punted),
             }
         }
         self.ask_ages();

@@ -4,4 +4,3 @@
 mod addresses;
 mod places;
 pub mod service;
-mod turns;

@@ -5,9 +5,9 @@ use topology::{ChassisKey, Key, PortKey, World};
 
 use super::addresses::{self, At, Known};
 use super::places;
-use super::turns::Turns;
 use crate::punt::PacketOut;
 use crate::time::Millis;
+use crate::turns::Turns;
 
 /// How often a changed MAC is announced, and how far apart: `MAX_NEIGHBOR_ADVERTISEMENT` times, a `RETRANS_TIMER` (RFC 4861,
 /// 7.2.6 and 10). Linux overlooks what comes within a second of another news of the same address.

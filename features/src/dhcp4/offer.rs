@@ -27,10 +27,7 @@ pub(super) fn of<'v>(view: &View<'v>, key: PortKey, network: NetworkKey) -> Vec<
             on == subnet && view.interface(router, on).is_some_and(|i| i.address == IpAddr::V4(fact.gateway))
         });
         let has_gateway = routed || fact.gateway_given;
-        let own = port.addresses.iter().filter_map(|address| match address {
-            IpAddr::V4(address) => Some(*address).filter(|address| fact.prefix.contains(address)),
-            IpAddr::V6(_) => None,
-        });
+        let own = port.addresses.iter().copied().filter_map(addr::v4).filter(|address| fact.prefix.contains(address));
         offers.extend(own.map(|address| Offer { address, fact, has_gateway, network: noun }));
     }
     offers

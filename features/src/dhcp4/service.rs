@@ -11,20 +11,9 @@ use packet::{
 use topology::View;
 
 use super::offer::{self, Offer};
-use crate::lease::{Association, LeaseChange, whole};
+use crate::lease::{Association, LeaseChange, Served, whole};
 use crate::punt::{PacketOut, Punted, Unanswered};
 use crate::router::network_mac;
-
-/// What a client's message leads to.
-#[derive(Debug, PartialEq)]
-pub struct Served {
-    /// The message.
-    pub kind: Dhcp4Kind,
-    /// To be sent as soon as the leases are durable. None: the message is one that gets no answer.
-    pub packets: Vec<PacketOut>,
-    /// To be made durable first.
-    pub leases: Vec<LeaseChange>,
-}
 
 /// Reads a client's message and answers it (RFC 2131, 4.3).
 ///
@@ -51,14 +40,18 @@ pub fn answer(view: &View<'_>, punted: &Punted) -> Result<Served, Unanswered> {
     let reply =
         Request { message: &message, offers: &offers, server: server_of(&message, &offers, first) }.judge(kind)?;
     let Some((answer, leases)) = reply else {
-        return Ok(Served { kind, packets: vec![], leases: vec![LeaseChange::End { association: Association::V4 }] });
+        return Ok(Served {
+            operation: kind.name(),
+            packets: vec![],
+            leases: vec![LeaseChange::End { association: Association::V4 }],
+        });
     };
     let (to_mac, to) = destination(&message, &answer);
     let mac = network_mac(punted.network);
     let server = answer.address(code::SERVER_ID).unwrap_or(first.fact.gateway);
     let payload = udp_v4(server, to, DHCP4_SERVER_PORT, DHCP4_CLIENT_PORT, &answer.emit());
     let frame = ipv4_frame(mac, to_mac, server, to, 64, protocol::UDP, &payload);
-    Ok(Served { kind, packets: vec![PacketOut::to(punted.place, frame)], leases })
+    Ok(Served { operation: kind.name(), packets: vec![PacketOut::to(punted.place, frame)], leases })
 }
 
 /// We are known by the gateway of the subnet that an address is from.

@@ -10,7 +10,7 @@ use topology::View;
 
 use super::associations::{self, Answered, status};
 use super::offer::{self, Offers};
-use crate::lease::LeaseChange;
+use crate::lease::{LeaseChange, Served};
 use crate::punt::{PacketOut, Punted, Unanswered};
 use crate::router::network_mac;
 
@@ -18,17 +18,6 @@ use crate::router::network_mac;
 const PREFERENCE: u8 = 255;
 /// How long settings alone are good for, seconds (RFC 8415, 21.23: the default).
 const REFRESH_S: u32 = 86_400;
-
-/// What a client's message leads to.
-#[derive(Debug, PartialEq)]
-pub struct Served {
-    /// The message.
-    pub kind: Dhcp6Kind,
-    /// To be sent as soon as the leases are durable.
-    pub packets: Vec<PacketOut>,
-    /// To be made durable first.
-    pub leases: Vec<LeaseChange>,
-}
 
 /// Reads a client's message and answers it (RFC 8415, 18.3).
 ///
@@ -52,7 +41,7 @@ pub fn answer(view: &View<'_>, punted: &Punted) -> Result<Served, Unanswered> {
     let from = link_local(mac);
     let payload = udp(from, ip.src, DHCP6_SERVER_PORT, DHCP6_CLIENT_PORT, &payload);
     let frame = ipv6_frame(mac, frame.ethernet.src, from, ip.src, 64, protocol::UDP, &payload);
-    Ok(Served { kind: message.kind, packets: vec![PacketOut::to(punted.place, frame)], leases })
+    Ok(Served { operation: message.kind.name(), packets: vec![PacketOut::to(punted.place, frame)], leases })
 }
 
 /// Who talks.

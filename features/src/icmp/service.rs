@@ -1,6 +1,6 @@
 //! Makes the ICMP errors that a router owes: to the packet's source, from the router's address on its network.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::net::{Ipv4Addr, Ipv6Addr};
 
 use ::flows::PuntOp;
 use addr::{MacAddr, link_local};
@@ -43,18 +43,12 @@ fn own_side(world: &World, router: RouterKey, network: NetworkKey) -> Vec<&Inter
 }
 
 fn v6_address(own: &[&Interface], mac: MacAddr) -> Ipv6Addr {
-    let assigned = own.iter().find_map(|interface| match interface.address {
-        IpAddr::V6(address) => Some(address),
-        IpAddr::V4(_) => None,
-    });
+    let assigned = own.iter().find_map(|interface| addr::v6(interface.address));
     assigned.unwrap_or_else(|| link_local(mac))
 }
 
 fn v4_address(own: &[&Interface]) -> Option<Ipv4Addr> {
-    own.iter().find_map(|interface| match interface.address {
-        IpAddr::V4(address) => Some(address),
-        IpAddr::V6(_) => None,
-    })
+    own.iter().find_map(|interface| addr::v4(interface.address))
 }
 
 fn v6_error(op: PuntOp, mtu: u32, frame: &[u8]) -> Option<Icmpv6Error> {
@@ -68,15 +62,8 @@ fn v6_error(op: PuntOp, mtu: u32, frame: &[u8]) -> Option<Icmpv6Error> {
         // RFC 8200, 4: an unrecognized next header; the pointer counts from the IPv6 header.
         PuntOp::PortUnreachable => Some(Icmpv6Error::ParameterProblem { code: 1, pointer: 6 }),
         PuntOp::TooBig => Some(Icmpv6Error::PacketTooBig { mtu }),
-        PuntOp::RouterSolicit
-        | PuntOp::NeighborSolicit
-        | PuntOp::ArpProbe
-        | PuntOp::Learn
-        | PuntOp::Resolve
-        | PuntOp::Lldp
-        | PuntOp::Dhcp6
-        | PuntOp::Dhcp4
-        | PuntOp::Alive => None,
+        // Of another class: no error is owed.
+        _ => None,
     }
 }
 
@@ -91,15 +78,8 @@ fn v4_error(op: PuntOp, mtu: u32, frame: &[u8]) -> Option<Icmpv4Error> {
             Some(Icmpv4Error::DestinationUnreachable { code, next_hop_mtu: 0 })
         }
         PuntOp::TooBig => Some(Icmpv4Error::DestinationUnreachable { code: 4, next_hop_mtu }),
-        PuntOp::RouterSolicit
-        | PuntOp::NeighborSolicit
-        | PuntOp::ArpProbe
-        | PuntOp::Learn
-        | PuntOp::Resolve
-        | PuntOp::Lldp
-        | PuntOp::Dhcp6
-        | PuntOp::Dhcp4
-        | PuntOp::Alive => None,
+        // Of another class: no error is owed.
+        _ => None,
     }
 }
 

@@ -3,7 +3,7 @@
 use std::net::Ipv6Addr;
 use std::sync::Arc;
 
-use addr::{Ipv6Net, MacAddr, link_local};
+use addr::{MacAddr, link_local};
 use packet::{NdOption, Preference, RouterAdvert, router_advert};
 use topology::{Advert, NetworkKey, PortKey, RouterKey, View};
 
@@ -102,12 +102,10 @@ fn advert(sender: &Sender, taken_back: &[Advert]) -> RouterAdvert {
     let is_default = sender.router.is_some() && sender.adverts.iter().any(|a| a.default_router);
     let adverts = &sender.adverts;
     let mut options = vec![NdOption::SourceLinkLayer(sender.mac), NdOption::Mtu(sender.mtu)];
-    let said = |a: &&Advert| a.advertise_prefix;
-    options.extend(adverts.iter().filter(said).map(|a| prefix(a, a.valid_s, a.preferred_s)));
-    options.extend(taken_back.iter().filter(said).map(|a| prefix(a, 0, 0)));
-    let servers = servers_of(&sender.adverts);
-    let mut gone = servers_of(taken_back);
-    gone.retain(|server| !servers.contains(server));
+    let shown = |a: &&Advert| a.advertise_prefix;
+    options.extend(adverts.iter().filter(shown).map(|a| prefix(a, a.valid_s, a.preferred_s)));
+    options.extend(taken_back.iter().filter(shown).map(|a| prefix(a, 0, 0)));
+    let (servers, gone) = said(adverts, taken_back, |a| &a.rdnss);
     for (lifetime_s, servers) in [(DNS_LIFETIME_S, servers), (0, gone)] {
         if !servers.is_empty() {
             options.push(NdOption::Rdnss { lifetime_s, servers });
@@ -116,8 +114,13 @@ fn advert(sender: &Sender, taken_back: &[Advert]) -> RouterAdvert {
     if let Some(domain) = sender.domain.as_ref().filter(|_| !adverts.is_empty()) {
         options.push(NdOption::Dnssl { lifetime_s: DNS_LIFETIME_S, domains: vec![domain.to_string()] });
     }
-    options.extend(pref64(adverts, taken_back));
-    options.extend(routes(adverts, taken_back));
+    let (prefixes, gone) = said(adverts, taken_back, |a| a.pref64.as_slice());
+    let pref64 = |lifetime_s| move |prefix| NdOption::Pref64 { lifetime_s, prefix };
+    options.extend(prefixes.into_iter().map(pref64(ROUTER_LIFETIME_S)).chain(gone.into_iter().map(pref64(0))));
+    let (routes, gone) = said(adverts, taken_back, |a| &a.routes);
+    let preference = Preference::Medium;
+    let route = |lifetime_s| move |prefix| NdOption::RouteInformation { prefix, preference, lifetime_s };
+    options.extend(routes.into_iter().map(route(ROUTER_LIFETIME_S.into())).chain(gone.into_iter().map(route(0))));
     RouterAdvert {
         cur_hop_limit: HOP_LIMIT,
         managed: adverts.iter().any(|a| a.managed),
@@ -140,43 +143,22 @@ fn prefix(advert: &Advert, valid_s: u32, preferred_s: u32) -> NdOption {
     }
 }
 
-/// NAT64 prefixes, each once: those of the adverts for as long as the router counts, those taken back no more (RFC 8781, 4.1).
-fn pref64(adverts: &[Advert], taken_back: &[Advert]) -> Vec<NdOption> {
-    let mut told: Vec<(u16, Ipv6Net)> = Vec::new();
-    for (lifetime_s, adverts) in [(ROUTER_LIFETIME_S, adverts), (0, taken_back)] {
-        for prefix in adverts.iter().filter_map(|a| a.pref64) {
-            if !told.iter().any(|(_, other)| *other == prefix) {
-                told.push((lifetime_s, prefix));
+/// What adverts say of one thing, in order and each once; and what those taken back said of it and is said no more.
+fn said<T: Copy + PartialEq>(
+    adverts: &[Advert],
+    taken_back: &[Advert],
+    of: impl Fn(&Advert) -> &[T],
+) -> (Vec<T>, Vec<T>) {
+    let once = |adverts: &[Advert]| {
+        let mut all = Vec::new();
+        for one in adverts.iter().flat_map(&of) {
+            if !all.contains(one) {
+                all.push(*one);
             }
         }
-    }
-    told.into_iter().map(|(lifetime_s, prefix)| NdOption::Pref64 { lifetime_s, prefix }).collect()
-}
-
-/// Routes, likewise.
-fn routes(adverts: &[Advert], taken_back: &[Advert]) -> Vec<NdOption> {
-    let mut told: Vec<(u32, Ipv6Net)> = Vec::new();
-    for (lifetime_s, adverts) in [(u32::from(ROUTER_LIFETIME_S), adverts), (0, taken_back)] {
-        for prefix in adverts.iter().flat_map(|a| &a.routes) {
-            if !told.iter().any(|(_, other)| other == prefix) {
-                told.push((lifetime_s, *prefix));
-            }
-        }
-    }
-    let option = |(lifetime_s, prefix)| {
-        let preference = Preference::Medium;
-        NdOption::RouteInformation { prefix, preference, lifetime_s }
+        all
     };
-    told.into_iter().map(option).collect()
-}
-
-/// All DNS servers, in order, each once.
-fn servers_of(adverts: &[Advert]) -> Vec<Ipv6Addr> {
-    let mut servers = Vec::new();
-    for server in adverts.iter().flat_map(|a| &a.rdnss) {
-        if !servers.contains(server) {
-            servers.push(*server);
-        }
-    }
-    servers
+    let now = once(adverts);
+    let gone = once(taken_back).into_iter().filter(|one| !now.contains(one)).collect();
+    (now, gone)
 }

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use flows::{COOKIE_MAGIC, is_ours};
+use ofp::flow_event::{ADDED, DELETED, MODIFIED};
 use ofp::{Field, Instruction, Match};
 
 use crate::switch::Switch;
@@ -10,10 +11,6 @@ use crate::switch::tables::{FlowKey, Row, names_group};
 
 /// Frames that no host of ours sends.
 const FOREIGN_TYPE: u16 = 0x9999;
-/// What becomes of a flow, as a flow monitor numbers it.
-const ADDED: u16 = 0;
-const DELETED: u16 = 1;
-const CHANGED: u16 = 2;
 
 /// Adds a flow that is not ours, for frames that are not ours.
 pub fn foreign_flow(switch: &mut Switch, table: u8, priority: u16) {
@@ -34,7 +31,7 @@ fn add(switch: &mut Switch, table: u8, priority: u16, cookie: u64) -> FlowKey {
     let key = (table, priority, Match::new().with(Field::ETH_TYPE, FOREIGN_TYPE));
     let row = Arc::new(Row { cookie, instructions: Arc::from([]) });
     let before = switch.tables.flows.insert(key.clone(), row.clone());
-    let event = if before.is_some() { CHANGED } else { ADDED };
+    let event = if before.is_some() { MODIFIED } else { ADDED };
     switch.tampered(vec![(event, key.clone(), row)]);
     key
 }
@@ -74,7 +71,7 @@ pub fn change(switch: &mut Switch, one_in: u16) {
     for (key, row) in one_of(one_in, ours) {
         let instructions = Arc::from([Instruction::ApplyActions(Vec::new())]);
         *row = Arc::new(Row { instructions, ..**row });
-        changed.push((CHANGED, key.clone(), row.clone()));
+        changed.push((MODIFIED, key.clone(), row.clone()));
     }
     switch.tables.touched.0.extend(changed.iter().map(|(_, key, _)| key.clone()));
     switch.open = true;

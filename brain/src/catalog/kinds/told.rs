@@ -59,7 +59,7 @@ impl Lists {
         match (cidr, gateway) {
             (IpNet::V6(prefix), _) => {
                 check_advertised_routes(&self.routes, gateway, modes, findings);
-                let dns: Vec<Ipv6Addr> = self.dns.iter().filter_map(v6).collect();
+                let dns: Vec<Ipv6Addr> = self.dns.iter().copied().filter_map(addr::v6).collect();
                 Told {
                     advert: self.advert(spec, prefix, modes, &dns),
                     dhcp6: dhcp6(spec, prefix, modes, dns),
@@ -96,19 +96,15 @@ impl Lists {
     }
 
     fn dhcp4(&self, spec: &v1::SubnetSpec, prefix: Ipv4Net, gateway: Ipv4Addr) -> Option<Dhcp4> {
-        let v4 = |address: &IpAddr| match address {
-            IpAddr::V4(address) => Some(*address),
-            IpAddr::V6(_) => None,
-        };
         let route = |(destination, nexthop): &(IpNet, IpAddr)| match destination {
-            IpNet::V4(prefix) => Some((*prefix, v4(nexthop)?)),
+            IpNet::V4(prefix) => Some((*prefix, addr::v4(*nexthop)?)),
             IpNet::V6(_) => None,
         };
         spec.enable_dhcp.unwrap_or(true).then(|| Dhcp4 {
             prefix,
             gateway,
             gateway_given: spec.gateway_ip.is_some(),
-            dns: self.dns.iter().filter_map(v4).collect(),
+            dns: self.dns.iter().copied().filter_map(addr::v4).collect(),
             routes: self.routes.iter().filter_map(route).collect(),
             ipv6_mostly: spec.ipv6_mostly,
             lease_s: spec.dhcp_lease_s.unwrap_or(LEASE_S),
@@ -124,13 +120,6 @@ fn dhcp6(spec: &v1::SubnetSpec, prefix: Ipv6Net, modes: Modes, dns: Vec<Ipv6Addr
 
 fn lifetimes(spec: &v1::SubnetSpec) -> v1::PrefixLifetimes {
     spec.prefix_lifetimes.unwrap_or(v1::PrefixLifetimes { preferred_s: PREFERRED_S, valid_s: VALID_S })
-}
-
-fn v6(address: &IpAddr) -> Option<Ipv6Addr> {
-    match address {
-        IpAddr::V6(address) => Some(*address),
-        IpAddr::V4(_) => None,
-    }
 }
 
 /// What can't be told by anybody is refused.
