@@ -12,6 +12,7 @@ pub mod learn;
 pub mod lease;
 pub mod links;
 pub mod nd;
+pub mod options;
 pub mod overlay;
 pub mod port;
 pub mod punt;

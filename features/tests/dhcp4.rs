@@ -16,8 +16,8 @@ use packet::{
     ipv4_frame, protocol, udp_v4,
 };
 use topology::{
-    Change, ChassisKey, Dhcp4 as Fact, Encap, Interface, NetworkKey, Place, PortKey, RouterKey, Subnet, SubnetKey,
-    View, World,
+    Change, ChassisKey, Dhcp4 as Fact, DhcpOption, DhcpOptions, Encap, Interface, NetworkKey, Place, PortKey,
+    RouterKey, Subnet, SubnetKey, View, World,
 };
 
 /// On network 1 and chassis 2.
@@ -38,6 +38,8 @@ fn fact() -> Fact {
         routes: vec![],
         ipv6_mostly: false,
         lease_s: 800,
+        options: vec![],
+        next_server: None,
     }
 }
 
@@ -250,4 +252,38 @@ fn the_switch_punts_what_clients_broadcast_and_what_they_send_to_their_router() 
     let mut unserved = World::default();
     unserved.commit(small(Encap::Geneve));
     assert_eq!(switch(&unserved).run(&discover, OfPort(HOST), None).punted().count(), 0);
+}
+
+#[test]
+fn what_is_named_goes_before_what_is_told_anyhow() {
+    let option = |code: u8, data: &[u8]| DhcpOption { code: code.into(), data: data.into() };
+    let of_all = vec![option(code::DOMAIN_SERVER, &[1; 4]), option(67, b"of-all"), option(66, b"tftp")];
+    let mut world = world(Fact { options: of_all, next_server: Some(v4("10.1.0.8")), ..fact() }, true, &[ADDRESS]);
+    let discover = message(Dhcp4Kind::Discover, vec![]);
+    let (offer, _, _) = asks(&world, &discover).unwrap();
+    assert_eq!((offer.siaddr, offer.option(67)), (v4("10.1.0.8"), Some(&b"of-all"[..])));
+    assert_eq!(offer.address(code::DOMAIN_SERVER), Some(v4("1.1.1.1")));
+    let own = DhcpOptions { v4: vec![option(67, b"own")], next_server: Some(v4("10.1.0.9")), ..DhcpOptions::default() };
+    world.commit(vec![Change::DhcpOptions(PortKey(HOST), Some(own))]);
+    let (offer, _, _) = asks(&world, &discover).unwrap();
+    assert_eq!((offer.siaddr, offer.option(67)), (v4("10.1.0.9"), Some(&b"own"[..])));
+    assert_eq!(offer.option(66), Some(&b"tftp"[..]));
+    let picky = message(Dhcp4Kind::Discover, vec![Dhcp4Option::new(code::PARAMETER_LIST, [66])]);
+    let (offer, _, _) = asks(&world, &picky).unwrap();
+    assert_eq!((offer.option(66), offer.option(67)), (Some(&b"tftp"[..]), None));
+}
+
+#[test]
+fn no_client_gets_more_than_it_takes() {
+    let options = (0..5).map(|n| DhcpOption { code: 200 + n, data: [7; 100].into() }).collect();
+    let world = world(Fact { options, ..fact() }, true, &[ADDRESS]);
+    let told = |options: Vec<Dhcp4Option>| {
+        let (offer, _, _) = asks(&world, &message(Dhcp4Kind::Discover, options)).unwrap();
+        assert!(offer.option(code::ROUTER).is_some() && offer.option(code::ADDRESS_TIME).is_some());
+        (200..205).filter(|code| offer.option(*code).is_some()).count()
+    };
+    assert_eq!(told(vec![]), 2, "576 bytes of an IPv4 packet");
+    assert_eq!(told(vec![Dhcp4Option::new(code::MAX_MESSAGE_SIZE, 700u16.to_be_bytes())]), 3);
+    assert_eq!(told(vec![Dhcp4Option::new(code::MAX_MESSAGE_SIZE, 1500u16.to_be_bytes())]), 5);
+    assert_eq!(told(vec![Dhcp4Option::new(code::MAX_MESSAGE_SIZE, [0, 1])]), 2);
 }

@@ -17,7 +17,8 @@ use packet::{
     Frame, Icmpv6, NdOption, Net, RouterAdvert, Udp, dhcp6_option, duid_ll, ipv6_frame, protocol, udp,
 };
 use topology::{
-    Change, ChassisKey, Dhcp6 as Fact, Encap, NetworkKey, Place, PortKey, RouterKey, SubnetKey, View, World,
+    Change, ChassisKey, Dhcp6 as Fact, DhcpOption, DhcpOptions, Encap, NetworkKey, Place, PortKey, RouterKey,
+    SubnetKey, View, World,
 };
 
 /// On network 1 and chassis 2, with an address formed from its MAC.
@@ -37,7 +38,8 @@ fn prefix_of(n: u32) -> Ipv6Net {
 
 fn dhcp6(stateful: bool, everybody: bool) -> Change {
     let dns = vec![v6("2001:db8::53"), v6("2001:db8::54")];
-    let fact = Fact { prefix: prefix_of(1), stateful, everybody, valid_s: 1000, preferred_s: 500, dns };
+    let fact =
+        Fact { prefix: prefix_of(1), stateful, everybody, valid_s: 1000, preferred_s: 500, dns, options: vec![] };
     Change::Dhcp6(SubnetKey(1), Some(fact))
 }
 
@@ -221,6 +223,35 @@ fn settings_go_to_whom_they_are_for() {
     let given = world(false, false, &[&formed, "2001:db8::77"]);
     let (reply, _) = asks(&given, &message(Dhcp6Kind::Request, vec![ia(7, &[])])).unwrap();
     assert_eq!(got(&reply), [(7, vec![(v6("2001:db8::77"), 500, 1000)], None)]);
+}
+
+#[test]
+fn what_is_named_goes_before_what_is_told_anyhow() {
+    let mut world = world(true, true, &["2001:db8::77"]);
+    let Change::Dhcp6(subnet, Some(mut told)) = dhcp6(true, true) else { unreachable!() };
+    let option = |code, data: &[u8]| DhcpOption { code, data: data.into() };
+    told.options = vec![option(59, b"http://of-all/"), option(56, &[0, 3, 0, 3, 1, 97, 0])];
+    let own = DhcpOptions {
+        v6: vec![option(23, &[0x20; 16]), option(59, b"http://own/"), option(220, &[7])],
+        ..DhcpOptions::default()
+    };
+    world.commit(vec![Change::Dhcp6(subnet, Some(told)), Change::DhcpOptions(PortKey(HOST), Some(own))]);
+    let told = |codes: &[u16]| {
+        let options = vec![ia(7, &[]), Dhcp6Option::OptionRequest(codes.to_vec())];
+        let (reply, _) = asks(&world, &message(Dhcp6Kind::Request, options)).unwrap();
+        let told = reply.options.into_iter().filter(|option| option.code() >= 20);
+        told.collect::<Vec<_>>()
+    };
+    assert_eq!(
+        told(&[23, 56, 59, 220]),
+        [
+            Dhcp6Option::DnsServers(vec![Ipv6Addr::from([0x20; 16])]),
+            Dhcp6Option::BootfileUrl("http://own/".into()),
+            Dhcp6Option::Unknown { code: 220, data: vec![7].into() },
+            Dhcp6Option::NtpName("a".into()),
+        ]
+    );
+    assert_eq!(told(&[56]), [Dhcp6Option::NtpName("a".into())]);
 }
 
 #[test]

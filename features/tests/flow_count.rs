@@ -30,7 +30,15 @@ fn site(networks: u32, routers: u32, ports: u32) -> Vec<Change> {
             });
         }
         let IpNet::V6(prefix) = prefix(2 * n) else { unreachable!() };
-        let told = Dhcp6 { prefix, stateful: false, everybody: false, valid_s: 1, preferred_s: 1, dns: vec![] };
+        let told = Dhcp6 {
+            prefix,
+            stateful: false,
+            everybody: false,
+            valid_s: 1,
+            preferred_s: 1,
+            dns: vec![],
+            options: vec![],
+        };
         changes.push(Change::Dhcp6(SubnetKey(2 * n), Some(told)));
         let r = 1 + n % routers;
         let mac = features::router::generated_mac(RouterKey(r));

@@ -232,7 +232,15 @@ fn a_formed_address_is_learned_where_hosts_form_them() {
     let site = |forming: bool| {
         let mut changes = small(Encap::Geneve);
         let IpNet::V6(prefix) = prefix(1) else { unreachable!() };
-        let told = Dhcp6 { prefix, stateful: false, everybody: false, valid_s: 1, preferred_s: 1, dns: vec![] };
+        let told = Dhcp6 {
+            prefix,
+            stateful: false,
+            everybody: false,
+            valid_s: 1,
+            preferred_s: 1,
+            dns: vec![],
+            options: vec![],
+        };
         let policy = Policy { secured: true, learning: false, forming };
         changes.extend([Change::Dhcp6(SubnetKey(1), Some(told)), Change::Policy(PortKey(LEARNER), Some(policy))]);
         let mut world = World::default();

@@ -44,6 +44,7 @@ pub mod dhcp4_option {
     pub const SERVER_ID: u8 = 54;
     pub const PARAMETER_LIST: u8 = 55;
     pub const MESSAGE: u8 = 56;
+    pub const MAX_MESSAGE_SIZE: u8 = 57;
     pub const RENEWAL_TIME: u8 = 58;
     pub const REBINDING_TIME: u8 = 59;
     pub const CLIENT_ID: u8 = 61;

@@ -6,7 +6,8 @@ use std::sync::Arc;
 use addr::{IpNet, OfPort};
 
 use crate::facts::{
-    Advert, Binding, Chassis, Dhcp4, Dhcp6, Fabric, Hop, Interface, Network, Policy, Port, Route, Router, Subnet, Way,
+    Advert, Binding, Chassis, Dhcp4, Dhcp6, DhcpOptions, Fabric, Hop, Interface, Network, Policy, Port, Route, Router,
+    Subnet, Way,
 };
 use crate::keys::{ChassisKey, Key, NetworkKey, PortKey, RouterKey, SubnetKey};
 use crate::needs;
@@ -39,6 +40,7 @@ pub enum Change {
     Port(PortKey, Option<Port>),
     Binding(PortKey, Option<Binding>),
     Policy(PortKey, Option<Policy>),
+    DhcpOptions(PortKey, Option<DhcpOptions>),
 }
 
 /// What a commit did.
@@ -140,6 +142,11 @@ impl World {
             Change::Route(router, prefix, new) => self.apply_route(marks, router, prefix, new),
             Change::Port(key, new) => self.apply_port(marks, key, new),
             Change::Binding(key, new) => self.apply_binding(marks, key, new),
+            Change::DhcpOptions(key, new) => {
+                if put(&mut self.dhcp_options, key, new).is_some() {
+                    marks.changed(Key::DhcpOptions(key));
+                }
+            }
             Change::Policy(key, new) => {
                 if put(&mut self.policies, key, new).is_some() {
                     marks.changed(Key::Policy(key));

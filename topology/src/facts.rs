@@ -136,6 +136,8 @@ pub struct Dhcp6 {
     pub preferred_s: u32,
     /// Recursive DNS servers (RFC 3646), in order.
     pub dns: Vec<Ipv6Addr>,
+    /// Further options, by name or number. They win over what else is told.
+    pub options: Vec<DhcpOption>,
 }
 
 /// What is told of a subnet by DHCP for IPv4 (RFC 2131).
@@ -155,6 +157,30 @@ pub struct Dhcp4 {
     pub ipv6_mostly: bool,
     /// How long addresses are leased, seconds.
     pub lease_s: u32,
+    /// Further options, by name or number. They win over what else is told.
+    pub options: Vec<DhcpOption>,
+    /// The server to be asked next, for booting (RFC 2131, 2: siaddr).
+    pub next_server: Option<Ipv4Addr>,
+}
+
+/// An option of DHCP, as it is told.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DhcpOption {
+    /// IANA's number, for IPv4 at most 254.
+    pub code: u16,
+    /// Without code and length.
+    pub data: Arc<[u8]>,
+}
+
+/// Options that a port alone is told. They win over those of its subnets.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct DhcpOptions {
+    /// By DHCPv6.
+    pub v6: Vec<DhcpOption>,
+    /// By DHCP for IPv4.
+    pub v4: Vec<DhcpOption>,
+    /// As of a subnet.
+    pub next_server: Option<Ipv4Addr>,
 }
 
 /// A distributed router.

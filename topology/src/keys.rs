@@ -106,6 +106,8 @@ pub enum Key {
     Binding(PortKey),
     /// What a port may send.
     Policy(PortKey),
+    /// The options of DHCP that a port alone is told.
+    DhcpOptions(PortKey),
     /// Derived: where a port is plugged.
     Place(PortKey),
     /// Derived: whether and why a chassis needs a network.
@@ -157,6 +159,7 @@ pub enum KeyKind {
     Port,
     Binding,
     Policy,
+    DhcpOptions,
     Place,
     Need,
     Members,
@@ -200,7 +203,12 @@ impl Key {
             | Key::InterfaceAt(r, ..)
             | Key::RouteAt(r, ..)
             | Key::RouterAt(r, _) => Key::Router(r),
-            Key::Port(p) | Key::Binding(p) | Key::Policy(p) | Key::Place(p) | Key::Reach(p, _) => Key::Port(p),
+            Key::Port(p)
+            | Key::Binding(p)
+            | Key::Policy(p)
+            | Key::DhcpOptions(p)
+            | Key::Place(p)
+            | Key::Reach(p, _) => Key::Port(p),
         }
     }
 
@@ -228,6 +236,7 @@ impl Key {
             Key::Port(..) => KeyKind::Port,
             Key::Binding(..) => KeyKind::Binding,
             Key::Policy(..) => KeyKind::Policy,
+            Key::DhcpOptions(..) => KeyKind::DhcpOptions,
             Key::Place(..) => KeyKind::Place,
             Key::Need(..) => KeyKind::Need,
             Key::Members(..) => KeyKind::Members,
@@ -269,6 +278,7 @@ impl fmt::Display for Key {
             Key::Port(p) => write!(f, "port {p}"),
             Key::Binding(p) => write!(f, "binding {p}"),
             Key::Policy(p) => write!(f, "policy {p}"),
+            Key::DhcpOptions(p) => write!(f, "dhcp-options {p}"),
             Key::Place(p) => write!(f, "place {p}"),
             Key::Need(n, c) => write!(f, "need {n} {c}"),
             Key::Members(n, c) => write!(f, "members {n} {c}"),

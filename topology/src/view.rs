@@ -7,7 +7,8 @@ use std::sync::Arc;
 use addr::{IpNet, OfPort};
 
 use crate::facts::{
-    Advert, Binding, Chassis, Dhcp4, Dhcp6, Fabric, Hop, Interface, Network, Policy, Port, Route, Router, Subnet, Way,
+    Advert, Binding, Chassis, Dhcp4, Dhcp6, DhcpOptions, Fabric, Hop, Interface, Network, Policy, Port, Route, Router,
+    Subnet, Way,
 };
 use crate::keys::{ChassisKey, Key, NetworkKey, PortKey, RouterKey, SubnetKey};
 use crate::needs::Need;
@@ -212,6 +213,12 @@ impl<'w> View<'w> {
     pub fn policy(&self, port: PortKey) -> Option<Policy> {
         self.read(Key::Policy(port));
         self.world.policies.get(&port).copied()
+    }
+
+    /// The options of DHCP that a port alone is told.
+    pub fn dhcp_options(&self, port: PortKey) -> Option<&'w DhcpOptions> {
+        self.read(Key::DhcpOptions(port));
+        self.world.dhcp_options.get(&port)
     }
 
     /// Where a port is plugged.

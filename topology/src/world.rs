@@ -9,7 +9,8 @@ use rpds::{HashTrieMapSync, RedBlackTreeMapSync, RedBlackTreeSetSync};
 use rustc_hash::FxBuildHasher;
 
 use crate::facts::{
-    Advert, Binding, Chassis, Dhcp4, Dhcp6, Fabric, Hop, Interface, Network, Policy, Port, Route, Router, Subnet, Way,
+    Advert, Binding, Chassis, Dhcp4, Dhcp6, DhcpOptions, Fabric, Hop, Interface, Network, Policy, Port, Route, Router,
+    Subnet, Way,
 };
 use crate::index::Index;
 use crate::keys::{ChassisKey, Key, NetworkKey, PortKey, ResourceId, RouterKey, SubnetKey};
@@ -40,6 +41,7 @@ pub struct World {
     pub(crate) ports: Map<PortKey, Port>,
     pub(crate) bindings: Map<PortKey, Binding>,
     pub(crate) policies: Map<PortKey, Policy>,
+    pub(crate) dhcp_options: Map<PortKey, DhcpOptions>,
 
     // Derived; each with the function that keeps it.
     /// Who is bound to an interface of a bridge.
@@ -249,6 +251,7 @@ impl World {
             Key::Interface(r, s) => self.interfaces.contains_key(&(r, s)),
             Key::Route(r, p) => self.routes.contains_key(&(r, p)),
             Key::Port(p) | Key::Binding(p) | Key::Policy(p) | Key::Place(p) => self.ports.contains_key(&p),
+            Key::DhcpOptions(p) => self.dhcp_options.contains_key(&p),
             Key::Need(n, c) => self.needs.contains_key(&(n, c)),
             Key::Members(n, c) => self.bound.any((n, c)),
             Key::Reach(p, c) => {
@@ -282,6 +285,7 @@ impl World {
         keys.extend(self.adverts.keys().map(|s| Key::Advert(*s)));
         keys.extend(self.dhcp6.keys().map(|s| Key::Dhcp6(*s)));
         keys.extend(self.dhcp4.keys().map(|s| Key::Dhcp4(*s)));
+        keys.extend(self.dhcp_options.keys().map(|p| Key::DhcpOptions(*p)));
         keys.extend(self.routers.keys().map(|r| Key::Router(*r)));
         keys.extend(self.interfaces.keys().map(|(r, s)| Key::Interface(*r, *s)));
         keys.extend(self.routes.keys().map(|(r, p)| Key::Route(*r, *p)));

@@ -177,6 +177,7 @@ fn automatic_port(id: &ResourceId, found: &Found) -> Kind {
         role: v1::PortRole::Host.into(),
         binding: Some(binding),
         port_security_enabled: None,
+        extra_dhcp_opts: vec![],
     };
     Kind::Port(v1::Port { meta: Some(meta), spec: Some(spec), status: None })
 }

@@ -335,6 +335,7 @@ fn slot(change: &Change) -> Key {
         Change::Port(p, _) => Key::Port(*p),
         Change::Binding(p, _) => Key::Binding(*p),
         Change::Policy(p, _) => Key::Policy(*p),
+        Change::DhcpOptions(p, _) => Key::DhcpOptions(*p),
     }
 }
 
@@ -358,5 +359,6 @@ fn nothing(change: &Change) -> Change {
         Change::Port(p, _) => Change::Port(*p, None),
         Change::Binding(p, _) => Change::Binding(*p, None),
         Change::Policy(p, _) => Change::Policy(*p, None),
+        Change::DhcpOptions(p, _) => Change::DhcpOptions(*p, None),
     }
 }

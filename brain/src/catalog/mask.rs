@@ -145,17 +145,21 @@ specs! {
     Chassis { datapath_id = "datapath_id", tunnel_ip = "tunnel_ip" }
     Fabric { encap = "encap", interface = "interface", underlay_mtu = "underlay_mtu" }
     Network {
-        r#type = "type", mtu = "mtu", segmentation_id = "segmentation_id", shared = "shared", auto_ports = "auto_ports"
+        r#type = "type", mtu = "mtu", segmentation_id = "segmentation_id", shared = "shared", auto_ports = "auto_ports",
+        dns_domain = "dns_domain"
     }
     Subnet {
         network = "network", cidr = "cidr", gateway_ip = "gateway_ip", ipv6_ra_mode = "ipv6_ra_mode",
         ipv6_address_mode = "ipv6_address_mode", allocation_pools = "allocation_pools",
         dns_nameservers = "dns_nameservers", advertise_router = "advertise_router",
-        advertise_prefix = "advertise_prefix", prefix_lifetimes = "prefix_lifetimes"
+        advertise_prefix = "advertise_prefix", prefix_lifetimes = "prefix_lifetimes",
+        pref64 = "pref64", host_routes = "host_routes", enable_dhcp = "enable_dhcp", dhcp_lease_s = "dhcp_lease_s",
+        ipv6_mostly = "ipv6_mostly", extra_dhcp_opts = "extra_dhcp_opts"
     }
     Router { interfaces = "interfaces", routes = "routes" }
     Port {
         network = "network", mac_address = "mac_address", fixed_ips = "fixed_ips", vnic_type = "vnic_type",
-        role = "role", binding = "binding", port_security_enabled = "port_security_enabled"
+        role = "role", binding = "binding", port_security_enabled = "port_security_enabled",
+        extra_dhcp_opts = "extra_dhcp_opts"
     }
 }

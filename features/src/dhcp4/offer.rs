@@ -3,7 +3,9 @@
 use std::net::{IpAddr, Ipv4Addr};
 
 use packet::{Dhcp4Option, dhcp4_option as code};
-use topology::{Dhcp4, NetworkKey, PortKey, View};
+use topology::{Dhcp4, DhcpOptions, NetworkKey, PortKey, View};
+
+use crate::options::first_said;
 
 /// How long a host that goes without IPv4 stays so before it asks again, seconds (RFC 8925, 3.4: the default).
 const V6ONLY_WAIT_S: u32 = 1800;
@@ -15,11 +17,14 @@ pub(super) struct Offer<'v> {
     /// Whether the gateway is somebody's: a router's, or as the intent says.
     has_gateway: bool,
     network: &'v topology::Network,
+    /// What the port alone is told.
+    own: Option<&'v DhcpOptions>,
 }
 
 /// The addresses that a port of a network gets, in the order of subnets, then of the port's addresses.
 pub(super) fn of<'v>(view: &View<'v>, key: PortKey, network: NetworkKey) -> Vec<Offer<'v>> {
     let (Some(port), Some(noun)) = (view.port(key), view.network(network)) else { return Vec::new() };
+    let named = view.dhcp_options(key);
     let mut offers = Vec::new();
     for subnet in view.subnets_of(network) {
         let Some(fact) = view.dhcp4(subnet) else { continue };
@@ -28,7 +33,7 @@ pub(super) fn of<'v>(view: &View<'v>, key: PortKey, network: NetworkKey) -> Vec<
         });
         let has_gateway = routed || fact.gateway_given;
         let own = port.addresses.iter().copied().filter_map(addr::v4).filter(|address| fact.prefix.contains(address));
-        offers.extend(own.map(|address| Offer { address, fact, has_gateway, network: noun }));
+        offers.extend(own.map(|address| Offer { address, fact, has_gateway, network: noun, own: named }));
     }
     offers
 }
@@ -36,7 +41,7 @@ pub(super) fn of<'v>(view: &View<'v>, key: PortKey, network: NetworkKey) -> Vec<
 impl Offer<'_> {
     /// All options that tell of it, but for those of the lease itself.
     pub(super) fn settings(&self) -> Vec<Dhcp4Option> {
-        let Offer { fact, network, .. } = self;
+        let Offer { fact, network, own, .. } = self;
         let mut options = vec![
             Dhcp4Option::addresses(code::SUBNET_MASK, &[fact.prefix.netmask()]),
             Dhcp4Option::addresses(code::BROADCAST_ADDRESS, &[fact.prefix.broadcast()]),
@@ -63,6 +68,22 @@ impl Offer<'_> {
         if fact.ipv6_mostly {
             options.push(Dhcp4Option::seconds(code::IPV6_ONLY_PREFERRED, V6ONLY_WAIT_S));
         }
+        for named in first_said([own.map_or(&[][..], |own| &own.v4), &fact.options]) {
+            let Ok(code) = u8::try_from(named.code) else { continue };
+            options.retain(|option| option.code != code);
+            options.push(Dhcp4Option::new(code, &named.data));
+        }
         options
+    }
+
+    /// The largest IP packet that its network carries, bytes.
+    pub(super) fn mtu(&self) -> usize {
+        self.network.mtu as usize
+    }
+
+    /// The server to be asked next, for booting.
+    pub(super) fn next_server(&self) -> Ipv4Addr {
+        let own = self.own.and_then(|own| own.next_server);
+        own.or(self.fact.next_server).unwrap_or(Ipv4Addr::UNSPECIFIED)
     }
 }

@@ -15,6 +15,11 @@ use crate::lease::{Association, LeaseChange, Served, whole};
 use crate::punt::{PacketOut, Punted, Unanswered};
 use crate::router::network_mac;
 
+/// Bytes of an IPv4 packet that every client takes (RFC 2131, 2).
+const MESSAGE_MIN: usize = 576;
+/// Of IPv4 and UDP.
+const HEADERS: usize = 28;
+
 /// Reads a client's message and answers it (RFC 2131, 4.3).
 ///
 /// # Errors
@@ -39,13 +44,14 @@ pub fn answer(view: &View<'_>, punted: &Punted) -> Result<Served, Unanswered> {
     let first = offers.first().ok_or("not_served")?;
     let reply =
         Request { message: &message, offers: &offers, server: server_of(&message, &offers, first) }.judge(kind)?;
-    let Some((answer, leases)) = reply else {
+    let Some((mut answer, leases)) = reply else {
         return Ok(Served {
             operation: kind.name(),
             packets: vec![],
             leases: vec![LeaseChange::End { association: Association::V4 }],
         });
     };
+    fit(&mut answer, &message, first);
     let (to_mac, to) = destination(&message, &answer);
     let mac = network_mac(punted.network);
     let server = answer.address(code::SERVER_ID).unwrap_or(first.fact.gateway);
@@ -70,6 +76,14 @@ fn destination(message: &Dhcp4, answer: &Dhcp4) -> (MacAddr, Ipv4Addr) {
     } else {
         (message.chaddr, answer.yiaddr)
     }
+}
+
+/// Leaves out the last options of an answer that is longer than its client takes, or than its network carries.
+fn fit(answer: &mut Dhcp4, message: &Dhcp4, offer: &Offer<'_>) {
+    let taken = message.option(code::MAX_MESSAGE_SIZE).and_then(|data| <[u8; 2]>::try_from(data).ok());
+    let taken = taken.map_or(MESSAGE_MIN, |bytes| usize::from(u16::from_be_bytes(bytes)).max(MESSAGE_MIN));
+    let payload = taken.min(offer.mtu().max(MESSAGE_MIN)) - HEADERS;
+    while answer.emit().len() > payload && answer.options.pop().is_some() {}
 }
 
 /// A client's message, and what there is for it.
@@ -127,7 +141,7 @@ impl Request<'_> {
     fn promise(&self, offer: &Offer<'_>, rapid: bool) -> Reply {
         let mut answer = self.tell(Dhcp4Kind::Ack, offer);
         if rapid {
-            answer.options.push(Dhcp4Option::new(code::RAPID_COMMIT, []));
+            answer.options.insert(0, Dhcp4Option::new(code::RAPID_COMMIT, []));
         }
         let client = match self.message.option(code::CLIENT_ID) {
             Some(id) => Bytes::copy_from_slice(id),
@@ -146,6 +160,7 @@ impl Request<'_> {
     fn tell(&self, kind: Dhcp4Kind, offer: &Offer<'_>) -> Dhcp4 {
         let mut answer = self.draft(kind, offer.fact.gateway);
         answer.yiaddr = offer.address;
+        answer.siaddr = offer.next_server();
         let lease_s = offer.fact.lease_s;
         answer.options.push(Dhcp4Option::seconds(code::ADDRESS_TIME, lease_s));
         if lease_s != u32::MAX {

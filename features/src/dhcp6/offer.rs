@@ -1,12 +1,14 @@
 //! What a port gets by DHCPv6.
 
 use std::net::Ipv6Addr;
-use std::sync::Arc;
 
 use addr::Ipv6Net;
-use topology::{Dhcp6, NetworkKey, PortKey, View};
+use bytes::Bytes;
+use packet::Dhcp6Option;
+use topology::{Dhcp6, DhcpOption, NetworkKey, PortKey, View};
 
 use crate::given;
+use crate::options::first_said;
 
 /// An address with its lifetimes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,18 +27,20 @@ pub(super) struct Offers {
     pub(super) addresses: Vec<Offer>,
     /// The prefixes that addresses are from.
     pub(super) on_link: Vec<Ipv6Net>,
-    /// DNS servers, each once.
-    pub(super) dns: Vec<Ipv6Addr>,
-    /// What to search for names.
-    pub(super) domain: Option<Arc<str>>,
+    /// What else it is told.
+    pub(super) settings: Vec<Dhcp6Option>,
 }
 
 /// What a port of a network gets; `None`: it is not served.
 pub(super) fn of(view: &View<'_>, port: PortKey, network: NetworkKey) -> Option<Offers> {
     let mut offers = Offers::default();
     let mut served = false;
+    let mut dns = Vec::new();
+    let mut named = vec![view.dhcp_options(port).map_or(&[][..], |options| &options.v6)];
     for subnet in view.subnets_of(network) {
-        let Some(Dhcp6 { prefix, stateful, everybody, valid_s, preferred_s, dns }) = view.dhcp6(subnet) else {
+        let Some(Dhcp6 { prefix, stateful, everybody, valid_s, preferred_s, dns: servers, options }) =
+            view.dhcp6(subnet)
+        else {
             continue;
         };
         offers.on_link.push(*prefix);
@@ -48,9 +52,26 @@ pub(super) fn of(view: &View<'_>, port: PortKey, network: NetworkKey) -> Option<
         served = true;
         let offer = |address| Offer { address, preferred_s: *preferred_s, valid_s: *valid_s };
         offers.addresses.extend(addresses.into_iter().map(offer));
-        let new = dns.iter().filter(|server| !offers.dns.contains(server)).copied().collect::<Vec<_>>();
-        offers.dns.extend(new);
+        let new = servers.iter().filter(|server| !dns.contains(*server)).copied().collect::<Vec<_>>();
+        dns.extend(new);
+        named.push(options);
     }
-    offers.domain = view.network(network).and_then(|network| network.dns_domain.clone());
+    let domain = view.network(network).and_then(|network| network.dns_domain.clone());
+    let usual = [
+        (!dns.is_empty()).then_some(Dhcp6Option::DnsServers(dns)),
+        domain.map(|domain| Dhcp6Option::DomainSearch(vec![domain.to_string()])),
+    ];
+    offers.settings = settings(usual.into_iter().flatten(), named);
     served.then_some(offers)
+}
+
+/// What is told by the fields of an intent, but for what is told by an option of the same number.
+fn settings(usual: impl Iterator<Item = Dhcp6Option>, named: Vec<&[DhcpOption]>) -> Vec<Dhcp6Option> {
+    let named = first_said(named);
+    let mut settings: Vec<Dhcp6Option> =
+        usual.filter(|option| !named.iter().any(|named| named.code == option.code())).collect();
+    let told =
+        |option: &DhcpOption| Dhcp6Option::Unknown { code: option.code, data: Bytes::copy_from_slice(&option.data) };
+    settings.extend(named.into_iter().map(told));
+    settings
 }

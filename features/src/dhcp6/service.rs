@@ -158,11 +158,8 @@ impl Draft {
     }
 
     fn settings(&mut self, message: &Dhcp6Message, offers: &Offers) {
-        if !offers.dns.is_empty() {
-            self.if_asked(message, Dhcp6Option::DnsServers(offers.dns.clone()));
-        }
-        if let Some(domain) = &offers.domain {
-            self.if_asked(message, Dhcp6Option::DomainSearch(vec![domain.to_string()]));
+        for option in &offers.settings {
+            self.if_asked(message, option.clone());
         }
     }
 }

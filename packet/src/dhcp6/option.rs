@@ -224,6 +224,16 @@ impl Dhcp6Option {
         }
     }
 
+    /// Its content, without code and length.
+    ///
+    /// # Errors
+    /// [`Bad::Unfit`] for what can't be written.
+    pub fn content(&self) -> Result<Bytes, Bad> {
+        let mut out = BytesMut::new();
+        self.write_content(&mut out)?;
+        Ok(out.freeze())
+    }
+
     /// Appends code, length and content.
     pub(super) fn write(&self, out: &mut BytesMut) -> Result<(), Bad> {
         out.put_u16(self.code());

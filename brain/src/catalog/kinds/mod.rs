@@ -10,6 +10,7 @@ use super::index::Claim;
 use super::{Catalog, Stored, ident};
 
 pub(crate) mod chassis;
+mod dhcp_options;
 pub(crate) mod fabric;
 pub(crate) mod modes;
 pub(crate) mod network;

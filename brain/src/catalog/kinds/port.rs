@@ -5,8 +5,9 @@ use std::sync::Arc;
 
 use addr::{IpNet, MacAddr};
 use proto::v1;
-use topology::{Change, ChassisKey, NetworkKey, PortKey, ResourceId};
+use topology::{Change, ChassisKey, DhcpOptions, NetworkKey, PortKey, ResourceId};
 
+use super::dhcp_options::{self, Whose};
 use super::{Model, text};
 use crate::catalog::Catalog;
 use crate::catalog::findings::Findings;
@@ -28,6 +29,7 @@ pub(crate) struct Port {
     /// Chassis, and the name of its port.
     pub(crate) binding: Option<(ResourceId, Arc<str>)>,
     secured: bool,
+    dhcp_options: DhcpOptions,
     /// What it has.
     pub(crate) assigned: Vec<Assigned>,
     /// Made by its network's `auto_ports`: it is given no addresses, it learns them.
@@ -72,6 +74,7 @@ pub(super) fn parse(id: &ResourceId, record: &mut v1::Record, findings: &mut Fin
         let chassis = text::target(CHASSIS, "", &binding.chassis, "binding.chassis", findings)?;
         Some((chassis, Arc::from(binding.interface.as_str())))
     });
+    let dhcp_options = dhcp_options::read(&mut spec.extra_dhcp_opts, Whose::Port, findings);
     let network = network?;
     let assigned = record.addresses.iter().filter_map(|assigned| {
         let address = assigned.ip_address.parse().ok()?;
@@ -83,6 +86,7 @@ pub(super) fn parse(id: &ResourceId, record: &mut v1::Record, findings: &mut Fin
         fixed,
         binding,
         secured: spec.port_security_enabled.unwrap_or(true),
+        dhcp_options,
         assigned: assigned.collect(),
         automatic: record.automatic,
         network,
@@ -160,6 +164,9 @@ pub(super) fn facts(catalog: &Catalog, id: &ResourceId, key: u32, port: &Port, f
     let forming = !port.automatic && port.secured && !catalog.formed_by(id).is_empty();
     let policy = topology::Policy { secured: port.secured, learning: port.automatic, forming };
     facts.push(Change::Policy(key, Some(policy)));
+    if port.dhcp_options != DhcpOptions::default() {
+        facts.push(Change::DhcpOptions(key, Some(port.dhcp_options.clone())));
+    }
 }
 
 impl Catalog {

@@ -58,6 +58,16 @@ pub(crate) fn opt<T: Spelled>(text: &mut Option<String>, field: &str, findings: 
 
 /// Reads a domain name (RFC 1035, 2.3.1; RFC 1123, 2.1), and spells it in lower case without the final dot.
 pub(crate) fn domain(name: &mut String, field: &str, findings: &mut Findings) -> Option<Arc<str>> {
+    let Some(canonical) = canonical_domain(name) else {
+        findings.spec(field, format!("{name:?} is not a domain name such as cloud.example.net"));
+        return None;
+    };
+    *name = canonical;
+    Some(Arc::from(name.as_str()))
+}
+
+/// A domain name in lower case without the final dot; `None`: it is none.
+pub(crate) fn canonical_domain(name: &str) -> Option<String> {
     let lower = name.strip_suffix('.').unwrap_or(name).to_ascii_lowercase();
     let is_label = |label: &str| {
         (1..=63).contains(&label.len())
@@ -65,12 +75,7 @@ pub(crate) fn domain(name: &mut String, field: &str, findings: &mut Findings) ->
             && !label.starts_with('-')
             && !label.ends_with('-')
     };
-    if lower.len() > DOMAIN_MAX || !lower.split('.').all(is_label) {
-        findings.spec(field, format!("{name:?} is not a domain name such as cloud.example.net"));
-        return None;
-    }
-    *name = lower;
-    Some(Arc::from(name.as_str()))
+    (lower.len() <= DOMAIN_MAX && lower.split('.').all(is_label)).then_some(lower)
 }
 
 /// Reads a MAC that may be absent: unicast, and not all zeros.

@@ -4,8 +4,9 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use addr::{IpNet, Ipv4Net, Ipv6Net};
 use proto::v1;
-use topology::{Advert, Dhcp4, Dhcp6};
+use topology::{Advert, Dhcp4, Dhcp6, DhcpOptions};
 
+use super::dhcp_options::{self, Whose};
 use super::modes::{Mode, Modes};
 use super::subnet::same_family;
 use super::text;
@@ -35,6 +36,7 @@ pub(super) struct Lists {
     dns: Vec<IpAddr>,
     routes: Vec<(IpNet, IpAddr)>,
     pref64: Option<Ipv6Net>,
+    options: DhcpOptions,
 }
 
 impl Lists {
@@ -43,6 +45,9 @@ impl Lists {
         Lists {
             dns: nameservers(&mut spec.dns_nameservers, cidr, findings),
             pref64: pref64(&mut spec.pref64, findings),
+            options: cidr.map_or_else(DhcpOptions::default, |cidr| {
+                dhcp_options::read(&mut spec.extra_dhcp_opts, Whose::Subnet(cidr), findings)
+            }),
             routes: host_routes(spec, cidr, findings),
         }
     }
@@ -62,7 +67,7 @@ impl Lists {
                 let dns: Vec<Ipv6Addr> = self.dns.iter().copied().filter_map(addr::v6).collect();
                 Told {
                     advert: self.advert(spec, prefix, modes, &dns),
-                    dhcp6: dhcp6(spec, prefix, modes, dns),
+                    dhcp6: self.dhcp6(spec, prefix, modes, dns),
                     dhcp4: None,
                 }
             }
@@ -108,14 +113,17 @@ impl Lists {
             routes: self.routes.iter().filter_map(route).collect(),
             ipv6_mostly: spec.ipv6_mostly,
             lease_s: spec.dhcp_lease_s.unwrap_or(LEASE_S),
+            options: self.options.v4.clone(),
+            next_server: self.options.next_server,
         })
     }
-}
 
-fn dhcp6(spec: &v1::SubnetSpec, prefix: Ipv6Net, modes: Modes, dns: Vec<Ipv6Addr>) -> Option<Dhcp6> {
-    let v1::PrefixLifetimes { preferred_s, valid_s } = lifetimes(spec);
-    let (stateful, everybody) = (modes.stateful(), modes.settings());
-    modes.served().then_some(Dhcp6 { prefix, stateful, everybody, valid_s, preferred_s, dns })
+    fn dhcp6(&self, spec: &v1::SubnetSpec, prefix: Ipv6Net, modes: Modes, dns: Vec<Ipv6Addr>) -> Option<Dhcp6> {
+        let v1::PrefixLifetimes { preferred_s, valid_s } = lifetimes(spec);
+        let (stateful, everybody) = (modes.stateful(), modes.settings());
+        let options = self.options.v6.clone();
+        modes.served().then_some(Dhcp6 { prefix, stateful, everybody, valid_s, preferred_s, dns, options })
+    }
 }
 
 fn lifetimes(spec: &v1::SubnetSpec) -> v1::PrefixLifetimes {
@@ -210,6 +218,7 @@ fn check_meaning4(spec: &v1::SubnetSpec, findings: &mut Findings) {
         (!spec.host_routes.is_empty(), "host_routes"),
         (spec.dhcp_lease_s.is_some(), "dhcp_lease_s"),
         (spec.ipv6_mostly, "ipv6_mostly"),
+        (!spec.extra_dhcp_opts.is_empty(), "extra_dhcp_opts"),
     ];
     for (_, field) in told.into_iter().filter(|(given, _)| *given && spec.enable_dhcp == Some(false)) {
         findings.spec(field, "has no meaning with enable_dhcp false: nobody is told of the subnet");
@@ -240,6 +249,9 @@ fn check_meaning6(spec: &v1::SubnetSpec, modes: Modes, findings: &mut Findings) 
     ];
     for (_, field) in advertised.into_iter().filter(|(given, _)| *given && modes.ra.is_none()) {
         findings.spec(field, "has no meaning without ipv6_ra_mode: the subnet is in no router advertisement");
+    }
+    if !spec.extra_dhcp_opts.is_empty() && !modes.served() {
+        findings.spec("extra_dhcp_opts", "has no meaning without ipv6_address_mode: nobody is served by DHCPv6");
     }
     let told =
         [(spec.prefix_lifetimes.is_some(), "prefix_lifetimes"), (!spec.dns_nameservers.is_empty(), "dns_nameservers")];

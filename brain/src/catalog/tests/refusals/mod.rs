@@ -1,5 +1,6 @@
 //! Each rule, broken in an otherwise right site: exactly these paths, and words that say why. Beside them what is still right.
 
+mod dhcp_options;
 mod fabric;
 mod port;
 mod router;
