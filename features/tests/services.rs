@@ -9,8 +9,10 @@ use features::Millis;
 use features::punt::{PacketOut, Punted};
 use features::{icmp, nd, ra};
 use flows::PuntOp;
-use packet::{Frame, Icmpv6, Ipv6Packet, NdOption, Net, RouterAdvert, icmpv6_frame};
-use topology::{Change, ChassisKey, Encap, Key, NetworkKey, Place, PortKey, RouterKey, SubnetKey, View, World};
+use packet::{Frame, Icmpv6, Ipv6Packet, NdOption, Net, Preference, RouterAdvert, icmpv6_frame};
+use topology::{
+    Change, ChassisKey, Encap, Key, NetworkKey, Place, PortKey, RouterKey, RouterPreference, SubnetKey, View, World,
+};
 
 const HOST: PortKey = PortKey(4);
 
@@ -72,6 +74,37 @@ fn a_solicitation_is_answered_to_the_one_who_asks() {
             NdOption::Rdnss { lifetime_s: 1800, servers: vec!["2001:db8::53".parse().unwrap()] },
         ]
     );
+}
+
+#[test]
+fn preference_and_portal_are_told() {
+    let mut world = world();
+    let frame = packet::router_solicit(port_mac(4), addr::link_local(port_mac(4)));
+    let ask = |world: &World| {
+        let out = ra::service::solicited(&View::new(world), &punted(PuntOp::RouterSolicit, 1, &frame)).unwrap();
+        let advert = advert(&out[0]);
+        let routes = advert.options.iter().filter_map(|option| match option {
+            NdOption::RouteInformation { preference, .. } => Some(*preference),
+            _ => None,
+        });
+        let routes = routes.collect::<Vec<_>>();
+        (advert.router_lifetime_s, advert.preference, routes, advert.options)
+    };
+    let [_, Change::Advert(key, Some(mut fact))] = subnet(1) else { unreachable!() };
+    fact.preference = Some(RouterPreference::High);
+    fact.routes = vec!["2001:db8:f::/48".parse().unwrap()];
+    let Change::Network(network, Some(mut noun)) = network(1, 1430) else { unreachable!() };
+    noun.captive_portal = Some("https://portal.example/api".into());
+    world.commit(vec![Change::Advert(key, Some(fact.clone())), Change::Network(network, Some(noun))]);
+    let (lifetime_s, preference, routes, options) = ask(&world);
+    assert_eq!((lifetime_s, preference, routes), (1800, Preference::High, vec![Preference::High]));
+    assert!(options.contains(&NdOption::CaptivePortal("https://portal.example/api".into())));
+    // RFC 4191, 2.2: who is no default router has none, but its routes have.
+    fact.default_router = false;
+    fact.preference = Some(RouterPreference::Low);
+    world.commit(vec![Change::Advert(key, Some(fact))]);
+    let (lifetime_s, preference, routes, _) = ask(&world);
+    assert_eq!((lifetime_s, preference, routes), (0, Preference::Medium, vec![Preference::Low]));
 }
 
 #[test]

@@ -50,6 +50,7 @@ pub mod dhcp4_option {
     pub const CLIENT_ID: u8 = 61;
     pub const RAPID_COMMIT: u8 = 80;
     pub const IPV6_ONLY_PREFERRED: u8 = 108;
+    pub const CAPTIVE_PORTAL: u8 = 114;
     pub const DOMAIN_SEARCH: u8 = 119;
     pub const CLASSLESS_STATIC_ROUTE: u8 = 121;
     pub const END: u8 = 255;

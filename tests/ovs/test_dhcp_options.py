@@ -2,6 +2,7 @@
 
 import contextlib
 import re
+import time
 
 from sextantlab import ChassisSpec, HostSpec, Lab, Refused, wait_until
 from sextantlab.dhcp4 import Dhclient4
@@ -11,7 +12,7 @@ SITE = """\
 tenant: acme
 chassis: [{name: hv1, datapath_id: "0000000000000001", tunnel_ip: "fd00:a::1"}]
 fabric: {encap: geneve}
-networks: [{name: n, dns_domain: n.example.net}]
+networks: [{name: n, dns_domain: n.example.net, captive_portal: "https://portal.example.net/api"}]
 subnets:
   - name: six
     network: n
@@ -19,6 +20,8 @@ subnets:
     ipv6_ra_mode: dhcpv6-stateful
     ipv6_address_mode: dhcpv6-stateful
     dns_nameservers: [2001:db8::53]
+    router_preference: high
+    host_routes: [{destination: "2001:db8:f::/48", nexthop: "2001:db8:7::"}]
     extra_dhcp_opts:
       - {opt_name: ntp-servers, opt_value: "2001:db8::123,ntp.example.net"}
       - {opt_name: sntp-server, opt_value: "2001:db8::124"}
@@ -36,6 +39,7 @@ subnets:
       - {opt_name: "150", opt_value: "192.0.2.69"}
       - {opt_name: server-ip-address, opt_value: "192.0.2.70"}
       - {opt_name: vendor-encap, opt_value: "01:01:07"}
+routers: [{name: r, interfaces: [{subnet: six}, {subnet: four}]}]
 ports:
   - {name: a, network: n, mac_address: "02:00:00:00:07:0a", binding: {chassis: hv1, interface: acme-a}}
   - name: b
@@ -136,6 +140,35 @@ def test_bootable_by_both_families(isolation):
         assert said and all(types.split(",").count("56") == 2 and vendor == "9" for types, vendor in said), said
         with open(a.file, "rb") as file:
             assert b"\x03ntp\x07example\x03net\0" in file.read()
+
+
+def test_preference_and_portal(isolation):
+    with lab_of(isolation) as lab:
+        host = lab.host("acme", "a")
+        portal = "https://portal.example.net/api"
+
+        def preferences():
+            routes = host.run("ip", "-6", "route").stdout.splitlines()
+            return {route.split()[0]: route.split(" pref ")[1].split()[0] for route in routes if " proto ra " in route}
+
+        host.cmd("sysctl -qw net.ipv6.conf.eth0.accept_ra_rt_info_max_plen=64")
+        host.run("rdisc6", "-1", "-q", "eth0")
+        wait_until("the kernel knows what to prefer", lambda: preferences() == {"default": "high", "2001:db8:f::/48": "high"})
+        # Told while it runs: the kernel hears of it unasked.
+        lab.controller.apply_text(SITE.replace("router_preference: high", "router_preference: low"))
+        wait_until("and of the change", lambda: preferences() == {"default": "low", "2001:db8:f::/48": "low"})
+        with host.capture("udp or icmp6") as wire:
+            host.run("rdisc6", "-1", "-q", "eth0")
+            six = "dhcp6.portal code 103 = text;\nrequest dhcp6.portal;\n"
+            four = "portal code 114 = text;\nrequest subnet-mask, portal;\n"
+            for kind, prefix, config, name in ((Boots6, SIX, six, "dhcp6.portal"), (Boots4, FOUR, four, "portal")):
+                asks = type("Asks", (kind,), {"own_files": (("dhclient.lab", f"option {config}"),)})
+                assert told(asks(host), prefix)[name] == f'"{portal}"'
+            time.sleep(0.2)
+        clean(wire)
+        seen = wire.fields("icmpv6.opt.captive_portal", "icmpv6.nd.ra.flag.prf", display="icmpv6.type == 134")
+        assert seen and all(row == [portal, "3"] for row in seen), seen
+        assert wire.fields("frame.number", display="icmpv6 && (_ws.expert.severity >= 0x600000 || _ws.malformed)") == []
 
 
 def test_unknown_options_are_refused_with_the_list(isolation):

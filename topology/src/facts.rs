@@ -83,6 +83,8 @@ pub struct Network {
     pub auto_ports: bool,
     /// The domain that its hosts search for names.
     pub dns_domain: Option<Arc<str>>,
+    /// The URI of the captive portal's API (RFC 8910).
+    pub captive_portal: Option<Arc<str>>,
 }
 
 /// A prefix on a network.
@@ -119,6 +121,19 @@ pub struct Advert {
     pub pref64: Option<Ipv6Net>,
     /// What else is reached by the sender (RFC 4191, 2.3).
     pub routes: Vec<Ipv6Net>,
+    /// How the sender and its routes stand to other routers; `None`: as another of its subnets says, or medium.
+    pub preference: Option<RouterPreference>,
+}
+
+/// How a router stands to others of the same link (RFC 4191, 2.1).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum RouterPreference {
+    /// After all others.
+    Low,
+    /// As those that say nothing.
+    Medium,
+    /// Before all others.
+    High,
 }
 
 /// What is told of a subnet by DHCPv6 (RFC 8415).

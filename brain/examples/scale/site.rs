@@ -174,6 +174,7 @@ fn network(n: u32) -> [Change; 5] {
         other: false,
         pref64: None,
         routes: vec![],
+        preference: None,
     };
     let mac = features::router::generated_mac(RouterKey(n));
     let address = Ipv6Addr::from(u128::from(prefix(n).network()) | 1).into();
@@ -186,6 +187,7 @@ fn network(n: u32) -> [Change; 5] {
         mtu: 1430,
         auto_ports: false,
         dns_domain: None,
+        captive_portal: None,
     };
     [
         Change::Network(net, Some(fact)),

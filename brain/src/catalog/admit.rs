@@ -195,7 +195,11 @@ impl<'a> Admission<'a> {
             }
             self.say(at, findings);
             let (Some(before), Some(after)) = (self.before.subnet(&id), self.after.subnet(&id)) else { continue };
-            let field = if before.gateway == after.gateway { "ipv6_ra_mode" } else { "gateway_ip" };
+            let field = match () {
+                () if before.gateway != after.gateway => "gateway_ip",
+                () if before.preference() != after.preference() => "router_preference",
+                () => "ipv6_ra_mode",
+            };
             for router in self.after.users(&id, ROUTER).cloned().collect::<Vec<_>>() {
                 if !self.index.contains_key(&router) {
                     self.check_follower(at, field, &router);

@@ -146,7 +146,8 @@ specs! {
     Fabric { encap = "encap", interface = "interface", underlay_mtu = "underlay_mtu" }
     Network {
         r#type = "type", mtu = "mtu", segmentation_id = "segmentation_id", shared = "shared", auto_ports = "auto_ports",
-        dns_domain = "dns_domain"
+        dns_domain = "dns_domain",
+        captive_portal = "captive_portal"
     }
     Subnet {
         network = "network", cidr = "cidr", gateway_ip = "gateway_ip", ipv6_ra_mode = "ipv6_ra_mode",
@@ -154,7 +155,8 @@ specs! {
         dns_nameservers = "dns_nameservers", advertise_router = "advertise_router",
         advertise_prefix = "advertise_prefix", prefix_lifetimes = "prefix_lifetimes",
         pref64 = "pref64", host_routes = "host_routes", enable_dhcp = "enable_dhcp", dhcp_lease_s = "dhcp_lease_s",
-        ipv6_mostly = "ipv6_mostly", extra_dhcp_opts = "extra_dhcp_opts"
+        ipv6_mostly = "ipv6_mostly", extra_dhcp_opts = "extra_dhcp_opts",
+        router_preference = "router_preference"
     }
     Router { interfaces = "interfaces", routes = "routes" }
     Port {

@@ -65,6 +65,9 @@ impl Offer<'_> {
             options.push(Dhcp4Option::new(code::DOMAIN_NAME, domain.as_bytes()));
             options.extend(Dhcp4Option::domain_search(&[domain.to_string()]));
         }
+        if let Some(portal) = &network.captive_portal {
+            options.push(Dhcp4Option::new(code::CAPTIVE_PORTAL, portal.as_bytes()));
+        }
         if fact.ipv6_mostly {
             options.push(Dhcp4Option::seconds(code::IPV6_ONLY_PREFERRED, V6ONLY_WAIT_S));
         }

@@ -56,10 +56,14 @@ pub(super) fn of(view: &View<'_>, port: PortKey, network: NetworkKey) -> Option<
         dns.extend(new);
         named.push(options);
     }
-    let domain = view.network(network).and_then(|network| network.dns_domain.clone());
+    let (domain, portal) = match view.network(network) {
+        Some(network) => (network.dns_domain.as_ref(), network.captive_portal.as_ref()),
+        None => (None, None),
+    };
     let usual = [
         (!dns.is_empty()).then_some(Dhcp6Option::DnsServers(dns)),
         domain.map(|domain| Dhcp6Option::DomainSearch(vec![domain.to_string()])),
+        portal.map(|portal| Dhcp6Option::CaptivePortal(portal.to_string())),
     ];
     offers.settings = settings(usual.into_iter().flatten(), named);
     served.then_some(offers)

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use addr::{MacAddr, link_local};
 use packet::{NdOption, Preference, RouterAdvert, router_advert};
-use topology::{Advert, NetworkKey, PortKey, RouterKey, View};
+use topology::{Advert, NetworkKey, PortKey, RouterKey, RouterPreference, View};
 
 use crate::given;
 use crate::router::network_mac;
@@ -30,13 +30,23 @@ pub struct Sender {
     pub mtu: u32,
     /// The domain that hosts search.
     pub domain: Option<Arc<str>>,
+    /// The captive portal's API.
+    pub portal: Option<Arc<str>>,
     /// Its subnets' adverts.
     pub adverts: Vec<Advert>,
 }
 
 /// All who advertise on a network, routers first.
 pub fn senders(view: &View<'_>, network: NetworkKey) -> Vec<Sender> {
-    let Some((mtu, domain)) = view.network(network).map(|n| (n.mtu, n.dns_domain.clone())) else { return Vec::new() };
+    let Some(fact) = view.network(network) else { return Vec::new() };
+    let sender = |router, mac, adverts| Sender {
+        router,
+        mac,
+        mtu: fact.mtu,
+        domain: fact.dns_domain.clone(),
+        portal: fact.captive_portal.clone(),
+        adverts,
+    };
     let mut senders: Vec<Sender> = Vec::new();
     let mut served = Vec::new();
     for (router, subnet) in view.interfaces_on(network) {
@@ -45,17 +55,13 @@ pub fn senders(view: &View<'_>, network: NetworkKey) -> Vec<Sender> {
         let mac = interface.mac;
         match senders.iter_mut().find(|s| s.router == Some(router) && s.mac == mac) {
             Some(sender) => sender.adverts.push(advert.clone()),
-            None => {
-                let adverts = vec![advert.clone()];
-                senders.push(Sender { router: Some(router), mac, mtu, domain: domain.clone(), adverts });
-            }
+            None => senders.push(sender(Some(router), mac, vec![advert.clone()])),
         }
     }
     let unserved = view.subnets_of(network).into_iter().filter(|s| !served.contains(s));
     let adverts: Vec<Advert> = unserved.filter_map(|s| view.advert(s).cloned()).collect();
     if !adverts.is_empty() {
-        let mac = network_mac(network);
-        senders.push(Sender { router: None, mac, mtu, domain, adverts });
+        senders.push(sender(None, network_mac(network), adverts));
     }
     senders
 }
@@ -114,20 +120,34 @@ fn advert(sender: &Sender, taken_back: &[Advert]) -> RouterAdvert {
     if let Some(domain) = sender.domain.as_ref().filter(|_| !adverts.is_empty()) {
         options.push(NdOption::Dnssl { lifetime_s: DNS_LIFETIME_S, domains: vec![domain.to_string()] });
     }
+    if let Some(portal) = sender.portal.as_ref().filter(|_| !adverts.is_empty()) {
+        options.push(NdOption::CaptivePortal(portal.to_string()));
+    }
     let (prefixes, gone) = said(adverts, taken_back, |a| a.pref64.as_slice());
     let pref64 = |lifetime_s| move |prefix| NdOption::Pref64 { lifetime_s, prefix };
     options.extend(prefixes.into_iter().map(pref64(ROUTER_LIFETIME_S)).chain(gone.into_iter().map(pref64(0))));
     let (routes, gone) = said(adverts, taken_back, |a| &a.routes);
-    let preference = Preference::Medium;
+    let preference = preference(adverts);
     let route = |lifetime_s| move |prefix| NdOption::RouteInformation { prefix, preference, lifetime_s };
     options.extend(routes.into_iter().map(route(ROUTER_LIFETIME_S.into())).chain(gone.into_iter().map(route(0))));
     RouterAdvert {
         cur_hop_limit: HOP_LIMIT,
         managed: adverts.iter().any(|a| a.managed),
         other: adverts.iter().any(|a| a.other),
+        // RFC 4191, 2.2: who is no default router has none.
+        preference: if is_default { preference } else { Preference::Medium },
         router_lifetime_s: if is_default { ROUTER_LIFETIME_S } else { 0 },
         options,
         ..RouterAdvert::default()
+    }
+}
+
+/// What subnets say of their router, those that say anything the same.
+fn preference(adverts: &[Advert]) -> Preference {
+    match adverts.iter().find_map(|advert| advert.preference) {
+        Some(RouterPreference::Low) => Preference::Low,
+        Some(RouterPreference::Medium) | None => Preference::Medium,
+        Some(RouterPreference::High) => Preference::High,
     }
 }
 

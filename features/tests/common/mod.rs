@@ -49,6 +49,7 @@ pub fn network(n: u32, mtu: u32) -> Change {
         mtu,
         auto_ports: false,
         dns_domain: None,
+        captive_portal: None,
     };
     Change::Network(NetworkKey(n), Some(network))
 }
@@ -76,6 +77,7 @@ pub fn subnet(n: u32) -> [Change; 2] {
         other: false,
         pref64: None,
         routes: vec![],
+        preference: None,
     };
     [
         Change::Subnet(SubnetKey(n), Some(Subnet { network: NetworkKey(n), cidr: prefix(n) })),

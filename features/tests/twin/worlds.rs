@@ -155,7 +155,8 @@ impl Maker {
         let tenant = self.dice.of(&["acme", "acme", "umbra"]);
         let name = format!("net{n}").into();
         let auto_ports = self.dice.one_in(3);
-        let fact = Network { tenant: tenant.into(), name, segment, mtu, auto_ports, dns_domain: None };
+        let fact =
+            Network { tenant: tenant.into(), name, segment, mtu, auto_ports, dns_domain: None, captive_portal: None };
         self.changes.push(Change::Network(key, Some(fact)));
         let mut net = Net {
             key,
@@ -184,6 +185,7 @@ impl Maker {
                     other: false,
                     pref64: None,
                     routes: vec![],
+                    preference: None,
                 };
                 self.changes.push(Change::Advert(subnet, Some(advert)));
             }

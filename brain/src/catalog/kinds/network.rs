@@ -22,6 +22,11 @@ pub(crate) const VLAN_MAX: u32 = 4094;
 const MTU_MIN: u32 = 68;
 const MTU_MAX: u32 = 65_535;
 
+/// RFC 8910, 2: for the option of DHCP for IPv4.
+const URI_MAX: usize = 255;
+/// RFC 8910, 2: there is no captive portal.
+const UNRESTRICTED: &str = "urn:ietf:params:capport:unrestricted";
+
 /// A network's spec, read.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Network {
@@ -33,10 +38,11 @@ pub(crate) struct Network {
     /// What no port resource claims becomes its port.
     pub(crate) auto_ports: bool,
     dns_domain: Option<Arc<str>>,
+    captive_portal: Option<Arc<str>>,
 }
 
 pub(super) fn parse(spec: &mut v1::NetworkSpec, findings: &mut Findings) -> Network {
-    let v1::NetworkSpec { r#type, mtu, segmentation_id, shared, auto_ports, dns_domain } = spec;
+    let v1::NetworkSpec { r#type, mtu, segmentation_id, shared, auto_ports, dns_domain, captive_portal } = spec;
     if v1::NetworkType::try_from(*r#type).is_err() {
         findings.spec("type", "is unknown: overlay is the type of networks");
     }
@@ -49,7 +55,21 @@ pub(super) fn parse(spec: &mut v1::NetworkSpec, findings: &mut Findings) -> Netw
         findings.spec("segmentation_id", format!("{id} is not in 1 to {VNI_MAX}"));
     }
     let dns_domain = dns_domain.as_mut().and_then(|name| text::domain(name, "dns_domain", findings));
-    Network { mtu: *mtu, segment: *segmentation_id, shared: *shared, auto_ports: *auto_ports, dns_domain }
+    let captive_portal = captive_portal.as_deref().and_then(|uri| portal(uri, findings));
+    let (mtu, segment, shared, auto_ports) = (*mtu, *segmentation_id, *shared, *auto_ports);
+    Network { mtu, segment, shared, auto_ports, dns_domain, captive_portal }
+}
+
+/// The URI of a captive portal's API (RFC 8910, 2): https (RFC 8908, 4), or what says that there is none.
+fn portal(uri: &str, findings: &mut Findings) -> Option<Arc<str>> {
+    let host = uri.strip_prefix("https://").map(|rest| rest.split(['/', '?', '#']).next().unwrap_or_default());
+    let right = uri == UNRESTRICTED || host.is_some_and(|host| !host.is_empty());
+    if !right || !uri.bytes().all(|c| c.is_ascii_graphic()) || uri.len() > URI_MAX {
+        let message = format!("{uri:?} is neither an https URI of at most {URI_MAX} bytes nor {UNRESTRICTED}");
+        findings.spec("captive_portal", message);
+        return None;
+    }
+    Some(Arc::from(uri))
 }
 
 pub(super) fn claims(record: &v1::Record, network: &Network, claims: &mut Vec<Claim>) {
@@ -104,6 +124,7 @@ pub(super) fn facts(
         mtu: catalog.effective_mtu(network),
         auto_ports: network.auto_ports,
         dns_domain: network.dns_domain.clone(),
+        captive_portal: network.captive_portal.clone(),
     };
     facts.push(Change::Network(NetworkKey(record.key), Some(fact)));
 }

@@ -4,7 +4,7 @@ use std::net::{IpAddr, Ipv6Addr};
 
 use addr::{IpNet, MacAddr, is_link_local, link_local};
 use proto::v1;
-use topology::{Change, NetworkKey, ResourceId, RouterKey, SubnetKey};
+use topology::{Change, NetworkKey, ResourceId, RouterKey, RouterPreference, SubnetKey};
 
 use super::{range, text};
 use crate::catalog::Catalog;
@@ -48,6 +48,7 @@ struct Resolved<'c> {
     mac: Option<MacAddr>,
     /// Whether another router advertises on the subnet.
     foreign_ra: bool,
+    preference: Option<RouterPreference>,
 }
 
 pub(super) fn parse(id: &ResourceId, spec: &mut v1::RouterSpec, mac: &str, findings: &mut Findings) -> Option<Router> {
@@ -118,6 +119,7 @@ fn resolve<'c>(catalog: &'c Catalog, router: &'c Router) -> Vec<Resolved<'c>> {
             address: interface.address.unwrap_or(subnet.gateway),
             mac: interface.mac.or(router.mac),
             foreign_ra: subnet.modes.foreign_ra(),
+            preference: subnet.preference(),
         })
     });
     interfaces.collect()
@@ -161,6 +163,7 @@ pub(super) fn check(catalog: &Catalog, id: &ResourceId, router: &Router, finding
             }
         }
     }
+    check_preferences(id, &interfaces, findings);
     for (i, route) in router.routes.iter().enumerate() {
         check_route(router, &interfaces, route, i, findings);
     }
@@ -188,6 +191,25 @@ fn check_interface(id: &ResourceId, router: &Router, interface: &Resolved<'_>, f
     };
     let hint = if given { "" } else { ": give an ip_address" };
     findings.spec(field, format!("{address}{origin} {why} and can't be the router's address on {name}{hint}"));
+}
+
+/// One advertisement has one preference (RFC 4191, 2.2).
+fn check_preferences(id: &ResourceId, interfaces: &[Resolved<'_>], findings: &mut Findings) {
+    for (i, interface) in interfaces.iter().enumerate() {
+        let sender = |i: &Resolved<'_>| (i.network.clone(), i.mac);
+        let differs = |other: &&Resolved<'_>| {
+            let both = other.preference.is_some() && interface.preference.is_some();
+            both && other.preference != interface.preference && sender(other) == sender(interface)
+        };
+        if let Some(other) = interfaces[..i].iter().find(differs) {
+            let (other, network) = (short(&id.tenant, other.subnet), interface.network);
+            let message = format!(
+                "has another router_preference than {other}: the router has one in its advertisements to {network}"
+            );
+            let field = format!("interfaces[{}].subnet", interface.at);
+            findings.rather((interface.subnet.clone(), "router_preference"), field, message);
+        }
+    }
 }
 
 fn check_route(router: &Router, interfaces: &[Resolved<'_>], route: &Route, i: usize, findings: &mut Findings) {

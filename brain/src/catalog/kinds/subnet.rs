@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use addr::IpNet;
 use proto::v1;
-use topology::{Change, NetworkKey, ResourceId, SubnetKey};
+use topology::{Change, NetworkKey, ResourceId, RouterPreference, SubnetKey};
 
 use super::fabric::IPV6_MTU;
 use super::modes::{self, Modes};
@@ -54,6 +54,13 @@ pub(super) fn parse(id: &ResourceId, spec: &mut v1::SubnetSpec, findings: &mut F
     };
     let told = lists.told(spec, cidr, gateway, modes, findings);
     Some(Subnet { network: network?, cidr, gateway, modes, pools, told })
+}
+
+impl Subnet {
+    /// What it wants its router to say of itself.
+    pub(crate) fn preference(&self) -> Option<RouterPreference> {
+        self.told.advert.as_ref().and_then(|advert| advert.preference)
+    }
 }
 
 /// RFC 4291 and Neutron: not everything that can be written as a prefix can be a subnet.

@@ -4,7 +4,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use addr::{IpNet, Ipv4Net, Ipv6Net};
 use proto::v1;
-use topology::{Advert, Dhcp4, Dhcp6, DhcpOptions};
+use topology::{Advert, Dhcp4, Dhcp6, DhcpOptions, RouterPreference};
 
 use super::dhcp_options::{self, Whose};
 use super::modes::{Mode, Modes};
@@ -37,6 +37,7 @@ pub(super) struct Lists {
     routes: Vec<(IpNet, IpAddr)>,
     pref64: Option<Ipv6Net>,
     options: DhcpOptions,
+    preference: Option<RouterPreference>,
 }
 
 impl Lists {
@@ -45,6 +46,7 @@ impl Lists {
         Lists {
             dns: nameservers(&mut spec.dns_nameservers, cidr, findings),
             pref64: pref64(&mut spec.pref64, findings),
+            preference: preference(spec, findings),
             options: cidr.map_or_else(DhcpOptions::default, |cidr| {
                 dhcp_options::read(&mut spec.extra_dhcp_opts, Whose::Subnet(cidr), findings)
             }),
@@ -97,6 +99,7 @@ impl Lists {
             rdnss: dns.to_vec(),
             pref64: self.pref64,
             routes: self.routes.iter().filter_map(destination).collect(),
+            preference: self.preference,
         })
     }
 
@@ -209,6 +212,7 @@ fn check_meaning4(spec: &v1::SubnetSpec, findings: &mut Findings) {
         (spec.advertise_prefix.is_some(), "advertise_prefix"),
         (spec.pref64.is_some(), "pref64"),
         (spec.prefix_lifetimes.is_some(), "prefix_lifetimes"),
+        (spec.router_preference != 0, "router_preference"),
     ];
     for (_, field) in of_v6.into_iter().filter(|(given, _)| *given) {
         findings.spec(field, "is for IPv6 subnets only");
@@ -246,6 +250,7 @@ fn check_meaning6(spec: &v1::SubnetSpec, modes: Modes, findings: &mut Findings) 
         (spec.advertise_router.is_some(), "advertise_router"),
         (spec.advertise_prefix.is_some(), "advertise_prefix"),
         (spec.pref64.is_some(), "pref64"),
+        (spec.router_preference != 0, "router_preference"),
     ];
     for (_, field) in advertised.into_iter().filter(|(given, _)| *given && modes.ra.is_none()) {
         findings.spec(field, "has no meaning without ipv6_ra_mode: the subnet is in no router advertisement");
@@ -258,6 +263,19 @@ fn check_meaning6(spec: &v1::SubnetSpec, modes: Modes, findings: &mut Findings) 
     for (_, field) in told.into_iter().filter(|(given, _)| *given && modes.ra.is_none() && !modes.served()) {
         let why = "has no meaning without ipv6_ra_mode or ipv6_address_mode: nobody is told of the subnet";
         findings.spec(field, why);
+    }
+}
+
+fn preference(spec: &v1::SubnetSpec, findings: &mut Findings) -> Option<RouterPreference> {
+    match v1::RouterPreference::try_from(spec.router_preference) {
+        Ok(v1::RouterPreference::Unspecified) => None,
+        Ok(v1::RouterPreference::Low) => Some(RouterPreference::Low),
+        Ok(v1::RouterPreference::Medium) => Some(RouterPreference::Medium),
+        Ok(v1::RouterPreference::High) => Some(RouterPreference::High),
+        Err(_) => {
+            findings.spec("router_preference", "is unknown: low, medium, high, or absent");
+            None
+        }
     }
 }
 

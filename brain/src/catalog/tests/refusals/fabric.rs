@@ -123,6 +123,21 @@ fn links_need_no_interface_and_no_endpoints() {
 
 #[test]
 fn network_rules() {
+    for uri in ["https://portal.example/api?x=1", "urn:ietf:params:capport:unrestricted"] {
+        let mut documents = site();
+        net(&mut documents[1], 0).captive_portal = text(uri);
+        Rig::default().apply(&documents);
+    }
+    refuses(
+        |_, a| net(a, 0).captive_portal = text("http://portal.example/"),
+        &[("networks[0].captive_portal", "is neither an https URI")],
+    );
+    refuses(|_, a| net(a, 0).captive_portal = text("https:///api"), &[("networks[0].captive_portal", "is neither")]);
+    refuses(|_, a| net(a, 0).captive_portal = text("https://a/b c"), &[("networks[0].captive_portal", "is neither")]);
+    refuses(
+        |_, a| net(a, 0).captive_portal = Some(format!("https://a/{}", "b".repeat(246))),
+        &[("networks[0].captive_portal", "at most 255 bytes")],
+    );
     refuses(|_, a| net(a, 0).r#type = 7, &[("networks[0].type", "is unknown")]);
     refuses(|_, a| net(a, 0).mtu = Some(67), &[("networks[0].mtu", "67 is not in 68 to 65535")]);
     refuses(

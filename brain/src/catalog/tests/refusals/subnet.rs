@@ -147,6 +147,35 @@ fn subnet_gateways_and_pools() {
 }
 
 #[test]
+fn one_router_has_one_preference_on_a_network() {
+    use v1::RouterPreference::{High, Low};
+    const SECOND: &str = "2001:db8:c::/64";
+    fn two(a: &mut Document, first: v1::RouterPreference, second: v1::RouterPreference) {
+        let mut more = slaac(subnet("more6", "red", SECOND));
+        more.spec.as_mut().unwrap().router_preference = second.into();
+        a.subnets.push(more);
+        sub(a, 0).router_preference = first.into();
+        rt(a).interfaces.push(v1::RouterInterface { subnet: "more6".into(), ..Default::default() });
+    }
+    refuses(
+        |_, a| two(a, High, Low),
+        &[("subnets[3].router_preference", "has another router_preference than red6: the router has one")],
+    );
+    accepts(|_, a| two(a, High, High));
+    let mut rig = accepts(|_, a| two(a, High, v1::RouterPreference::Unspecified));
+    // Who changes it later is refused too, though the router is not in the request.
+    let mut more = slaac(subnet("more6", "red", SECOND));
+    more.spec.as_mut().unwrap().router_preference = Low.into();
+    let (_, violations) = rig.refused(&apply(&[Document { subnets: vec![more.clone()], ..doc() }]));
+    assert!(violations[0].0.ends_with("subnets[0].router_preference"), "{violations:?}");
+    more.spec.as_mut().unwrap().router_preference = High.into();
+    rig.apply(&[Document { subnets: vec![more], ..doc() }]);
+    refuses(|_, a| sub(a, 0).router_preference = 9, &[("subnets[0].router_preference", "is unknown: low, medium")]);
+    refuses(|_, a| sub(a, 1).router_preference = 1, &[("subnets[1].router_preference", "has no meaning without")]);
+    refuses(|_, a| sub(a, 2).router_preference = 1, &[("subnets[2].router_preference", "is for IPv6 subnets only")]);
+}
+
+#[test]
 fn what_hosts_are_told() {
     let route =
         |destination: &str, nexthop: &str| v1::HostRoute { destination: destination.into(), nexthop: nexthop.into() };
