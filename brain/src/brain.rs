@@ -263,7 +263,7 @@ impl Brain {
         for fault in applied.faults {
             self.happened("store.fault", None, fault);
         }
-        self.restless.extend(applied.changed.iter().cloned());
+        self.restless.extend(applied.changed.iter().chain(&applied.affected).cloned());
         for (port, address, proof) in applied.learned {
             let words = format!("{address} ({})", proof_word(proof));
             self.happened("address.learned", Some(&port), words);

@@ -18,13 +18,15 @@ impl Brain {
     pub(crate) fn settle(&mut self) {
         let revision = self.catalog.revision();
         let mut restless = std::mem::take(&mut self.restless);
-        // A subnet stands as its network does.
-        let subnets: Vec<ResourceId> = restless
-            .iter()
-            .filter(|id| id.kind == "network")
-            .flat_map(|id| self.catalog.users(id, "subnet").cloned())
-            .collect();
-        restless.extend(subnets);
+        // A subnet stands as its network does, a delegation as its port.
+        let stands_on = |id: &ResourceId| match id.kind {
+            "network" => Some("subnet"),
+            "port" => Some("delegation"),
+            _ => None,
+        };
+        let with = |id: &ResourceId| stands_on(id).map(|kind| self.catalog.users(id, kind).cloned());
+        let followers: Vec<ResourceId> = restless.iter().filter_map(with).flatten().collect();
+        restless.extend(followers);
         for id in restless {
             let standing = self.standing(&id);
             let before = self.statuses.get(&id);
@@ -93,6 +95,10 @@ impl Brain {
                 (status.phase, status.reason) = (phase, reason);
                 let place = self.port_key(id).and_then(|key| View::new(&self.world).place(key));
                 status.ofport = place.map_or(0, |place| place.ofport.0);
+            }
+            Kind::Delegation(r) => {
+                let status = r.status.get_or_insert_default();
+                (status.phase, status.reason) = (phase, reason);
             }
         }
         Some(resource)
@@ -172,6 +178,7 @@ impl Brain {
                     None => (v1::Phase::Active, String::new()),
                 }
             }
+            "delegation" => self.delegation_standing(id),
             _ => {
                 if let Some(words) = self.waits_in_words(id) {
                     return (v1::Phase::Pending, words);
@@ -181,6 +188,19 @@ impl Brain {
                 self.spread_standing(id, &concerned)
             }
         }
+    }
+
+    /// A delegated prefix works where its port does, if a router leads to it.
+    fn delegation_standing(&self, id: &ResourceId) -> Standing {
+        let delegation = self.catalog.delegation(id);
+        let Some((delegation, port)) = delegation.and_then(|d| Some((d, self.catalog.port(&d.port)?))) else {
+            return (v1::Phase::Pending, String::new());
+        };
+        if self.catalog.routers_for(id, port).is_empty() {
+            let words = format!("no router of {} is on {}: nothing leads to the prefix", id.tenant, port.network);
+            return (v1::Phase::Pending, words);
+        }
+        self.port_standing(&delegation.port)
     }
 
     fn chassis_standing(&self, id: &ResourceId) -> Standing {

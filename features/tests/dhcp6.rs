@@ -17,8 +17,8 @@ use packet::{
     Frame, Icmpv6, NdOption, Net, RouterAdvert, Udp, dhcp6_option, duid_ll, ipv6_frame, protocol, udp,
 };
 use topology::{
-    Change, ChassisKey, Dhcp6 as Fact, DhcpOption, DhcpOptions, Encap, NetworkKey, Place, PortKey, RouterKey,
-    SubnetKey, View, World,
+    Change, ChassisKey, Delegated, Dhcp6 as Fact, DhcpOption, DhcpOptions, Encap, NetworkKey, Place, PortKey,
+    RouterKey, SubnetKey, View, World,
 };
 
 /// On network 1 and chassis 2, with an address formed from its MAC.
@@ -307,18 +307,20 @@ fn what_is_no_clients_message_gets_no_answer() {
     }
 }
 
+/// How often the host's switch punts a frame.
+fn punts(world: &World, frame: &[u8]) -> usize {
+    let (engine, delta) = Engine::from_scratch(features::ALL, world);
+    assert_eq!((delta.faults, delta.conflicts), (vec![], vec![]));
+    Switch::desired(&engine, ChassisKey(2)).run(frame, OfPort(HOST), None).punted().count()
+}
+
 #[test]
 fn the_switch_punts_what_is_for_all_servers_where_somebody_is_served() {
     let solicit = frame(&message(Dhcp6Kind::Solicit, vec![ia(7, &[])]));
-    let punts = |world: &World| {
-        let (engine, delta) = Engine::from_scratch(features::ALL, world);
-        assert_eq!((delta.faults, delta.conflicts), (vec![], vec![]));
-        Switch::desired(&engine, ChassisKey(2)).run(&solicit, OfPort(HOST), None).punted().count()
-    };
-    assert_eq!(punts(&world(true, true, &[])), 1);
+    assert_eq!(punts(&world(true, true, &[]), &solicit), 1);
     let mut unserved = World::default();
     unserved.commit(small(Encap::Geneve));
-    assert_eq!(punts(&unserved), 0);
+    assert_eq!(punts(&unserved, &solicit), 0);
 }
 
 /// A port alone is told to ask for its address; its neighbours form theirs (requirement 8).
@@ -369,4 +371,74 @@ fn a_given_address_singles_its_port_out() {
 /// The MAC of network 1's router.
 fn due_mac() -> [u8; 6] {
     features::router::generated_mac(RouterKey(1)).0
+}
+
+/// The small site, with prefixes delegated to the host.
+fn delegating(dhcp6_too: bool, prefixes: &[&str]) -> World {
+    let mut world = if dhcp6_too { world(true, true, &["2001:db8::77"]) } else { World::default() };
+    let mut changes = if dhcp6_too { vec![] } else { small(Encap::Geneve) };
+    let Change::Port(key, Some(mut fact)) = port(HOST, 1) else { unreachable!() };
+    fact.addresses = vec![v6("2001:db8::77").into()];
+    let delegated = |text: &&str| Delegated { prefix: text.parse().unwrap(), preferred_s: 500, valid_s: 1000 };
+    fact.prefixes = prefixes.iter().map(delegated).collect();
+    changes.push(Change::Port(key, Some(fact)));
+    let Change::Network(key, Some(fact)) = network(1, 1500) else { unreachable!() };
+    changes.push(Change::Network(key, Some(topology::Network { delegates: !prefixes.is_empty(), ..fact })));
+    world.commit(changes);
+    world
+}
+
+fn pd(iaid: u32, prefixes: &[&str]) -> Dhcp6Option {
+    let one = |text: &&str| Dhcp6Option::IaPrefix {
+        prefix: text.parse().unwrap(),
+        preferred_s: 0,
+        valid_s: 0,
+        options: vec![],
+    };
+    Dhcp6Option::IaPd { iaid, t1_s: 0, t2_s: 0, options: prefixes.iter().map(one).collect() }
+}
+
+/// The prefixes of an answer's one association of them, with their preferred lifetimes, and its status.
+fn got_prefixes(answer: &Dhcp6Message) -> (Vec<(Ipv6Net, u32)>, Option<Dhcp6Status>) {
+    let pd = answer.options.iter().find_map(|option| match option {
+        Dhcp6Option::IaPd { options, .. } => Some(options),
+        _ => None,
+    });
+    let read = pd.unwrap().iter().filter_map(|option| match option {
+        Dhcp6Option::IaPrefix { prefix, preferred_s, .. } => Some((*prefix, *preferred_s)),
+        _ => None,
+    });
+    (read.collect(), status_of(pd.unwrap()))
+}
+
+/// RFC 8415, 6.3 and 18.3: addresses and prefixes of one message, each by its own association.
+#[test]
+fn prefixes_are_delegated_to_whom_they_are_routed() {
+    let prefix: Ipv6Net = "2001:db8:d000:100::/56".parse().unwrap();
+    let world = delegating(true, &["2001:db8:d000:100::/56"]);
+    // What a client wishes for makes no difference.
+    let wish = message(Dhcp6Kind::Request, vec![ia(1, &[]), pd(2, &["::/60"])]);
+    let (reply, leases) = asks(&world, &wish).unwrap();
+    assert_eq!(got(&reply), [(1, vec![(v6("2001:db8::77"), 500, 1000)], None)]);
+    assert_eq!(got_prefixes(&reply), (vec![(prefix, 500)], None));
+    let both = [(Association::Na(1), "2001:db8::77/128"), (Association::Pd(2), "2001:db8:d000:100::/56")];
+    assert_eq!(bound(&leases), both.map(|(which, net)| (which, vec![net.parse().unwrap()])));
+    let other = message(Dhcp6Kind::Rebind, vec![pd(2, &["2001:db8:e000::/56"])]);
+    let gone = ("2001:db8:e000::/56".parse().unwrap(), 0);
+    assert_eq!(got_prefixes(&asks(&world, &other).unwrap().0), (vec![(prefix, 500), gone], None));
+    let back = message(Dhcp6Kind::Release, vec![pd(2, &["2001:db8:d000:100::/56"])]);
+    assert_eq!(asks(&world, &back).unwrap().1, [LeaseChange::End { association: Association::Pd(2) }]);
+}
+
+/// Also where nobody is given an address; and the port alone is told to ask.
+#[test]
+fn prefixes_are_delegated_without_addresses_too() {
+    let world = delegating(false, &["2001:db8:d000:100::/56"]);
+    let ask = message(Dhcp6Kind::Solicit, vec![Dhcp6Option::RapidCommit, pd(2, &[])]);
+    let (reply, leases) = asks(&world, &ask).unwrap();
+    assert_eq!((got_prefixes(&reply).0.len(), leases.len()), (1, 1));
+    assert_eq!(punts(&world, &frame(&ask)), 1);
+    let none = delegating(true, &[]);
+    let (reply, leases) = asks(&none, &message(Dhcp6Kind::Solicit, vec![pd(2, &[])])).unwrap();
+    assert_eq!((got_prefixes(&reply), leases), ((vec![], Some(Dhcp6Status::NoPrefixAvail)), vec![]));
 }

@@ -85,6 +85,8 @@ pub struct Network {
     pub dns_domain: Option<Arc<str>>,
     /// The URI of the captive portal's API (RFC 8910).
     pub captive_portal: Option<Arc<str>>,
+    /// Prefixes are delegated to ports of it: clients may ask for theirs, whoever gives out addresses.
+    pub delegates: bool,
 }
 
 /// A prefix on a network.
@@ -244,6 +246,19 @@ pub struct Port {
     pub addresses: Vec<IpAddr>,
     /// Those that it took for itself.
     pub learned: Vec<IpAddr>,
+    /// Prefixes that are routed to it: whatever is behind it sends from them.
+    pub prefixes: Vec<Delegated>,
+}
+
+/// A prefix that a port's DHCPv6 client is given (RFC 8415, 6.3).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Delegated {
+    /// The prefix, 64 bits at most.
+    pub prefix: Ipv6Net,
+    /// Seconds, at most `valid_s`.
+    pub preferred_s: u32,
+    /// Seconds.
+    pub valid_s: u32,
 }
 
 impl Port {

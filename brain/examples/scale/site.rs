@@ -188,6 +188,7 @@ fn network(n: u32) -> [Change; 5] {
         auto_ports: false,
         dns_domain: None,
         captive_portal: None,
+        delegates: false,
     };
     [
         Change::Network(net, Some(fact)),
@@ -207,6 +208,7 @@ pub(crate) fn addressed(p: u32, other: u64) -> Change {
         mac: mac(p),
         addresses: vec![address(p, other).into()],
         learned: vec![],
+        prefixes: vec![],
     };
     Change::Port(PortKey(p), Some(fact))
 }

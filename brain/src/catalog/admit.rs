@@ -7,7 +7,7 @@ use topology::ResourceId;
 
 use super::asks::Asked;
 use super::findings::{Findings, Place};
-use super::ident::{self, NETWORK, ROUTER, SUBNET};
+use super::ident::{self, DELEGATION, NETWORK, ROUTER, SUBNET};
 use super::index::Claim;
 use super::kinds::{self, Model};
 use super::learned::Address;
@@ -27,6 +27,7 @@ pub(crate) fn admit(before: &Catalog, asked: Asked) -> Result<Proposal, Refusal>
     admission.give_up_ports();
     admission.check_references();
     admission.address_ports();
+    admission.delegate();
     admission.settle_learned();
     admission.settle_leases();
     admission.check_kinds();
@@ -170,6 +171,9 @@ impl<'a> Admission<'a> {
         }
         if target.tenant.is_empty() || target.tenant == user.tenant {
             return None;
+        }
+        if user.kind == DELEGATION {
+            return Some(format!("{target} is another tenant's: a delegation is of its port's tenant"));
         }
         let network = self.after.subnet(target).map_or(target, |subnet| &subnet.network);
         if user.kind == SUBNET {
@@ -371,6 +375,9 @@ fn check_constant(before: Option<&Model>, after: Option<&Model>, findings: &mut 
         }
         (Some(Model::Port(before)), Some(Model::Port(after))) if before.network != after.network => {
             findings.spec("network", format!("can't change: the port is on {}", before.network));
+        }
+        (Some(Model::Delegation(before)), Some(Model::Delegation(after))) if before.port != after.port => {
+            findings.spec("port", format!("can't change: the prefix is delegated to {}", before.port));
         }
         _ => {}
     }

@@ -188,7 +188,7 @@ fn read_document(
     asked: &mut Asked,
     scopes: &mut BTreeSet<(&'static str, String)>,
 ) {
-    let v1::Document { tenant, chassis, fabric, networks, subnets, routers, ports } = document.clone();
+    let v1::Document { tenant, chassis, fabric, networks, subnets, routers, ports, delegations } = document.clone();
     if !tenant.is_empty() && !ident::is_name(&tenant) {
         asked.wrong(format!("{prefix}tenant"), format!("{tenant:?} is not a name: {NAME_RULE}"));
         return;
@@ -202,9 +202,10 @@ fn read_document(
     kinds.insert("subnets", subnets.into_iter().map(Kind::Subnet).collect());
     kinds.insert("routers", routers.into_iter().map(Kind::Router).collect());
     kinds.insert("ports", ports.into_iter().map(Kind::Port).collect());
+    kinds.insert("delegations", delegations.into_iter().map(Kind::Delegation).collect());
     let mut named: BTreeSet<&'static str> = BTreeSet::new();
     // In the order of a file's usual reading, so that violations come in it too.
-    for plural in ["chassis", "fabric", "networks", "subnets", "routers", "ports"] {
+    for plural in ["chassis", "fabric", "networks", "subnets", "routers", "ports", "delegations"] {
         for (i, kind) in kinds.remove(plural).into_iter().flatten().enumerate() {
             let at = if plural == FABRIC { format!("{prefix}{plural}") } else { format!("{prefix}{plural}[{i}]") };
             named.insert(resource::kind_of(&kind));

@@ -18,13 +18,15 @@ pub(crate) const SUBNET: &str = "subnet";
 pub(crate) const ROUTER: &str = "router";
 /// A VM's interface.
 pub(crate) const PORT: &str = "port";
+/// A prefix routed to a port.
+pub(crate) const DELEGATION: &str = "delegation";
 
 /// All kinds, each after those that it may refer to.
-pub(crate) const KINDS: [&str; 6] = [CHASSIS, FABRIC, NETWORK, SUBNET, ROUTER, PORT];
+pub(crate) const KINDS: [&str; 7] = [CHASSIS, FABRIC, NETWORK, SUBNET, ROUTER, PORT, DELEGATION];
 
 /// The counter of segmentation ids; the other counters bear the names of kinds.
 pub(crate) const SEGMENT: &str = "segment";
-const COUNTERS: [&str; 6] = [CHASSIS, NETWORK, SUBNET, ROUTER, PORT, SEGMENT];
+const COUNTERS: [&str; 7] = [CHASSIS, NETWORK, SUBNET, ROUTER, PORT, DELEGATION, SEGMENT];
 
 /// The only name that a fabric may have.
 pub(crate) const FABRIC_NAME: &str = "default";

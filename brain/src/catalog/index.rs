@@ -1,10 +1,10 @@
 //! The catalog's inside: resources with everything that is looked up about them, kept in step by `put` and `remove`.
 
 use std::fmt;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv6Addr};
 use std::sync::Arc;
 
-use addr::{Dpid, MacAddr};
+use addr::{Dpid, Ipv6Net, MacAddr};
 use proto::v1;
 use rpds::RedBlackTreeSetSync;
 use topology::ResourceId;
@@ -107,7 +107,7 @@ impl Catalog {
         let mut references = Vec::new();
         if let Some(model) = &model {
             claims.extend(model.claims(self, id, &stored.record));
-            references = kinds::needs(id, &stored.record, model);
+            references = kinds::needs(self, id, &stored.record, model);
         }
         claims.sort_unstable();
         claims.dedup();
@@ -120,6 +120,9 @@ impl Catalog {
         }
         for target in &references {
             self.users.insert_mut((target.clone(), id.clone()), ());
+        }
+        if let Some((at, prefix)) = delegated(id, model.as_ref()) {
+            self.delegated.insert_mut(at, prefix);
         }
         self.ipv6_tunnels += usize::from(is_ipv6_tunnel(model.as_ref()));
         self.items.insert_mut(id.clone(), Arc::new(Item { stored, model, claims, references }));
@@ -136,6 +139,9 @@ impl Catalog {
         }
         for target in &item.references {
             self.users.remove_mut(&(target.clone(), id.clone()));
+        }
+        if let Some((at, _)) = delegated(id, item.model.as_ref()) {
+            self.delegated.remove_mut(&at);
         }
         self.ipv6_tunnels -= usize::from(is_ipv6_tunnel(item.model.as_ref()));
     }
@@ -217,6 +223,12 @@ impl Stored {
     pub(crate) fn meta(&self) -> Option<&v1::Meta> {
         resource::meta(self.record.resource.as_ref()?.kind.as_ref()?)
     }
+}
+
+/// Where a delegated prefix stands in the index of its tenant's.
+fn delegated(id: &ResourceId, model: Option<&Model>) -> Option<((Arc<str>, Ipv6Addr, ResourceId), Ipv6Net)> {
+    let Some(Model::Delegation(delegation)) = model else { return None };
+    delegation.prefix.map(|prefix| ((id.tenant.clone(), prefix.network(), id.clone()), prefix))
 }
 
 fn is_ipv6_tunnel(model: Option<&Model>) -> bool {

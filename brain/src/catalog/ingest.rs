@@ -10,7 +10,7 @@ use proto::v1;
 use topology::{Change, Key, ResourceId};
 
 use super::findings::Findings;
-use super::ident::{self, CHASSIS, FABRIC, FABRIC_NAME, NETWORK, PORT, ROUTER, SUBNET, StoreKey};
+use super::ident::{self, CHASSIS, DELEGATION, FABRIC, FABRIC_NAME, NETWORK, PORT, ROUTER, SUBNET, StoreKey};
 use super::kinds::{self, port::Assigned};
 use super::learned::{Address, Learned};
 use super::leases::{Lease, LeaseId};
@@ -105,6 +105,7 @@ impl Catalog {
         let mut findings = Findings::default();
         self.put(id, record, mod_revision, &mut findings);
         self.hint(id, &known);
+        self.hint_prefix(id);
         for finding in findings.0 {
             taken.faults.push(format!("{}: {}: {}", ident::store_key(id), finding.field, finding.message));
         }
@@ -209,6 +210,8 @@ impl Catalog {
         applied.changed.dedup();
         applied.deleted.sort_by_key(|id| std::cmp::Reverse(by_rank(id)));
         let dirty = self.dirty(before, taken.ids.into_iter().chain(taken.addressed).chain(heirs).collect());
+        let changed: BTreeSet<&ResourceId> = applied.changed.iter().collect();
+        applied.affected = dirty.iter().filter(|id| !changed.contains(id)).cloned().collect();
         let (mut gone, mut stated) = (Vec::new(), Vec::new());
         for (_, id) in dirty.into_iter().map(|id| (ident::rank(id.kind), id)).collect::<BTreeSet<_>>() {
             self.restate(&id, &mut gone, &mut stated);
@@ -235,9 +238,20 @@ impl Catalog {
                         dirty.extend(networks.flat_map(|(network, _)| self.users(network, PORT).cloned()));
                     }
                 }
+                // A prefix is its port's, and leads to it by the routers of its network.
+                DELEGATION => {
+                    for delegation in [before.delegation(&id), self.delegation(&id)].into_iter().flatten() {
+                        dirty.insert(delegation.port.clone());
+                        dirty.extend(self.port(&delegation.port).map(|port| port.network.clone()));
+                    }
+                }
+                PORT => dirty.extend(self.users(&id, DELEGATION).cloned()),
+                ROUTER => {
+                    dirty.extend(before.delegations_over(&id).into_iter().chain(self.delegations_over(&id)).cloned())
+                }
                 CHASSIS if renumbered => dirty.extend(self.users(&id, PORT).cloned()),
                 NETWORK if renumbered => {
-                    dirty.extend(self.users(&id, PORT).cloned());
+                    dirty.extend(self.users(&id, PORT).chain(self.users(&id, DELEGATION)).cloned());
                     for subnet in self.users(&id, SUBNET) {
                         dirty.insert(subnet.clone());
                         dirty.extend(self.users(subnet, ROUTER).cloned());

@@ -16,7 +16,7 @@ use topology::ResourceId;
 
 use super::Catalog;
 use super::admit::Admission;
-use super::ident::PORT;
+use super::ident::{DELEGATION, PORT};
 
 /// A lease's name: its port, and which of the port's it is.
 pub(crate) type LeaseId = (ResourceId, Association);
@@ -95,20 +95,27 @@ impl Catalog {
         }
     }
 
-    /// Whether an address is assigned to a port.
-    fn is_assigned(&self, port: &ResourceId, leased: &IpNet) -> bool {
-        self.port(port)
-            .is_some_and(|port| port.assigned.iter().any(|assigned| IpNet::from(assigned.address) == *leased))
+    /// Whether an address is assigned to a port, or a prefix delegated to it.
+    fn is_assigned(&self, id: &ResourceId, leased: &IpNet) -> bool {
+        let Some(port) = self.port(id) else { return false };
+        port.assigned.iter().any(|assigned| IpNet::from(assigned.address) == *leased)
+            || self.delegated_to(id).any(|(prefix, _)| IpNet::V6(prefix) == *leased)
     }
 }
 
 impl Admission<'_> {
     /// Leases follow their ports, and clients' messages are carried out.
     pub(crate) fn settle_leases(&mut self) {
-        let gone: Vec<ResourceId> = self.asked.deletes.iter().filter(|id| id.kind == PORT).cloned().collect();
         let asked = self.sound().into_iter().map(|(_, id)| id);
-        let readdressed: Vec<ResourceId> =
-            asked.chain(self.followers.keys().cloned()).filter(|id| id.kind == PORT).chain(gone).collect();
+        let all = asked.chain(self.followers.keys().cloned()).chain(self.asked.deletes.iter().cloned());
+        // What is delegated is the port's too.
+        let port_of = |id: ResourceId| match id.kind {
+            DELEGATION => [&self.after, self.before].iter().find_map(|c| Some(c.delegation(&id)?.port.clone())),
+            _ => Some(id),
+        };
+        let mut readdressed: Vec<ResourceId> = all.filter_map(port_of).filter(|id| id.kind == PORT).collect();
+        readdressed.sort_unstable();
+        readdressed.dedup();
         for port in readdressed {
             self.keep_leased(&port, |after, leased| after.is_assigned(&port, leased));
         }

@@ -86,6 +86,12 @@ impl IsSet for bool {
     }
 }
 
+impl IsSet for u32 {
+    fn is_set(&self) -> bool {
+        *self != 0
+    }
+}
+
 impl IsSet for i32 {
     fn is_set(&self) -> bool {
         *self != 0
@@ -117,7 +123,7 @@ fn set_meta(target: &mut Kind, from: &Kind, field: &str, only_if_set: bool) -> b
 }
 
 macro_rules! specs {
-    ($($kind:ident { $($field:ident = $name:literal),* })*) => {
+    ($($kind:ident $spec:ident { $($field:ident = $name:literal),* })*) => {
         /// The fields of a kind's spec.
         fn fields(kind: &Kind) -> &'static [&'static str] {
             match kind { $(Kind::$kind(_) => &[$($name),*],)* }
@@ -128,6 +134,8 @@ macro_rules! specs {
                 $((Kind::$kind(target), Kind::$kind(from)) => {
                     let none = Default::default();
                     let from = from.spec.as_ref().unwrap_or(&none);
+                    // No field is forgotten: this names them all.
+                    let v1::$spec { $($field: _),* } = from;
                     let target = target.spec.get_or_insert_default();
                     match field {
                         $($name => set(&mut target.$field, &from.$field, only_if_set),)*
@@ -142,26 +150,28 @@ macro_rules! specs {
 }
 
 specs! {
-    Chassis { datapath_id = "datapath_id", tunnel_ip = "tunnel_ip" }
-    Fabric { encap = "encap", interface = "interface", underlay_mtu = "underlay_mtu" }
-    Network {
+    Chassis ChassisSpec { datapath_id = "datapath_id", tunnel_ip = "tunnel_ip" }
+    Fabric FabricSpec { encap = "encap", interface = "interface", underlay_mtu = "underlay_mtu" }
+    Network NetworkSpec {
         r#type = "type", mtu = "mtu", segmentation_id = "segmentation_id", shared = "shared", auto_ports = "auto_ports",
-        dns_domain = "dns_domain",
-        captive_portal = "captive_portal"
+        dns_domain = "dns_domain", captive_portal = "captive_portal"
     }
-    Subnet {
+    Subnet SubnetSpec {
         network = "network", cidr = "cidr", gateway_ip = "gateway_ip", ipv6_ra_mode = "ipv6_ra_mode",
         ipv6_address_mode = "ipv6_address_mode", allocation_pools = "allocation_pools",
         dns_nameservers = "dns_nameservers", advertise_router = "advertise_router",
-        advertise_prefix = "advertise_prefix", prefix_lifetimes = "prefix_lifetimes",
-        pref64 = "pref64", host_routes = "host_routes", enable_dhcp = "enable_dhcp", dhcp_lease_s = "dhcp_lease_s",
+        advertise_prefix = "advertise_prefix", prefix_lifetimes = "prefix_lifetimes", pref64 = "pref64",
+        host_routes = "host_routes", enable_dhcp = "enable_dhcp", dhcp_lease_s = "dhcp_lease_s",
         ipv6_mostly = "ipv6_mostly", extra_dhcp_opts = "extra_dhcp_opts",
         router_preference = "router_preference"
     }
-    Router { interfaces = "interfaces", routes = "routes" }
-    Port {
+    Router RouterSpec { interfaces = "interfaces", routes = "routes" }
+    Port PortSpec {
         network = "network", mac_address = "mac_address", fixed_ips = "fixed_ips", vnic_type = "vnic_type",
         role = "role", binding = "binding", port_security_enabled = "port_security_enabled",
         extra_dhcp_opts = "extra_dhcp_opts"
+    }
+    Delegation DelegationSpec {
+        port = "port", pool = "pool", length = "length", prefix = "prefix", prefix_lifetimes = "prefix_lifetimes"
     }
 }

@@ -28,9 +28,10 @@ mod resource;
 #[cfg(test)]
 mod tests;
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv6Addr};
 use std::sync::Arc;
 
+use addr::Ipv6Net;
 use proto::v1;
 use rpds::{HashTrieMapSync, RedBlackTreeMapSync, RedBlackTreeSetSync};
 use topology::{Change, ResourceId};
@@ -89,6 +90,10 @@ pub(crate) struct Catalog {
     unread: RedBlackTreeMapSync<String, String>,
     /// The address of each subnet's pools that was picked last: the next pick starts after it.
     hints: HashTrieMapSync<ResourceId, IpAddr>,
+    /// The prefixes that each tenant delegates, by where they begin.
+    delegated: RedBlackTreeMapSync<(Arc<str>, Ipv6Addr, ResourceId), Ipv6Net>,
+    /// Where in each tenant's pools the next prefix is looked for.
+    prefix_hints: HashTrieMapSync<(Arc<str>, Ipv6Net), Ipv6Addr>,
     ipv6_tunnels: usize,
     memory: Memory,
 }
@@ -107,6 +112,8 @@ pub(crate) struct Applied {
     pub(crate) facts: Vec<Change>,
     /// Resources that were created or updated, in the order of dependency.
     pub(crate) changed: Vec<ResourceId>,
+    /// Other resources that may stand differently, for what they depend on changed.
+    pub(crate) affected: Vec<ResourceId>,
     /// Resources that are gone, users before what they used.
     pub(crate) deleted: Vec<ResourceId>,
     /// Addresses that ports have learned.

@@ -108,10 +108,19 @@ impl Catalog {
                     addresses: assigned.into_iter().chain(local).collect(),
                     chassis: port.binding.as_ref().map(|(chassis, _)| chassis.name.to_string()).unwrap_or_default(),
                     automatic: port.automatic,
+                    prefixes: self.delegated_to(id).map(|(prefix, _)| prefix.to_string()).collect(),
                     ..Default::default()
                 });
             }
             (Kind::Port(r), _) => r.status = Some(v1::PortStatus::default()),
+            (Kind::Delegation(r), model) => {
+                let mac = match model {
+                    Some(Model::Delegation(delegation)) => self.port(&delegation.port).and_then(|port| port.mac),
+                    _ => None,
+                };
+                let nexthop = mac.map(|mac| addr::link_local(mac).to_string()).unwrap_or_default();
+                r.status = Some(v1::DelegationStatus { prefix: record.prefix.clone(), nexthop, ..Default::default() });
+            }
         }
         Some(shown)
     }

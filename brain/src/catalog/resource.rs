@@ -15,6 +15,7 @@ macro_rules! each {
             Kind::Subnet($body) => $result,
             Kind::Router($body) => $result,
             Kind::Port($body) => $result,
+            Kind::Delegation($body) => $result,
         }
     };
 }
@@ -28,6 +29,7 @@ pub(crate) fn kind_of(kind: &Kind) -> &'static str {
         Kind::Subnet(_) => ident::SUBNET,
         Kind::Router(_) => ident::ROUTER,
         Kind::Port(_) => ident::PORT,
+        Kind::Delegation(_) => ident::DELEGATION,
     }
 }
 

@@ -10,7 +10,7 @@ use crate::doc::shape::{KindShape, is_global};
 type Column = (&'static str, &'static str);
 
 /// A kind's columns, and those that `wide` adds. A kind that is not here gets its name and standing.
-const COLUMNS: [(&str, &[Column], &[Column]); 6] = [
+const COLUMNS: [(&str, &[Column], &[Column]); 7] = [
     (
         "chassis",
         &[
@@ -61,7 +61,13 @@ const COLUMNS: [(&str, &[Column], &[Column]); 6] = [
             ("OFPORT", "/status/ofport"),
             ("ROLE", "/spec/role"),
             ("SECURITY", "/spec/port_security_enabled"),
+            ("PREFIXES", "/status/prefixes"),
         ],
+    ),
+    (
+        "delegation",
+        &[("PORT", "/spec/port"), ("PREFIX", "/status/prefix"), ("NEXT HOP", "/status/nexthop")],
+        &[("POOL", "/spec/pool"), ("LIFETIMES", "/spec/prefix_lifetimes")],
     ),
 ];
 /// Every kind's last columns.

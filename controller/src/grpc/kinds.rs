@@ -211,6 +211,10 @@ service!(Router, "router", global: false, RouterService in router_service_server
 service!(Port, "port", global: false, PortService in port_service_server, field port,
     get get_port, list list_ports as ports in ListPortsResponse, create create_port of CreatePortRequest,
     update update_port of UpdatePortRequest, delete delete_port);
+service!(Delegation, "delegation", global: false, DelegationService in delegation_service_server, field delegation,
+    get get_delegation, list list_delegations as delegations in ListDelegationsResponse,
+    create create_delegation of CreateDelegationRequest, update update_delegation of UpdateDelegationRequest,
+    delete delete_delegation);
 
 kind!(Fabric, "fabric", global: true);
 
@@ -241,6 +245,7 @@ mod tests {
             v1::Subnet::NAME,
             v1::Router::NAME,
             v1::Port::NAME,
+            v1::Delegation::NAME,
         ];
         for kind in shape::kinds() {
             assert!(here.contains(&kind.singular.as_str()), "{}", kind.singular);

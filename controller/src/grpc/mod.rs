@@ -162,6 +162,7 @@ async fn routes<B: Backend>(backend: B, stop: CancellationToken) -> Result<Route
         subnet_service_server::SubnetServiceServer,
         router_service_server::RouterServiceServer,
         port_service_server::PortServiceServer,
+        delegation_service_server::DelegationServiceServer,
         intent_service_server::IntentServiceServer,
         operation_service_server::OperationServiceServer,
     );

@@ -2,11 +2,12 @@
 
 use std::net::Ipv6Addr;
 
+use addr::{IpNet, Ipv6Net};
 use bytes::Bytes;
 use packet::{Dhcp6Kind, Dhcp6Option, Dhcp6Status};
 
 use super::offer::{Offer, Offers};
-use crate::lease::{Association, LeaseChange, whole};
+use crate::lease::{Association, LeaseChange};
 
 /// Associations that one message is answered for. More are a mistake: a port has 64 addresses at most.
 const ASSOCIATIONS_MAX: usize = 64;
@@ -28,10 +29,22 @@ impl Answered {
     }
 }
 
-/// An association of non-temporary addresses, as a client names it.
+/// What an association is of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Of {
+    /// Non-temporary addresses (RFC 8415, 21.4).
+    Addresses,
+    /// Delegated prefixes (RFC 8415, 21.21).
+    Prefixes,
+}
+
+/// An association as a client names it.
+#[derive(Debug)]
 struct Asked {
+    of: Of,
     iaid: u32,
-    addresses: Vec<Ipv6Addr>,
+    /// Whole addresses, or prefixes.
+    named: Vec<Ipv6Net>,
 }
 
 /// Whether a message names any association.
@@ -43,47 +56,58 @@ pub(super) fn any(options: &[Dhcp6Option]) -> bool {
 
 /// Every address that a message names in its associations.
 pub(super) fn addresses(options: &[Dhcp6Option]) -> Vec<Ipv6Addr> {
-    asked(options).into_iter().flat_map(|asked| asked.addresses).collect()
+    let of_addresses = asked(options, Of::Addresses).into_iter();
+    of_addresses.flat_map(|asked| asked.named).map(|address| address.addr()).collect()
 }
 
-fn asked(options: &[Dhcp6Option]) -> Vec<Asked> {
-    let asked = options.iter().filter_map(|option| match option {
-        Dhcp6Option::IaNa { iaid, options, .. } => {
-            let address = |option: &Dhcp6Option| match option {
-                Dhcp6Option::IaAddress { address, .. } => Some(*address),
-                _ => None,
-            };
-            Some(Asked { iaid: *iaid, addresses: options.iter().filter_map(address).collect() })
+/// The associations of one sort, in order.
+fn asked(options: &[Dhcp6Option], of: Of) -> Vec<Asked> {
+    let named = |options: &[Dhcp6Option]| {
+        let net = |option: &Dhcp6Option| match option {
+            Dhcp6Option::IaAddress { address, .. } if of == Of::Addresses => Some(Ipv6Net::from(*address)),
+            // A prefix of nothing but its length is a wish (RFC 8415, 18.2.4), and lengths are the intent's to say.
+            Dhcp6Option::IaPrefix { prefix, .. } if of == Of::Prefixes && !prefix.network().is_unspecified() => {
+                Some(*prefix)
+            }
+            _ => None,
+        };
+        options.iter().filter_map(net).collect()
+    };
+    let asked = options.iter().filter_map(|option| match (option, of) {
+        (Dhcp6Option::IaNa { iaid, options, .. }, Of::Addresses)
+        | (Dhcp6Option::IaPd { iaid, options, .. }, Of::Prefixes) => {
+            Some(Asked { of, iaid: *iaid, named: named(options) })
         }
         _ => None,
     });
     asked.take(ASSOCIATIONS_MAX).collect()
 }
 
-/// Deals a port's addresses to the associations of a message that asks for some, or to go on with them.
+/// Deals a port's addresses and prefixes to the associations of a message that asks for some, or to go on with them.
 pub(super) fn give(kind: Dhcp6Kind, client: &Bytes, options: &[Dhcp6Option], offers: &Offers) -> Answered {
-    let asked = asked(options);
-    let mut dealt = deal(&asked, &offers.addresses).into_iter();
+    let dealt = |of, offers: &[Offer]| {
+        let asked = asked(options, of);
+        let dealt = deal(&asked, offers);
+        asked.into_iter().zip(dealt)
+    };
+    let mut addresses = dealt(Of::Addresses, &offers.addresses);
+    let mut prefixes = dealt(Of::Prefixes, &offers.prefixes);
     let mut answered = Answered::default();
-    let mut seen = asked.iter();
     for option in options.iter().filter(|option| any(std::slice::from_ref(option))).take(ASSOCIATIONS_MAX) {
-        match option {
-            Dhcp6Option::IaNa { .. } => {
-                let (Some(asked), Some(dealt)) = (seen.next(), dealt.next()) else { continue };
-                let (option, change) = addresses_for(kind, client, asked, dealt, offers);
-                answered.options.push(option);
-                answered.changes.extend(change);
-            }
+        let next = match option {
+            Dhcp6Option::IaNa { .. } => addresses.next(),
+            Dhcp6Option::IaPd { .. } => prefixes.next(),
             Dhcp6Option::IaTa { iaid, .. } => {
                 let options = vec![status(Dhcp6Status::NoAddrsAvail, "there are no temporary addresses")];
                 answered.options.push(Dhcp6Option::IaTa { iaid: *iaid, options });
+                None
             }
-            Dhcp6Option::IaPd { iaid, .. } => {
-                let options = vec![status(Dhcp6Status::NoPrefixAvail, "no prefix is delegated to this port")];
-                answered.options.push(Dhcp6Option::IaPd { iaid: *iaid, t1_s: 0, t2_s: 0, options });
-            }
-            _ => {}
-        }
+            _ => None,
+        };
+        let Some((asked, dealt)) = next else { continue };
+        let (option, change) = answer(kind, client, &asked, dealt, offers);
+        answered.options.push(option);
+        answered.changes.extend(change);
     }
     answered
 }
@@ -94,8 +118,8 @@ fn deal(asked: &[Asked], offers: &[Offer]) -> Vec<Vec<Offer>> {
     let mut dealt: Vec<Vec<Offer>> = asked.iter().map(|_| Vec::new()).collect();
     let mut left = offers.to_vec();
     for (asked, dealt) in asked.iter().zip(&mut dealt) {
-        for address in &asked.addresses {
-            if let Some(at) = left.iter().position(|offer| offer.address == *address) {
+        for named in &asked.named {
+            if let Some(at) = left.iter().position(|offer| offer.what == *named) {
                 dealt.push(left.remove(at));
             }
         }
@@ -111,41 +135,66 @@ fn deal(asked: &[Asked], offers: &[Offer]) -> Vec<Vec<Offer>> {
     dealt
 }
 
-fn addresses_for(
+fn answer(
     kind: Dhcp6Kind,
     client: &Bytes,
     asked: &Asked,
     dealt: Vec<Offer>,
     offers: &Offers,
 ) -> (Dhcp6Option, Option<LeaseChange>) {
-    let iaid = asked.iaid;
-    let refused =
-        |code, words: &str| (Dhcp6Option::IaNa { iaid, t1_s: 0, t2_s: 0, options: vec![status(code, words)] }, None);
+    let refused = |code, words: &str| (asked.option((0, 0), vec![status(code, words)]), None);
     // RFC 8415, 18.3.2: a request for what is not of this link is refused as a whole.
-    let off_link = |address: &Ipv6Addr| !offers.on_link.iter().any(|prefix| prefix.contains(address));
-    if kind == Dhcp6Kind::Request && asked.addresses.iter().any(off_link) {
+    let off_link = |address: &Ipv6Net| !offers.on_link.iter().any(|prefix| prefix.contains(address));
+    if kind == Dhcp6Kind::Request && asked.of == Of::Addresses && asked.named.iter().any(off_link) {
         return refused(Dhcp6Status::NotOnLink, "an address of another link");
     }
-    if dealt.is_empty() && asked.addresses.is_empty() {
-        return refused(Dhcp6Status::NoAddrsAvail, "no address is given to this port");
-    }
     let goes_on = matches!(kind, Dhcp6Kind::Renew | Dhcp6Kind::Rebind);
-    if dealt.is_empty() && !goes_on {
-        return refused(Dhcp6Status::NoAddrsAvail, "no address is given to this port");
+    if dealt.is_empty() && (asked.named.is_empty() || !goes_on) {
+        return match asked.of {
+            Of::Addresses => refused(Dhcp6Status::NoAddrsAvail, "no address is given to this port"),
+            Of::Prefixes => refused(Dhcp6Status::NoPrefixAvail, "no prefix is delegated to this port"),
+        };
     }
-    let one = |address, preferred_s, valid_s| Dhcp6Option::IaAddress { address, preferred_s, valid_s, options: vec![] };
-    let mut options: Vec<Dhcp6Option> = dealt.iter().map(|o| one(o.address, o.preferred_s, o.valid_s)).collect();
+    let mut options: Vec<Dhcp6Option> = dealt.iter().map(|o| asked.of.one(o.what, o.preferred_s, o.valid_s)).collect();
     // RFC 8415, 18.3.4: what it may no longer use is told with lifetimes of 0.
-    let gone = asked.addresses.iter().filter(|address| !dealt.iter().any(|offer| offer.address == **address));
-    options.extend(gone.filter(|_| goes_on).map(|address| one(*address, 0, 0)));
-    let (t1_s, t2_s) = timers(&dealt);
+    let gone = asked.named.iter().filter(|named| !dealt.iter().any(|offer| offer.what == **named));
+    options.extend(gone.filter(|_| goes_on).map(|named| asked.of.one(*named, 0, 0)));
     let bind = (!dealt.is_empty()).then(|| LeaseChange::Bind {
-        association: Association::Na(iaid),
+        association: asked.association(),
         client: client.clone(),
-        leased: dealt.iter().map(|offer| whole(offer.address)).collect(),
+        leased: dealt.iter().map(|offer| IpNet::V6(offer.what)).collect(),
         valid_s: dealt.iter().map(|offer| offer.valid_s).max().unwrap_or(0),
     });
-    (Dhcp6Option::IaNa { iaid, t1_s, t2_s, options }, bind)
+    (asked.option(timers(&dealt), options), bind)
+}
+
+impl Of {
+    /// One address or prefix as an option.
+    fn one(self, what: Ipv6Net, preferred_s: u32, valid_s: u32) -> Dhcp6Option {
+        match self {
+            Of::Addresses => Dhcp6Option::IaAddress { address: what.addr(), preferred_s, valid_s, options: vec![] },
+            Of::Prefixes => Dhcp6Option::IaPrefix { prefix: what, preferred_s, valid_s, options: vec![] },
+        }
+    }
+}
+
+impl Asked {
+    /// Which of the port's leases it is.
+    fn association(&self) -> Association {
+        match self.of {
+            Of::Addresses => Association::Na(self.iaid),
+            Of::Prefixes => Association::Pd(self.iaid),
+        }
+    }
+
+    /// The association with what is in it.
+    fn option(&self, (t1_s, t2_s): (u32, u32), options: Vec<Dhcp6Option>) -> Dhcp6Option {
+        let iaid = self.iaid;
+        match self.of {
+            Of::Addresses => Dhcp6Option::IaNa { iaid, t1_s, t2_s, options },
+            Of::Prefixes => Dhcp6Option::IaPd { iaid, t1_s, t2_s, options },
+        }
+    }
 }
 
 /// When to ask again, seconds: at 0.5 and 0.8 of the shortest preferred lifetime (RFC 8415, 21.4), of the valid one where
@@ -161,7 +210,8 @@ fn timers(dealt: &[Offer]) -> (u32, u32) {
 
 /// What a message gives back (RFC 8415, 18.3.7 and 18.3.8).
 pub(super) fn take(options: &[Dhcp6Option]) -> Answered {
-    let changes = asked(options).into_iter().map(|asked| LeaseChange::End { association: Association::Na(asked.iaid) });
+    let all = [Of::Addresses, Of::Prefixes].into_iter().flat_map(|of| asked(options, of));
+    let changes = all.map(|asked| LeaseChange::End { association: asked.association() });
     Answered { options: Vec::new(), changes: changes.collect() }
 }
 
@@ -179,16 +229,16 @@ mod tests {
     }
 
     fn offers(n: u16) -> Vec<Offer> {
-        (0..n).map(|n| Offer { address: address(n), preferred_s: 100, valid_s: 200 }).collect()
+        (0..n).map(|n| Offer { what: address(n).into(), preferred_s: 100, valid_s: 200 }).collect()
     }
 
     fn dealt(asked: &[&[u16]], of: u16) -> Vec<Vec<Ipv6Addr>> {
         let asked = asked.iter().zip(1..).map(|(named, iaid)| {
-            let addresses = named.iter().map(|n| address(*n)).collect();
-            Asked { iaid, addresses }
+            let named = named.iter().map(|n| address(*n).into()).collect();
+            Asked { of: Of::Addresses, iaid, named }
         });
         let dealt = deal(&asked.collect::<Vec<_>>(), &offers(of));
-        dealt.into_iter().map(|offers| offers.into_iter().map(|offer| offer.address).collect()).collect()
+        dealt.into_iter().map(|offers| offers.into_iter().map(|offer| offer.what.addr()).collect()).collect()
     }
 
     #[test]
@@ -205,7 +255,7 @@ mod tests {
 
     #[test]
     fn when_to_ask_again() {
-        let offer = |preferred_s, valid_s| Offer { address: address(1), preferred_s, valid_s };
+        let offer = |preferred_s, valid_s| Offer { what: address(1).into(), preferred_s, valid_s };
         assert_eq!(timers(&[offer(100, 200), offer(50, 900)]), (25, 40));
         assert_eq!(timers(&[offer(0, 200)]), (100, 160));
         assert_eq!(timers(&[offer(u32::MAX, u32::MAX)]), (u32::MAX, u32::MAX));

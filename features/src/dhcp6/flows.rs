@@ -33,7 +33,8 @@ impl Feature for Dhcp6 {
 
 /// By the MAC first: what is for another one is not looked at any closer, so that its ports stay out of megaflows.
 fn clients(view: &View<'_>, emit: &mut Emit, network: NetworkKey, chassis: ChassisKey) {
-    let served = || view.subnets_of(network).into_iter().any(|subnet| view.dhcp6(subnet).is_some());
+    let delegates = || view.network(network).is_some_and(|network| network.delegates);
+    let served = || view.subnets_of(network).into_iter().any(|subnet| view.dhcp6(subnet).is_some()) || delegates();
     if view.is_resident(network, chassis) && served() {
         emit.on(chassis)
             .row(Table::Nd, 200, "a client asks all DHCPv6 servers (RFC 8415, 7.1)")

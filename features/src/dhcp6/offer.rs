@@ -5,15 +5,16 @@ use std::net::Ipv6Addr;
 use addr::Ipv6Net;
 use bytes::Bytes;
 use packet::Dhcp6Option;
-use topology::{Dhcp6, DhcpOption, NetworkKey, PortKey, View};
+use topology::{Delegated, Dhcp6, DhcpOption, NetworkKey, PortKey, View};
 
 use crate::given;
 use crate::options::first_said;
 
-/// An address with its lifetimes.
+/// An address or a delegated prefix, with its lifetimes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Offer {
-    pub(super) address: Ipv6Addr,
+    /// Whole, if it is an address.
+    pub(super) what: Ipv6Net,
     /// Seconds.
     pub(super) preferred_s: u32,
     /// Seconds.
@@ -25,6 +26,8 @@ pub(super) struct Offer {
 pub(super) struct Offers {
     /// In the order of subnets, then of the port's addresses.
     pub(super) addresses: Vec<Offer>,
+    /// Prefixes delegated to the port.
+    pub(super) prefixes: Vec<Offer>,
     /// The prefixes that addresses are from.
     pub(super) on_link: Vec<Ipv6Net>,
     /// What else it is told.
@@ -50,11 +53,16 @@ pub(super) fn of(view: &View<'_>, port: PortKey, network: NetworkKey) -> Option<
             continue;
         }
         served = true;
-        let offer = |address| Offer { address, preferred_s: *preferred_s, valid_s: *valid_s };
+        let offer = |address: Ipv6Addr| Offer { what: address.into(), preferred_s: *preferred_s, valid_s: *valid_s };
         offers.addresses.extend(addresses.into_iter().map(offer));
         let new = servers.iter().filter(|server| !dns.contains(*server)).copied().collect::<Vec<_>>();
         dns.extend(new);
         named.push(options);
+    }
+    if let Some(port) = view.port(port) {
+        let offer = |d: &Delegated| Offer { what: d.prefix, preferred_s: d.preferred_s, valid_s: d.valid_s };
+        offers.prefixes = port.prefixes.iter().map(offer).collect();
+        served |= !offers.prefixes.is_empty();
     }
     let (domain, portal) = match view.network(network) {
         Some(network) => (network.dns_domain.as_ref(), network.captive_portal.as_ref()),

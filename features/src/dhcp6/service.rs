@@ -122,7 +122,7 @@ fn confirmed(options: &[Dhcp6Option], offers: &Offers) -> Result<Dhcp6Option, Un
     if named.is_empty() {
         return Err("names_no_address");
     }
-    let has = |address: &std::net::Ipv6Addr| offers.addresses.iter().any(|offer| offer.address == *address);
+    let has = |address: &std::net::Ipv6Addr| offers.addresses.iter().any(|offer| offer.what == (*address).into());
     Ok(if named.iter().all(has) {
         status(Dhcp6Status::Success, "")
     } else {

@@ -119,6 +119,13 @@ fn admit(on: &mut ::flows::On<'_>, port: &topology::Port, place: Place) {
     for address in port.v6() {
         row(on, place).ipv6().when(Field::IPV6_SRC, address).goto(Table::Nd);
     }
+    for delegated in &port.prefixes {
+        on.row(Table::Admit, 100, "the source is of a prefix that is routed to the port")
+            .when(Field::IN_PORT, place.ofport)
+            .ipv6()
+            .when_masked(Field::IPV6_SRC, delegated.prefix.network(), delegated.prefix.netmask())
+            .goto(Table::Nd);
+    }
     for address in port.v4() {
         row(on, place).ipv4().when(Field::IPV4_SRC, address).goto(Table::Nd);
         row(on, place).arp().when(Field::ARP_SPA, address).goto(Table::Nd);

@@ -66,14 +66,20 @@ pub fn senders(view: &View<'_>, network: NetworkKey) -> Vec<Sender> {
     senders
 }
 
-/// What a sender tells a port alone that was given an address on a prefix that its neighbours form theirs from: to ask DHCPv6 for
-/// it, and unless it has a formed one too, to form none. `None`: what everybody is told.
+/// What a sender tells a port alone. One that was given an address on a prefix that its neighbours form theirs from: to ask DHCPv6
+/// for it, and unless it has a formed one too, to form none. One that prefixes are delegated to: to ask DHCPv6. `None`: what
+/// everybody is told.
 pub fn alone(view: &View<'_>, sender: &Sender, port: PortKey) -> Option<Sender> {
     let mut told = sender.clone();
     for advert in told.adverts.iter_mut().filter(|advert| advert.autonomous) {
         if !given::not_formed(view, port, advert.prefix).is_empty() {
             (advert.autonomous, advert.managed) = (given::forms(view, port, advert.prefix), true);
         }
+    }
+    if let Some(first) = told.adverts.first_mut()
+        && view.port(port).is_some_and(|port| !port.prefixes.is_empty())
+    {
+        first.managed = true;
     }
     (told != *sender).then_some(told)
 }

@@ -50,6 +50,7 @@ pub fn network(n: u32, mtu: u32) -> Change {
         auto_ports: false,
         dns_domain: None,
         captive_portal: None,
+        delegates: false,
     };
     Change::Network(NetworkKey(n), Some(network))
 }
@@ -119,6 +120,7 @@ pub fn port(p: u32, n: u32) -> Change {
         mac: port_mac(p),
         addresses: vec![port_address(n, p), std::net::Ipv4Addr::from(0x0a00_0000 | p).into()],
         learned: vec![],
+        prefixes: vec![],
     };
     Change::Port(PortKey(p), Some(port))
 }

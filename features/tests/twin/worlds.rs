@@ -7,8 +7,8 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use addr::{Dpid, IpNet, MacAddr, OfPort, eui64_address, is_link_local, link_local, subnet_router_anycast};
 use features::links::LABELS;
 use topology::{
-    Advert, Binding, Change, Chassis, ChassisKey, Encap, Fabric, Hop, Interface, Lane, Network, NetworkKey, Policy,
-    Port, PortKey, Route, Router, RouterKey, Subnet, SubnetKey, Way,
+    Advert, Binding, Change, Chassis, ChassisKey, Delegated, Encap, Fabric, Hop, Interface, Lane, Network, NetworkKey,
+    Policy, Port, PortKey, Route, Router, RouterKey, Subnet, SubnetKey, Way,
 };
 
 use crate::dice::Dice;
@@ -155,8 +155,16 @@ impl Maker {
         let tenant = self.dice.of(&["acme", "acme", "umbra"]);
         let name = format!("net{n}").into();
         let auto_ports = self.dice.one_in(3);
-        let fact =
-            Network { tenant: tenant.into(), name, segment, mtu, auto_ports, dns_domain: None, captive_portal: None };
+        let fact = Network {
+            tenant: tenant.into(),
+            name,
+            segment,
+            mtu,
+            auto_ports,
+            dns_domain: None,
+            captive_portal: None,
+            delegates: false,
+        };
         self.changes.push(Change::Network(key, Some(fact)));
         let mut net = Net {
             key,
@@ -267,6 +275,10 @@ impl Maker {
             let addresses = self.addresses(at, mac);
             let net = &mut self.networks[at];
             net.hosts.extend(addresses.iter().copied().chain([link_local(mac).into()]).map(|address| (None, address)));
+            let prefixes = self.prefixes(p);
+            let behind = prefixes.iter().map(|d| IpAddr::from(Ipv6Addr::from(u128::from(d.prefix.network()) | 1)));
+            let net = &mut self.networks[at];
+            net.hosts.extend(behind.map(|address| (None, address)));
             let name: std::sync::Arc<str> = format!("vm{p}").into();
             let port = Port {
                 tenant: net.tenant.into(),
@@ -275,6 +287,7 @@ impl Maker {
                 mac,
                 addresses,
                 learned: vec![],
+                prefixes,
             };
             self.changes.push(Change::Port(key, Some(port)));
             if !self.dice.one_in(10) {
@@ -293,6 +306,16 @@ impl Maker {
                 self.changes.push(Change::Policy(key, Some(Policy { secured, learning, forming: false })));
             }
         }
+    }
+
+    /// Of some ports one or two, of others' subnets too, as only a bad intent would have it.
+    fn prefixes(&mut self, p: u32) -> Vec<Delegated> {
+        let count = self.dice.of(&[0, 0, 0, 1, 2]);
+        let prefix = |n: u32| {
+            let text = format!("2001:db8:d{p:x}{n:x}::/{}", [48, 56, 64][(p + n) as usize % 3]);
+            Delegated { prefix: text.parse().unwrap_or_default(), preferred_s: 100, valid_s: 200 }
+        };
+        (0..count).map(prefix).collect()
     }
 
     /// Of most of its network's subnets one, of some two.

@@ -229,6 +229,7 @@ fn key_of(resource: &v1::Resource) -> Option<(String, String, String)> {
         Kind::Subnet(r) => ("subnet", &r.meta),
         Kind::Router(r) => ("router", &r.meta),
         Kind::Port(r) => ("port", &r.meta),
+        Kind::Delegation(r) => ("delegation", &r.meta),
     };
     let meta = meta.clone().unwrap_or_default();
     Some((kind.to_owned(), meta.tenant, meta.name))

@@ -10,6 +10,7 @@ use super::index::Claim;
 use super::{Catalog, Stored, ident};
 
 pub(crate) mod chassis;
+pub(crate) mod delegation;
 mod dhcp_options;
 pub(crate) mod fabric;
 pub(crate) mod modes;
@@ -43,6 +44,7 @@ pub(crate) enum Model {
     Subnet(subnet::Subnet),
     Router(router::Router),
     Port(port::Port),
+    Delegation(delegation::Delegation),
 }
 
 /// Reads a record, and spells its spec canonically. With findings the model, if there is one, is as far as the spec makes sense.
@@ -54,10 +56,14 @@ pub(crate) fn parse(id: &ResourceId, record: &mut v1::Record, findings: &mut Fin
         Kind::Network(r) => Some(Model::Network(network::parse(r.spec.get_or_insert_default(), findings))),
         Kind::Subnet(r) => subnet::parse(id, r.spec.get_or_insert_default(), findings).map(Model::Subnet),
         Kind::Router(r) => router::parse(id, r.spec.get_or_insert_default(), &mac, findings).map(Model::Router),
-        Kind::Port(_) => None,
+        Kind::Port(_) | Kind::Delegation(_) => None,
     };
     record.mac_address = mac;
-    if id.kind == ident::PORT { port::parse(id, record, findings).map(Model::Port) } else { model }
+    match id.kind {
+        ident::PORT => port::parse(id, record, findings).map(Model::Port),
+        ident::DELEGATION => delegation::parse(id, record, findings).map(Model::Delegation),
+        _ => model,
+    }
 }
 
 impl Model {
@@ -69,7 +75,7 @@ impl Model {
             Model::Network(network) => network::claims(record, network, &mut claims),
             Model::Router(router) => router::claims(catalog, router, &mut claims),
             Model::Port(port) => port::claims(catalog, id, port, &mut claims),
-            Model::Fabric(_) | Model::Subnet(_) => {}
+            Model::Fabric(_) | Model::Subnet(_) | Model::Delegation(_) => {}
         }
         claims
     }
@@ -96,6 +102,7 @@ impl Model {
             Model::Subnet(subnet) => subnet::check(catalog, id, subnet, findings),
             Model::Router(router) => router::check(catalog, id, router, findings),
             Model::Port(port) => port::check(catalog, port, findings),
+            Model::Delegation(delegation) => delegation::check(catalog, id, delegation, findings),
         }
     }
 }
@@ -114,6 +121,9 @@ pub(crate) fn references(id: &ResourceId, kind: &Kind) -> Vec<(String, ResourceI
                 add(ident::SUBNET, &interface.subnet, format!("interfaces[{i}].subnet"));
             }
         }
+        Kind::Delegation(delegation) => {
+            delegation.spec.iter().for_each(|spec| add(ident::PORT, &spec.port, "port".to_owned()));
+        }
         Kind::Port(port) => {
             let Some(spec) = &port.spec else { return found };
             add(ident::NETWORK, &spec.network, "network".to_owned());
@@ -130,13 +140,18 @@ pub(crate) fn references(id: &ResourceId, kind: &Kind) -> Vec<(String, ResourceI
     found
 }
 
-/// The resources that can't go while this one is there: those that it names, and the subnets that it has addresses of.
-pub(crate) fn needs(id: &ResourceId, record: &v1::Record, model: &Model) -> Vec<ResourceId> {
+/// The resources that can't go while this one is there: those that it names, the subnets that it has addresses of, and the
+/// network that it is on.
+pub(crate) fn needs(catalog: &Catalog, id: &ResourceId, record: &v1::Record, model: &Model) -> Vec<ResourceId> {
     let kind = record.resource.as_ref().and_then(|resource| resource.kind.as_ref());
     let named = kind.map(|kind| references(id, kind)).unwrap_or_default();
     let mut needs: Vec<ResourceId> = named.into_iter().map(|(_, target)| target).collect();
-    if let Model::Port(port) = model {
-        needs.extend(port.assigned.iter().map(|assigned| assigned.subnet.clone()));
+    match model {
+        Model::Port(port) => needs.extend(port.assigned.iter().map(|assigned| assigned.subnet.clone())),
+        Model::Delegation(delegation) => {
+            needs.extend(catalog.port(&delegation.port).map(|port| port.network.clone()));
+        }
+        _ => {}
     }
     needs.sort_unstable();
     needs.dedup();
@@ -156,6 +171,7 @@ pub(crate) fn facts(catalog: &Catalog, id: &ResourceId, item: &Item) -> Vec<Chan
         Some(Model::Subnet(subnet)) => subnet::facts(catalog, key, subnet, &mut facts),
         Some(Model::Router(router)) => router::facts(catalog, id, key, router, &mut facts),
         Some(Model::Port(port)) => port::facts(catalog, id, key, port, &mut facts),
+        Some(Model::Delegation(delegation)) => delegation::facts(catalog, id, delegation, &mut facts),
     }
     facts
 }

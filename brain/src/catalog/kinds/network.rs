@@ -11,7 +11,7 @@ use super::fabric::{DEFAULT_MTU, IPV6_MTU};
 use super::{Model, subnet, text};
 use crate::catalog::Catalog;
 use crate::catalog::findings::Findings;
-use crate::catalog::ident::{PORT, ROUTER, SUBNET};
+use crate::catalog::ident::{DELEGATION, PORT, ROUTER, SUBNET};
 use crate::catalog::index::Claim;
 
 /// The largest VNI.
@@ -125,6 +125,7 @@ pub(super) fn facts(
         auto_ports: network.auto_ports,
         dns_domain: network.dns_domain.clone(),
         captive_portal: network.captive_portal.clone(),
+        delegates: catalog.users(id, DELEGATION).next().is_some(),
     };
     facts.push(Change::Network(NetworkKey(record.key), Some(fact)));
 }

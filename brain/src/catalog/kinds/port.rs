@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use addr::{IpNet, MacAddr};
+use addr::{IpNet, Ipv6Net, MacAddr};
 use proto::v1;
 use topology::{Change, ChassisKey, DhcpOptions, NetworkKey, PortKey, ResourceId};
 
@@ -153,6 +153,7 @@ pub(super) fn facts(catalog: &Catalog, id: &ResourceId, key: u32, port: &Port, f
         mac,
         addresses: port.assigned.iter().map(|assigned| assigned.address).collect(),
         learned: catalog.learned_by(id).collect(),
+        prefixes: catalog.delegated_to(id).map(delegated).collect(),
     };
     facts.push(Change::Port(key, Some(fact)));
     if let Some((chassis, interface)) = &port.binding
@@ -167,6 +168,11 @@ pub(super) fn facts(catalog: &Catalog, id: &ResourceId, key: u32, port: &Port, f
     if port.dhcp_options != DhcpOptions::default() {
         facts.push(Change::DhcpOptions(key, Some(port.dhcp_options.clone())));
     }
+}
+
+fn delegated((prefix, lifetimes): (Ipv6Net, v1::PrefixLifetimes)) -> topology::Delegated {
+    let v1::PrefixLifetimes { preferred_s, valid_s } = lifetimes;
+    topology::Delegated { prefix, preferred_s, valid_s }
 }
 
 impl Catalog {

@@ -32,7 +32,7 @@ pub(crate) struct Interface {
 /// A route as given.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Route {
-    destination: IpNet,
+    pub(super) destination: IpNet,
     nexthop: IpAddr,
     interface: Option<ResourceId>,
 }
@@ -164,8 +164,41 @@ pub(super) fn check(catalog: &Catalog, id: &ResourceId, router: &Router, finding
         }
     }
     check_preferences(id, &interfaces, findings);
+    check_delegated(catalog, id, router, &interfaces, findings);
     for (i, route) in router.routes.iter().enumerate() {
         check_route(router, &interfaces, route, i, findings);
+    }
+}
+
+/// What is connected or routed elsewhere is not delegated by the same router.
+fn check_delegated(
+    catalog: &Catalog,
+    id: &ResourceId,
+    router: &Router,
+    interfaces: &[Resolved<'_>],
+    findings: &mut Findings,
+) {
+    let here = |delegation: &ResourceId| {
+        let port = catalog.delegation(delegation).and_then(|delegation| catalog.port(&delegation.port));
+        port.is_some_and(|port| interfaces.iter().any(|interface| *interface.network == port.network))
+    };
+    let clash = |net: IpNet| match net {
+        IpNet::V6(net) => catalog.delegation_in(&id.tenant, net, None).filter(|(delegation, _)| here(delegation)),
+        IpNet::V4(_) => None,
+    };
+    for interface in interfaces {
+        if let Some((delegation, prefix)) = clash(interface.cidr) {
+            let message = format!("{} overlaps {prefix} of {delegation}", interface.cidr);
+            findings.rather((delegation.clone(), "prefix"), format!("interfaces[{}].subnet", interface.at), message);
+        }
+    }
+    for (i, route) in router.routes.iter().enumerate() {
+        if let Some((delegation, prefix)) =
+            clash(route.destination).filter(|(_, its)| IpNet::V6(*its) == route.destination)
+        {
+            let message = format!("{prefix} is routed to the port of {delegation}");
+            findings.rather((delegation.clone(), "prefix"), format!("routes[{i}].destination"), message);
+        }
     }
 }
 

@@ -10,10 +10,10 @@ use super::fabric::IPV6_MTU;
 use super::modes::{self, Modes};
 use super::range::{self, Range};
 use super::told::{self, Lists, Told};
-use super::{Model, network, text};
+use super::{Model, delegation, network, text};
 use crate::catalog::Catalog;
 use crate::catalog::findings::Findings;
-use crate::catalog::ident::{NETWORK, PORT};
+use crate::catalog::ident::{DELEGATION, NETWORK, PORT};
 
 const POOLS_MAX: usize = 64;
 
@@ -136,6 +136,14 @@ pub(super) fn check(catalog: &Catalog, id: &ResourceId, subnet: &Subnet, finding
     for (other, Subnet { cidr, .. }) in catalog.subnets_of(&subnet.network) {
         if other != id && (cidr.contains(&subnet.cidr) || subnet.cidr.contains(cidr)) {
             findings.spec("cidr", format!("{} overlaps {other} ({cidr}) on {}", subnet.cidr, subnet.network));
+        }
+    }
+    let delegations =
+        catalog.users(&subnet.network, DELEGATION).filter_map(|id| Some((id, catalog.delegation(id)?.prefix?)));
+    for (other, prefix) in delegations {
+        if matches!(subnet.cidr, IpNet::V6(cidr) if delegation::overlap(cidr, prefix)) {
+            let message = format!("{} overlaps {prefix} of {other}", subnet.cidr);
+            findings.rather((other.clone(), "prefix"), "cidr", message);
         }
     }
     let holders = catalog.holders(&subnet.network, subnet.gateway);

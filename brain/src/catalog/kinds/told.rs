@@ -82,7 +82,7 @@ impl Lists {
 
     fn advert(&self, spec: &v1::SubnetSpec, prefix: Ipv6Net, modes: Modes, dns: &[Ipv6Addr]) -> Option<Advert> {
         let ra = modes.ra?;
-        let v1::PrefixLifetimes { preferred_s, valid_s } = lifetimes(spec);
+        let v1::PrefixLifetimes { preferred_s, valid_s } = lifetimes(spec.prefix_lifetimes);
         let destination = |(destination, _): &(IpNet, IpAddr)| match destination {
             IpNet::V6(prefix) => Some(*prefix),
             IpNet::V4(_) => None,
@@ -122,15 +122,16 @@ impl Lists {
     }
 
     fn dhcp6(&self, spec: &v1::SubnetSpec, prefix: Ipv6Net, modes: Modes, dns: Vec<Ipv6Addr>) -> Option<Dhcp6> {
-        let v1::PrefixLifetimes { preferred_s, valid_s } = lifetimes(spec);
+        let v1::PrefixLifetimes { preferred_s, valid_s } = lifetimes(spec.prefix_lifetimes);
         let (stateful, everybody) = (modes.stateful(), modes.settings());
         let options = self.options.v6.clone();
         modes.served().then_some(Dhcp6 { prefix, stateful, everybody, valid_s, preferred_s, dns, options })
     }
 }
 
-fn lifetimes(spec: &v1::SubnetSpec) -> v1::PrefixLifetimes {
-    spec.prefix_lifetimes.unwrap_or(v1::PrefixLifetimes { preferred_s: PREFERRED_S, valid_s: VALID_S })
+/// Those given, or the default.
+pub(super) fn lifetimes(given: Option<v1::PrefixLifetimes>) -> v1::PrefixLifetimes {
+    given.unwrap_or(v1::PrefixLifetimes { preferred_s: PREFERRED_S, valid_s: VALID_S })
 }
 
 /// What can't be told by anybody is refused.
@@ -232,12 +233,17 @@ fn check_meaning4(spec: &v1::SubnetSpec, findings: &mut Findings) {
     }
 }
 
-fn check_meaning6(spec: &v1::SubnetSpec, modes: Modes, findings: &mut Findings) {
-    if let Some(v1::PrefixLifetimes { preferred_s, valid_s }) = spec.prefix_lifetimes
+/// RFC 4861, 4.6.2.
+pub(super) fn check_lifetimes(given: Option<v1::PrefixLifetimes>, findings: &mut Findings) {
+    if let Some(v1::PrefixLifetimes { preferred_s, valid_s }) = given
         && preferred_s > valid_s
     {
         findings.spec("prefix_lifetimes", format!("preferred_s {preferred_s} is more than valid_s {valid_s}"));
     }
+}
+
+fn check_meaning6(spec: &v1::SubnetSpec, modes: Modes, findings: &mut Findings) {
+    check_lifetimes(spec.prefix_lifetimes, findings);
     let of_v4 = [
         (spec.enable_dhcp.is_some(), "enable_dhcp", ": ipv6_address_mode says whether DHCPv6 is served"),
         (spec.dhcp_lease_s.is_some(), "dhcp_lease_s", ": prefix_lifetimes are DHCPv6's too"),

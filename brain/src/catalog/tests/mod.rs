@@ -2,6 +2,7 @@
 
 mod addresses;
 mod automatic;
+mod delegations;
 mod lifecycle;
 mod modes;
 mod property;

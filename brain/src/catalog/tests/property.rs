@@ -37,13 +37,14 @@ impl Random {
 
 const CHASSIS: [&str; 3] = ["hv1", "hv2", "hv3"];
 const NETWORKS: [&str; 3] = ["red", "blue", "acme/red"];
-const SUBNETS: [(&str, &str); 6] = [
+const SUBNETS: [(&str, &str); 7] = [
     ("s1", "2001:db8:1::/64"),
     ("s2", "2001:db8:2::/64"),
     ("s3", "2001:db8:2::/63"),
     ("s4", "10.0.0.0/29"),
     ("s5", "10.0.1.0/29"),
     ("s6", "2001:db8:6::/125"),
+    ("s7", "2001:db8:d000::/64"),
 ];
 const ADDRESSES: [&str; 9] = [
     "2001:db8:1::5",
@@ -91,14 +92,15 @@ fn random_subnet(r: &mut Random) -> v1::Subnet {
 }
 
 fn random_router(r: &mut Random) -> v1::Router {
-    let subnets: Vec<&str> = (0..r.below(3)).map(|_| r.one(&["s1", "s1", "s2", "s3", "s4", "s4", "acme/s1"])).collect();
+    let subnets: Vec<&str> =
+        (0..r.below(3)).map(|_| r.one(&["s1", "s1", "s2", "s3", "s4", "s4", "s7", "acme/s1"])).collect();
     let mut router = router(r.one(&["r1", "r2"]), &subnets);
     let spec = router.spec.as_mut().unwrap();
     for interface in &mut spec.interfaces {
         interface.ip_address = r.some(15, |r| r.one(&ADDRESSES).to_owned());
     }
     if r.chance(25) {
-        let destination = r.one(&["::/0", "0.0.0.0/0", "2001:db8:f::/48"]).to_owned();
+        let destination = r.one(&["::/0", "0.0.0.0/0", "2001:db8:f::/48", "2001:db8:d000::/56"]).to_owned();
         let nexthop = r.one(&["2001:db8:1::9", "fe80::9", "10.0.0.4", "2001:db8:2::9"]).to_owned();
         spec.routes.push(v1::Route { destination, nexthop, interface: r.some(30, |_| "s1".to_owned()) });
     }
@@ -122,6 +124,15 @@ fn random_port(r: &mut Random) -> v1::Port {
     new
 }
 
+fn random_delegation(r: &mut Random) -> v1::Delegation {
+    let pool = r.one(&["2001:db8:d000::/52", "2001:db8:d000::/54", "2001:db8:d000::/54", "2001:db8:1::/48"]).to_owned();
+    let prefix =
+        r.some(30, |r| r.one(&["2001:db8:d000::/56", "2001:db8:d000:100::/56", "2001:db8:1:1::/64"]).to_owned());
+    let (port, length) = (r.one(&["p1", "p2", "p3"]).to_owned(), r.one(&[56, 56, 64]));
+    let spec = v1::DelegationSpec { port, pool, length, prefix, prefix_lifetimes: None };
+    v1::Delegation { meta: meta(r.one(&["d1", "d2", "d3", "d4"])), spec: Some(spec), status: None }
+}
+
 /// A few of something, each name once.
 fn few<T>(r: &mut Random, max: usize, make: fn(&mut Random) -> T, name: fn(&T) -> &Option<v1::Meta>) -> Vec<T> {
     let mut all: Vec<T> = Vec::new();
@@ -143,16 +154,18 @@ fn random_document(r: &mut Random) -> Document {
         subnets: few(r, 1, random_subnet, |x| &x.meta),
         routers: few(r, 1, random_router, |x| &x.meta),
         ports: few(r, 2, random_port, |x| &x.meta),
+        delegations: few(r, 2, random_delegation, |x| &x.meta),
     }
 }
 
 fn random_one(r: &mut Random) -> Kind {
-    let mut kind = match r.below(6) {
+    let mut kind = match r.below(7) {
         0 => return Kind::Chassis(random_chassis(r)),
         1 => return Kind::Fabric(random_fabric(r)),
         2 => Kind::Network(random_network(r)),
         3 => Kind::Subnet(random_subnet(r)),
         4 => Kind::Router(random_router(r)),
+        5 => Kind::Delegation(random_delegation(r)),
         _ => Kind::Port(random_port(r)),
     };
     crate::catalog::resource::meta_mut(&mut kind).tenant = r.one(&["acme", "acme", "umbra"]).to_owned();

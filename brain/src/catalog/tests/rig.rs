@@ -78,6 +78,7 @@ impl Rig {
         assert_eq!(self.catalog.learned, fresh.learned);
         assert_eq!(self.catalog.learned_by, fresh.learned_by);
         assert_eq!(self.catalog.released, fresh.released);
+        assert_eq!(self.catalog.delegated, fresh.delegated);
     }
 
     pub(super) fn entries(&self) -> Vec<Entry> {
