@@ -61,6 +61,9 @@ pub(crate) enum Owners {
     More(RedBlackTreeSetSync<ResourceId>),
 }
 
+/// Where a delegated prefix stands among its tenant's: by where it begins.
+pub(crate) type PrefixPlace = (Arc<str>, Ipv6Addr, ResourceId);
+
 impl Owners {
     fn with(&self, id: &ResourceId) -> Owners {
         match self {
@@ -226,7 +229,7 @@ impl Stored {
 }
 
 /// Where a delegated prefix stands in the index of its tenant's.
-fn delegated(id: &ResourceId, model: Option<&Model>) -> Option<((Arc<str>, Ipv6Addr, ResourceId), Ipv6Net)> {
+fn delegated(id: &ResourceId, model: Option<&Model>) -> Option<(PrefixPlace, Ipv6Net)> {
     let Some(Model::Delegation(delegation)) = model else { return None };
     delegation.prefix.map(|prefix| ((id.tenant.clone(), prefix.network(), id.clone()), prefix))
 }

@@ -38,7 +38,7 @@ use topology::{Change, ResourceId};
 
 use crate::effect::Refusal;
 use crate::event::{Caller, EntryChange, Request};
-use index::{Claim, Owners};
+use index::{Claim, Owners, PrefixPlace};
 use kinds::Item;
 use learned::{Address, Learned};
 use leases::{Lease, LeaseId};
@@ -91,7 +91,7 @@ pub(crate) struct Catalog {
     /// The address of each subnet's pools that was picked last: the next pick starts after it.
     hints: HashTrieMapSync<ResourceId, IpAddr>,
     /// The prefixes that each tenant delegates, by where they begin.
-    delegated: RedBlackTreeMapSync<(Arc<str>, Ipv6Addr, ResourceId), Ipv6Net>,
+    delegated: RedBlackTreeMapSync<PrefixPlace, Ipv6Net>,
     /// Where in each tenant's pools the next prefix is looked for.
     prefix_hints: HashTrieMapSync<(Arc<str>, Ipv6Net), Ipv6Addr>,
     ipv6_tunnels: usize,
