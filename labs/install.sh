@@ -7,7 +7,7 @@ set -eu
 packages="openvswitch-switch mininet ethtool ndisc6 iputils-ping iperf3 iproute2 procps"
 [ "${1:-}" = bench ] && packages="$packages ovn-central ovn-host python3-grpcio python3-matplotlib"
 watchers="tcpdump tshark python3-scapy thc-ipv6"
-clients="isc-dhcp-client dhcpcd-base dibbler-client wide-dhcpv6-client"
+clients="isc-dhcp-client isc-dhcp-relay dhcpcd-base dibbler-client wide-dhcpv6-client"
 case "${1:-}" in
 test | addresses) packages="$packages $watchers $clients" ;;
 esac
@@ -47,8 +47,8 @@ export DEBIAN_FRONTEND=noninteractive
 apt-get update -qq
 # shellcheck disable=SC2086 # a list of words
 apt-get install -y -qq --no-install-recommends $missing >/dev/null
-# DHCPv6 clients that the next boot would start on the machine's own interfaces.
-for service in dibbler-client wide-dhcpv6-client; do
+# DHCPv6 clients and a relay that the next boot would start on the machine's own interfaces.
+for service in dibbler-client wide-dhcpv6-client isc-dhcp-relay; do
     case "$missing " in
     *" $service "*) update-rc.d "$service" disable >/dev/null ;;
     esac

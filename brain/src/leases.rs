@@ -4,7 +4,7 @@ use addr::IpNet;
 use features::lease::Served;
 use features::punt::{Punted, Unanswered};
 use proto::v1;
-use topology::{Key, View};
+use topology::{Key, World};
 
 use crate::brain::Brain;
 use crate::catalog::{Leasing, association_word};
@@ -16,14 +16,14 @@ impl Brain {
     pub(crate) fn serve(
         &mut self,
         punted: &Punted,
-        answer: fn(&View<'_>, &Punted) -> Result<Served, Unanswered>,
+        answer: fn(&World, &Punted) -> Result<Served, Unanswered>,
     ) -> Outcome {
-        let Served { operation, packets, leases } = answer(&View::new(&self.world), punted)?;
+        let Served { operation, port, packets, leases } = answer(&self.world, punted)?;
         if leases.is_empty() {
             self.send(packets);
             return Ok(operation);
         }
-        let port = self.world.resource_of(&Key::Port(punted.port)).ok_or("gone")?;
+        let port = self.world.resource_of(&Key::Port(port)).ok_or("gone")?;
         let leasing = Leasing { port, of: punted.op.name(), operation, changes: leases, answer: packets };
         if !self.learning.wishes.lease(leasing) {
             return Err("too_many_leases_to_write");

@@ -7,6 +7,7 @@ use std::net::IpAddr;
 
 use addr::IpNet;
 use bytes::Bytes;
+use topology::PortKey;
 
 use crate::punt::PacketOut;
 
@@ -47,6 +48,8 @@ pub enum LeaseChange {
 pub struct Served {
     /// The message's name, as counters use it.
     pub operation: &'static str,
+    /// Whose leases: the port of the client, be the message from there or brought by a relay agent.
+    pub port: PortKey,
     /// To be sent as soon as the leases are durable. None: the message is one that gets no answer.
     pub packets: Vec<PacketOut>,
     /// To be made durable first.

@@ -89,7 +89,7 @@ fn ia(iaid: u32, addresses: &[&str]) -> Dhcp6Option {
 
 /// What a message is answered with, and what it does to leases.
 fn asks(world: &World, message: &Dhcp6Message) -> Result<(Dhcp6Message, Vec<LeaseChange>), &'static str> {
-    let Served { operation, packets, leases } = service::answer(&View::new(world), &punted(frame(message)))?;
+    let Served { operation, packets, leases, .. } = service::answer(world, &punted(frame(message)))?;
     assert_eq!(operation, message.kind.name());
     let [out] = &packets[..] else { panic!("{packets:?}") };
     assert_eq!(out.chassis, ChassisKey(2));
@@ -303,7 +303,7 @@ fn what_is_no_clients_message_gets_no_answer() {
     let whole = frame(&message(Solicit, vec![ia(7, &["2001:db8::77"])]));
     for length in 0..whole.len() {
         // Cut anywhere, it is refused or, where only options are missing, judged by what is left; nothing panics.
-        let _ = service::answer(&View::new(&world), &punted(whole[..length].to_vec()));
+        let _ = service::answer(&world, &punted(whole[..length].to_vec()));
     }
 }
 

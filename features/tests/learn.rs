@@ -241,7 +241,7 @@ fn a_formed_address_is_learned_where_hosts_form_them() {
             dns: vec![],
             options: vec![],
         };
-        let policy = Policy { secured: true, learning: false, forming };
+        let policy = Policy { secured: true, learning: false, forming, relays: false };
         changes.extend([Change::Dhcp6(SubnetKey(1), Some(told)), Change::Policy(PortKey(LEARNER), Some(policy))]);
         let mut world = World::default();
         world.commit(changes);

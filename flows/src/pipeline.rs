@@ -177,6 +177,7 @@ pub const PIPELINE: [TableSpec; 19] = [
                 solicitations and DHCP are punted.",
         writers: &["nd", "arp", "ra", "learn", "dhcp6", "dhcp4"],
         matches: &[
+            Field::IN_PORT,
             Field::ETH_DST,
             Field::ETH_TYPE,
             Field::IP_PROTO,

@@ -302,6 +302,8 @@ pub struct Policy {
     pub learning: bool,
     /// The same of addresses that it forms itself, on prefixes where hosts do, and link-local ones (RFC 6620).
     pub forming: bool,
+    /// It is a DHCPv6 relay agent's (RFC 8415, 19): what it says of others is believed.
+    pub relays: bool,
 }
 
 /// Where a labelled frame goes on, on a fabric of links. It never changes while a frame with the label may be on its way.

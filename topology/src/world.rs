@@ -224,6 +224,16 @@ impl World {
     }
 }
 
+/// Which networks an address is on.
+impl World {
+    /// The networks with a subnet that an address is in, in the order of subnets. Looks at every subnet there is.
+    pub fn networks_with(&self, address: IpAddr) -> Vec<NetworkKey> {
+        let mut subnets: Vec<_> = self.subnets.iter().filter(|(_, subnet)| subnet.cidr.contains(&address)).collect();
+        subnets.sort_unstable_by_key(|(key, _)| **key);
+        subnets.into_iter().map(|(_, subnet)| subnet.network).collect()
+    }
+}
+
 /// Whole-world questions: for starting up, and for the oracle that compiles from scratch.
 impl World {
     /// Whether the fact of a key, or the join that it stands for, exists.

@@ -64,7 +64,10 @@ impl Site {
         for p in 1..=self.ports {
             let number = OfPort(1 + (p - 1) % 50_000);
             changes.extend([addressed(p, 0), bound(p, self.home(p))]);
-            changes.push(Change::Policy(PortKey(p), Some(Policy { secured: true, learning: false, forming: true })));
+            changes.push(Change::Policy(
+                PortKey(p),
+                Some(Policy { secured: true, learning: false, forming: true, relays: false }),
+            ));
             changes.push(Change::Plug(self.home(p), interface(p), Some(number)));
         }
         changes

@@ -178,6 +178,7 @@ fn automatic_port(id: &ResourceId, found: &Found) -> Kind {
         binding: Some(binding),
         port_security_enabled: None,
         extra_dhcp_opts: vec![],
+        dhcp_relay: false,
     };
     Kind::Port(v1::Port { meta: Some(meta), spec: Some(spec), status: None })
 }

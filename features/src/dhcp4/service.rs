@@ -8,7 +8,7 @@ use packet::{
     DHCP4_CLIENT_PORT, DHCP4_SERVER_PORT, Dhcp4, Dhcp4Kind, Dhcp4Option, Frame, Net, Udp, dhcp4_option as code,
     ipv4_frame, protocol, udp_v4,
 };
-use topology::View;
+use topology::{View, World};
 
 use super::offer::{self, Offer};
 use crate::lease::{Association, LeaseChange, Served, whole};
@@ -24,7 +24,8 @@ const HEADERS: usize = 28;
 ///
 /// # Errors
 /// Why there is no answer, by name.
-pub fn answer(view: &View<'_>, punted: &Punted) -> Result<Served, Unanswered> {
+pub fn answer(world: &World, punted: &Punted) -> Result<Served, Unanswered> {
+    let view = &View::new(world);
     let frame = Frame::parse(&punted.frame).map_err(|_| "malformed")?;
     let Net::Ipv4(ip) = &frame.net else { return Err("malformed") };
     let datagram = Udp::parse(&ip.payload).map_err(|_| "malformed")?;
@@ -47,6 +48,7 @@ pub fn answer(view: &View<'_>, punted: &Punted) -> Result<Served, Unanswered> {
     let Some((mut answer, leases)) = reply else {
         return Ok(Served {
             operation: kind.name(),
+            port: punted.port,
             packets: vec![],
             leases: vec![LeaseChange::End { association: Association::V4 }],
         });
@@ -57,7 +59,7 @@ pub fn answer(view: &View<'_>, punted: &Punted) -> Result<Served, Unanswered> {
     let server = answer.address(code::SERVER_ID).unwrap_or(first.fact.gateway);
     let payload = udp_v4(server, to, DHCP4_SERVER_PORT, DHCP4_CLIENT_PORT, &answer.emit());
     let frame = ipv4_frame(mac, to_mac, server, to, 64, protocol::UDP, &payload);
-    Ok(Served { operation: kind.name(), packets: vec![PacketOut::to(punted.place, frame)], leases })
+    Ok(Served { operation: kind.name(), port: punted.port, packets: vec![PacketOut::to(punted.place, frame)], leases })
 }
 
 /// We are known by the gateway of the subnet that an address is from.

@@ -3,8 +3,8 @@
 use ::flows::{Emit, Feature, FeatureId, PuntOp, Reg, Table};
 use addr::multicast_mac;
 use ofp::Field;
-use packet::{ALL_DHCP_SERVERS, DHCP6_SERVER_PORT};
-use topology::{ChassisKey, Key, KeyKind, NetworkKey, View};
+use packet::{ALL_DHCP_SERVERS, ALL_DHCP_SERVERS_OF_SITE, DHCP6_SERVER_PORT};
+use topology::{ChassisKey, Key, KeyKind, NetworkKey, PortKey, View};
 
 /// The feature.
 pub struct Dhcp6;
@@ -21,12 +21,14 @@ impl Feature for Dhcp6 {
     }
 
     fn anchors(&self) -> &'static [KeyKind] {
-        &[KeyKind::Need]
+        &[KeyKind::Need, KeyKind::Place]
     }
 
     fn compile(&self, key: Key, view: &View<'_>, emit: &mut Emit) {
-        if let Key::Need(network, chassis) = key {
-            clients(view, emit, network, chassis);
+        match key {
+            Key::Need(network, chassis) => clients(view, emit, network, chassis),
+            Key::Place(port) => relay(view, emit, port),
+            _ => {}
         }
     }
 }
@@ -44,5 +46,22 @@ fn clients(view: &View<'_>, emit: &mut Emit, network: NetworkKey, chassis: Chass
             .when(Field::IP_PROTO, UDP)
             .when(Field::UDP_DST, DHCP6_SERVER_PORT)
             .punt(PuntOp::Dhcp6);
+    }
+}
+
+/// A relay agent asks for clients of other links too, so it is heard whether or not its own is served.
+fn relay(view: &View<'_>, emit: &mut Emit, key: PortKey) {
+    let (Some(place), Some(policy)) = (view.place(key), view.policy(key)) else { return };
+    if policy.relays {
+        for group in [ALL_DHCP_SERVERS, ALL_DHCP_SERVERS_OF_SITE] {
+            emit.on(place.chassis)
+                .row(Table::Nd, 210, "a relay agent asks for its clients (RFC 8415, 19.1)")
+                .ipv6()
+                .when(Field::IN_PORT, place.ofport)
+                .when(Field::ETH_DST, multicast_mac(group))
+                .when(Field::IP_PROTO, UDP)
+                .when(Field::UDP_DST, DHCP6_SERVER_PORT)
+                .punt(PuntOp::Dhcp6);
+        }
     }
 }

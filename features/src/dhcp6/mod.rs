@@ -3,6 +3,7 @@
 mod associations;
 mod flows;
 mod offer;
+mod relay;
 pub mod service;
 
 pub use self::flows::Dhcp6;

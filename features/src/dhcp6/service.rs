@@ -3,13 +3,14 @@
 use addr::link_local;
 use bytes::Bytes;
 use packet::{
-    ALL_DHCP_SERVERS, DHCP6_CLIENT_PORT, DHCP6_SERVER_PORT, Dhcp6, Dhcp6Kind, Dhcp6Message, Dhcp6Option, Dhcp6Status,
-    Frame, Net, Udp, dhcp6_option, duid_ll, ipv6_frame, protocol, udp,
+    ALL_DHCP_SERVERS, ALL_DHCP_SERVERS_OF_SITE, DHCP6_CLIENT_PORT, DHCP6_SERVER_PORT, Dhcp6, Dhcp6Kind, Dhcp6Message,
+    Dhcp6Option, Dhcp6Status, Frame, Net, Udp, dhcp6_option, duid_ll, ipv6_frame, protocol, udp,
 };
-use topology::View;
+use topology::{View, World};
 
 use super::associations::{self, Answered, status};
 use super::offer::{self, Offers};
+use super::relay::Asked;
 use crate::lease::{LeaseChange, Served};
 use crate::punt::{PacketOut, Punted, Unanswered};
 use crate::router::network_mac;
@@ -23,25 +24,32 @@ const REFRESH_S: u32 = 86_400;
 ///
 /// # Errors
 /// Why there is no answer, by name: RFC 8415, 16, tells which messages are to be discarded.
-pub fn answer(view: &View<'_>, punted: &Punted) -> Result<Served, Unanswered> {
+pub fn answer(world: &World, punted: &Punted) -> Result<Served, Unanswered> {
+    let view = &View::new(world);
     let frame = Frame::parse(&punted.frame).map_err(|_| "malformed")?;
     let Net::Ipv6(ip) = &frame.net else { return Err("malformed") };
-    if ip.dst != ALL_DHCP_SERVERS || ip.fragment().is_some() {
+    if !matches!(ip.dst, ALL_DHCP_SERVERS | ALL_DHCP_SERVERS_OF_SITE) || ip.fragment().is_some() {
         return Err("not_to_all_servers");
     }
     let datagram = Udp::parse(&ip.payload).map_err(|_| "malformed")?;
-    let Dhcp6::Message(message) = Dhcp6::parse(&datagram.payload).map_err(|_| "malformed")? else {
-        return Err("from_a_relay");
+    let asked = match Dhcp6::parse(&datagram.payload).map_err(|_| "malformed")? {
+        Dhcp6::Relay(relay) => Asked::open(world, punted, relay)?,
+        // RFC 8415, 7.1: clients know no servers but those of their link.
+        Dhcp6::Message(_) if ip.dst != ALL_DHCP_SERVERS => return Err("not_to_all_servers"),
+        Dhcp6::Message(message) => Asked::by(punted, message),
     };
-    let offers = offer::of(view, punted.port, punted.network).ok_or("not_served")?;
+    let message = &asked.message;
+    let offers = offer::of(view, asked.client, asked.network).ok_or("not_served")?;
+    let ids = Ids::check(message, duid_ll(network_mac(asked.network)))?;
+    let (answer, leases) = reply(message, &ids, &offers)?;
+    let payload = answer.emit().and_then(|answer| asked.close(answer)).map_err(|_| "unfit")?;
+    let to_port = if asked.is_relayed() { DHCP6_SERVER_PORT } else { DHCP6_CLIENT_PORT };
     let mac = network_mac(punted.network);
-    let ids = Ids::check(&message, duid_ll(mac))?;
-    let (answer, leases) = reply(&message, &ids, &offers)?;
-    let payload = answer.emit().map_err(|_| "unfit")?;
     let from = link_local(mac);
-    let payload = udp(from, ip.src, DHCP6_SERVER_PORT, DHCP6_CLIENT_PORT, &payload);
+    let payload = udp(from, ip.src, DHCP6_SERVER_PORT, to_port, &payload);
     let frame = ipv6_frame(mac, frame.ethernet.src, from, ip.src, 64, protocol::UDP, &payload);
-    Ok(Served { operation: message.kind.name(), packets: vec![PacketOut::to(punted.place, frame)], leases })
+    let packets = vec![PacketOut::to(punted.place, frame)];
+    Ok(Served { operation: message.kind.name(), port: asked.client, packets, leases })
 }
 
 /// Who talks.

@@ -130,11 +130,11 @@ pub fn bind(p: u32, c: u16) -> Change {
 }
 
 pub fn policy(p: u32, secured: bool) -> Change {
-    Change::Policy(PortKey(p), Some(Policy { secured, learning: false, forming: false }))
+    Change::Policy(PortKey(p), Some(Policy { secured, learning: false, forming: false, relays: false }))
 }
 
 pub fn learning(p: u32, learning: bool) -> Change {
-    Change::Policy(PortKey(p), Some(Policy { secured: true, learning, forming: false }))
+    Change::Policy(PortKey(p), Some(Policy { secured: true, learning, forming: false, relays: false }))
 }
 
 /// A network that takes in what no port claims, or does not.

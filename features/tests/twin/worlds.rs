@@ -303,7 +303,8 @@ impl Maker {
             if !self.dice.one_in(6) {
                 let secured = !self.dice.one_in(3);
                 let learning = self.dice.one_in(3);
-                self.changes.push(Change::Policy(key, Some(Policy { secured, learning, forming: false })));
+                let relays = self.dice.one_in(4);
+                self.changes.push(Change::Policy(key, Some(Policy { secured, learning, forming: false, relays })));
             }
         }
     }

@@ -22,6 +22,8 @@ pub const DHCP6_CLIENT_PORT: u16 = 546;
 pub const DHCP6_SERVER_PORT: u16 = 547;
 /// `ff02::1:2`, All_DHCP_Relay_Agents_and_Servers (RFC 8415, 7.1).
 pub const ALL_DHCP_SERVERS: Ipv6Addr = Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 1, 2);
+/// `ff05::1:3`, All_DHCP_Servers: where relay agents send to that know none (RFC 8415, 7.1).
+pub const ALL_DHCP_SERVERS_OF_SITE: Ipv6Addr = Ipv6Addr::new(0xff05, 0, 0, 0, 0, 0, 1, 3);
 /// Relay agents that a message may have passed (RFC 8415, 7.6: HOP_COUNT_LIMIT).
 pub const DHCP6_HOPS_MAX: u8 = 8;
 

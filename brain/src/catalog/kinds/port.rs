@@ -30,6 +30,8 @@ pub(crate) struct Port {
     pub(crate) binding: Option<(ResourceId, Arc<str>)>,
     secured: bool,
     dhcp_options: DhcpOptions,
+    /// A DHCPv6 relay agent's.
+    relays: bool,
     /// What it has.
     pub(crate) assigned: Vec<Assigned>,
     /// Made by its network's `auto_ports`: it is given no addresses, it learns them.
@@ -87,6 +89,7 @@ pub(super) fn parse(id: &ResourceId, record: &mut v1::Record, findings: &mut Fin
         binding,
         secured: spec.port_security_enabled.unwrap_or(true),
         dhcp_options,
+        relays: spec.dhcp_relay,
         assigned: assigned.collect(),
         automatic: record.automatic,
         network,
@@ -163,7 +166,7 @@ pub(super) fn facts(catalog: &Catalog, id: &ResourceId, key: u32, port: &Port, f
         facts.push(Change::Binding(key, Some(fact)));
     }
     let forming = !port.automatic && port.secured && !catalog.formed_by(id).is_empty();
-    let policy = topology::Policy { secured: port.secured, learning: port.automatic, forming };
+    let policy = topology::Policy { secured: port.secured, learning: port.automatic, forming, relays: port.relays };
     facts.push(Change::Policy(key, Some(policy)));
     if port.dhcp_options != DhcpOptions::default() {
         facts.push(Change::DhcpOptions(key, Some(port.dhcp_options.clone())));
