@@ -78,8 +78,8 @@ def one_round(site, kind, pairs, duids):
     with ThreadPoolExecutor(len(pairs)) as pool:
         list(pool.map(kind.start, running.values()))
         for port, pair in pairs:
-            address = pair.dhcp == "address" or (pair.forms and kind.name == "dhcpcd")
-            running[port].wait(pair.prefix if address else None, settings=bool(pair.dhcp))
+            address = pair.dhcp == "address" or (pair.forms and kind.forms)
+            running[port].wait(pair.prefix if address else None, settings=bool(kept(kind, pair)))
         list(pool.map(lambda port: reaches(site, port, kind.name), ("sl1", "ss1", "sf1")))
         time.sleep(0.5)  # for those that are to have nothing
         cells = {port: outcome(site, port, pair, running[port]) for port, pair in pairs}
@@ -88,10 +88,15 @@ def one_round(site, kind, pairs, duids):
     return cells
 
 
+def kept(client, pair):
+    """What of DHCPv6 there is for a client to keep."""
+    return pair.dhcp if client.keeps_settings or pair.dhcp == "address" else ""
+
+
 def outcome(site, port, pair, client):
     """What a client has, in a few words; whether that is what it is to have."""
     host, (servers, domains) = site.host(port), client.told()
-    wanted = (wiring.DNS, [pair.domain]) if pair.dhcp else ([], [])
+    wanted = (wiring.DNS, [pair.domain]) if kept(client, pair) else ([], [])
     expect((servers, domains) == wanted, f"{client.name} on {port} was told {servers} {domains}, expected {wanted}")
     addresses = host.addresses()
     leases = site.leases(port)
@@ -103,7 +108,7 @@ def outcome(site, port, pair, client):
         formed = [eui64(pair.prefix, host.spec.mac)] if pair.forms else []
         expect(addresses == formed, f"{client.name} on {port} has {addresses}")
         expect(leases == [], f"leases of {port}: {leases}")
-    by_it = addresses if pair.dhcp == "address" or client.name == "dhcpcd" else []
+    by_it = addresses if pair.dhcp == "address" or client.forms else []
     words = [short(address, pair) for address in by_it] + (["DNS"] if servers else [])
     return " ".join(words) or "-"
 

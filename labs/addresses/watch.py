@@ -46,14 +46,15 @@ class Watch:
 
 
 def solicit(hosts, *names):
-    """One solicitation by rdisc6 on each host at once: by host's name, what it printed, and the fields of the answers to it.
+    """One solicitation by rdisc6 on each host at once: by host's name, what it printed of the first answer, and the fields of all.
 
     The kernel may solicit at the same time: where there is one answer to each solicitation, and all are alike, that is one."""
     def one(host):
+        host.wait_link_local()  # who solicits without an address is answered to the group
         with host.capture("icmp6") as seen:
             done = host.run("rdisc6", "-m", "-n", "-r", "1", "-w", "1200", "eth0")
             time.sleep(0.2)
-        return seen, done.stdout
+        return seen, done.stdout.partition("\n from ")[0]
 
     with ThreadPoolExecutor(len(hosts)) as pool:
         said = list(pool.map(one, hosts))

@@ -9,14 +9,14 @@ class Dhcp4Client(Dhcp6Client):
     def wait_lease(self, prefix, timeout=30):
         """The address of a prefix, as soon as it is configured."""
         try:
-            return self.host.wait_address(prefix, timeout)
+            return self.host.wait_address(prefix, timeout, self.device)
         except TimeoutError as error:
             raise TimeoutError(f"{error}; {self.name} said:\n{self.said()}") from error
 
     def vanish(self):
         """Ends it at once: it says nothing to the server, and what it had configured goes too."""
         super().vanish()
-        self.host.run("ip", "-4", "addr", "flush", "dev", "eth0")
+        self.host.run("ip", "-4", "addr", "flush", "dev", self.device)
 
 
 class Dhclient4(Dhcp4Client):
@@ -25,7 +25,7 @@ class Dhclient4(Dhcp4Client):
     name = "dhclient4"
 
     def command(self):
-        return ["dhclient", "-4", "-d", "-v", "eth0"]
+        return ["dhclient", "-4", "-d", "-v", self.device]
 
 
 class Dhcpcd4(Dhcp4Client):
@@ -36,7 +36,7 @@ class Dhcpcd4(Dhcp4Client):
     def command(self):
         config = ["option domain_name_servers, domain_name, classless_static_routes, interface_mtu, rapid_commit", *self.more]
         self._write("etc/dhcpcd.conf.lab", "\n".join(config) + "\n")
-        return ["dhcpcd", "-4", "-B", "-d", "-f", "/etc/dhcpcd.conf.lab", "eth0"]
+        return ["dhcpcd", "-4", "-B", "-d", "-f", "/etc/dhcpcd.conf.lab", self.device]
 
     more = ()
 

@@ -21,6 +21,8 @@ mount --bind "$home/etc" /etc
 mount --bind "$home/run" /run
 for folder in dhcp dhcpcd dibbler dhcpv6; do mount --bind "$home/lib" "/var/lib/$folder"; done
 mount --bind "$home/log" /var/log
+# Where nobody may write to it, networkd doesn't wait for a device manager that there is none of here.
+mount --bind /sys /sys; mount -o remount,bind,ro /sys
 exec "$@" >>"$home/said" 2>&1
 """
 
@@ -30,21 +32,24 @@ class Dhcp6Client:
 
     name = ""
     own_files = ()  # what it has of its own in /etc: path and text
+    forms = False  # whether it forms addresses in the kernel's place
+    keeps_settings = True  # whether it makes anything of settings that come without an address
 
-    def __init__(self, host, settings=False, advertised=True):
+    def __init__(self, host, settings=False, advertised=True, device="eth0"):
         self.host = host
+        self.device = device
         self.settings = settings
         self.advertised = advertised
         self._process = None
         self._before = set()
-        self.home = os.path.join(os.environ["SEXTANT_LAB_RUNDIR"], "clients", host.name, self.name)
+        self.home = os.path.join(os.environ["SEXTANT_LAB_RUNDIR"], "clients", host.name, device, self.name)
         self._furnish()
 
     def start(self):
         """Starts it; what was in its resolv.conf is gone."""
         self._write("etc/resolv.conf", "")
-        self._await_link_local()
-        self._before = set(self.host.addresses())
+        self.host.wait_link_local(self.device)  # without one that is no longer tentative most clients end at once
+        self._before = set(self._addresses())
         self._process = self._popen(self.command())
 
     def wait(self, prefix=None, settings=True, timeout=30):
@@ -52,11 +57,11 @@ class Dhcp6Client:
         prefix = ipaddress.ip_network(prefix) if prefix else None
         deadline = time.monotonic() + timeout
         while True:
-            inside = [address for address in self.host.addresses() if prefix and ipaddress.ip_address(address) in prefix]
+            inside = [address for address in self._addresses() if prefix and ipaddress.ip_address(address) in prefix]
             if (inside or not prefix) and (self.told()[0] or not settings):
                 return inside[0] if inside else None
             if time.monotonic() > deadline:
-                raise TimeoutError(f"{self.name} on {self.host.name} has {self.host.addresses()} and was told {self.told()} "
+                raise TimeoutError(f"{self.name} on {self.host.name} has {self._addresses()} and was told {self.told()} "
                                    f"after {timeout} s; it said:\n{self.said()}")
             time.sleep(0.1)
 
@@ -68,8 +73,8 @@ class Dhcp6Client:
         """Ends it at once: it says nothing to the server, and what it had configured goes too."""
         self._signal(signal.SIGKILL)
         self._await_end()
-        for address in set(self.host.addresses()) - self._before:
-            self.host.run("ip", "addr", "del", address, "dev", "eth0")
+        for address in set(self._addresses()) - self._before:
+            self.host.run("ip", "addr", "del", address, "dev", self.device)
 
     def release(self):
         """Ends it in order: it gives back what it has."""
@@ -96,13 +101,13 @@ class Dhcp6Client:
         """The end of what it printed."""
         return "\n".join(self._read("said").splitlines()[-lines:])
 
-    def _await_link_local(self):
-        """Most clients end at once where the interface has no link-local address that passed duplicate address detection."""
-        deadline = time.monotonic() + 10
-        while "fe80" not in self.host.run("ip", "-6", "addr", "show", "dev", "eth0", "scope", "link", "-tentative").stdout:
-            if time.monotonic() > deadline:
-                raise TimeoutError(f"{self.host.name} has no link-local address")
-            time.sleep(0.1)
+    def _addresses(self):
+        return self.host.addresses(device=self.device)
+
+    def _back_to_kernel(self):
+        """The kernel forms addresses and minds router advertisements again, from the beginning."""
+        settings = ("accept_ra=1", "autoconf=1", "addr_gen_mode=0", "disable_ipv6=1", "disable_ipv6=0")
+        self.host.cmd("; ".join(f"sysctl -qw net.ipv6.conf.{self.device}.{setting}" for setting in settings))
 
     def _popen(self, command):
         for leftover in (*glob.glob(f"{self.home}/run/*"), *glob.glob(f"{self.home}/lib/*.pid")):
@@ -161,12 +166,12 @@ class Dhclient(Dhcp6Client):
     name = "dhclient"
 
     def command(self):
-        return ["dhclient", "-6", "-d", "-v", *(["-S"] if self.settings else []), "eth0"]
+        return ["dhclient", "-6", "-d", "-v", *(["-S"] if self.settings else []), self.device]
 
     def release(self):
         self._signal(signal.SIGKILL)
         self._process.wait()
-        self._process = self._popen(["dhclient", "-6", "-d", "-v", "-r", "eth0"])
+        self._process = self._popen(["dhclient", "-6", "-d", "-v", "-r", self.device])
         self._await_end()
 
 
@@ -175,16 +180,18 @@ class Dhcpcd(Dhcp6Client):
     Its hook notes what DHCPv6 told."""
 
     name = "dhcpcd"
+    forms = True
+    slaac = "hwaddr"
     HOOK = '#!/bin/sh\n[ -z "$new_dhcp6_name_servers" ] || env | grep ^new_dhcp6_ >/etc/told\n'
     own_files = (("dhcpcd.hook", HOOK),)
 
     def command(self):
         self._write("etc/told", "")
-        config = ["duid", "persistent", "option dhcp6_name_servers, dhcp6_domain_search, rapid_commit", "slaac hwaddr"]
+        config = ["duid", "persistent", "option dhcp6_name_servers, dhcp6_domain_search, rapid_commit", f"slaac {self.slaac}"]
         if not self.advertised:
             config += ["noipv6rs", "inform6" if self.settings else "ia_na"]
         self._write("etc/dhcpcd.conf.lab", "\n".join(config) + "\n")
-        return ["dhcpcd", "-6", "-B", "-d", "-f", "/etc/dhcpcd.conf.lab", "-c", "/etc/dhcpcd.hook", "eth0"]
+        return ["dhcpcd", "-6", "-B", "-d", "-f", "/etc/dhcpcd.conf.lab", "-c", "/etc/dhcpcd.hook", self.device]
 
     def told(self):
         values = dict(line.split("=", 1) for line in self._read("etc/told").splitlines())
@@ -193,9 +200,7 @@ class Dhcpcd(Dhcp6Client):
 
     def vanish(self):
         super().vanish()
-        # The kernel forms addresses and minds router advertisements again, from the beginning.
-        settings = ("accept_ra=1", "autoconf=1", "addr_gen_mode=0", "disable_ipv6=1", "disable_ipv6=0")
-        self.host.cmd("; ".join(f"sysctl -qw net.ipv6.conf.eth0.{setting}" for setting in settings))
+        self._back_to_kernel()
 
     def release(self):
         self._signal(signal.SIGALRM)
@@ -212,7 +217,7 @@ class Dibbler(Dhcp6Client):
         ask = "" if self.settings else "  ia\n"
         stateless = "stateless\n" if self.settings else ""
         self._write("etc/dibbler/client.conf",
-                    f"log-level 7\n{stateless}iface eth0 {{\n{ask}  option dns-server\n  option domain\n}}\n")
+                    f"log-level 7\n{stateless}iface {self.device} {{\n{ask}  option dns-server\n  option domain\n}}\n")
         return ["dibbler-client", "run"]
 
 
@@ -224,10 +229,46 @@ class Dhcp6c(Dhcp6Client):
     def command(self):
         ask = "information-only;" if self.settings else "send ia-na 1;"
         self._write("etc/dhcp6c.lab",
-                    f'interface eth0 {{ {ask} request domain-name-servers, domain-name;\n'
+                    f'interface {self.device} {{ {ask} request domain-name-servers, domain-name;\n'
                     f'script "/etc/wide-dhcpv6/dhcp6c-script"; }};\nid-assoc na 1 {{ }};\n')
-        return ["dhcp6c", "-f", "-D", "-c", "/etc/dhcp6c.lab", "eth0"]
+        return ["dhcp6c", "-f", "-D", "-c", "/etc/dhcp6c.lab", self.device]
 
 
-CLIENTS = (Dhclient, Dibbler, Dhcp6c, Dhcpcd)
+class DhcpcdPrivate(Dhcpcd):
+    """dhcpcd as Debian sets it up: it forms stable private addresses (RFC 7217), the link-local one too."""
+
+    name = "dhcpcd-private"
+    slaac = "private"
+
+
+class Networkd(Dhcp6Client):
+    """systemd-networkd, which takes router advertisements itself. That of Debian 12 asks for settings alone, and forgets them."""
+
+    name = "networkd"
+    forms = True
+    keeps_settings = False
+    own_files = (("systemd/network/lab.network", ""),)
+
+    def command(self):
+        config = ["[Match]", f"Name={self.device}", "[Network]", "DHCP=ipv6", "LLMNR=no", "[IPv6AcceptRA]", "UseDNS=no", "UseDomains=no",
+                  "[DHCPv6]", "UseDomains=yes"]
+        if not self.advertised:
+            config.append(f"WithoutRA={'information-request' if self.settings else 'solicit'}")
+        self._write("etc/systemd/network/lab.network", "\n".join(config) + "\n")
+        # It gives up root's rights early; what it notes is its user's.
+        return ["sh", "-c", "cd /run; mkdir systemd; for d in . links leases lldp; do "
+                "install -d -o systemd-network -g systemd-network systemd/netif/$d; done; "
+                "SYSTEMD_LOG_TARGET=console SYSTEMD_LOG_LEVEL=debug exec /lib/systemd/systemd-networkd"]
+
+    def told(self):
+        lines = [line for note in glob.glob(f"{self.home}/run/systemd/netif/links/*") for line in self._read(note).splitlines()]
+        noted = dict(line.split("=", 1) for line in lines if line.startswith(("DNS=", "DOMAINS=")) and not line.endswith("="))
+        return sorted(noted.get("DNS", "").split()), sorted(name.rstrip(".") for name in noted.get("DOMAINS", "").split())
+
+    def vanish(self):
+        super().vanish()
+        self._back_to_kernel()
+
+
+CLIENTS = (Dhclient, Dibbler, Dhcp6c, Dhcpcd, Networkd)
 

@@ -1,4 +1,4 @@
-"""A virtual machine's stand-in: a namespace with one interface and an agent that probes and answers."""
+"""A virtual machine's stand-in: a namespace with one interface or several, and an agent that probes and answers."""
 
 import ipaddress
 import json
@@ -28,6 +28,7 @@ class HostSpec:
     interface: str = ""  # the chassis' side; default: tenant and port
     addresses: list = field(default_factory=list)  # set by hand, with their prefix lengths
     routes: list = field(default_factory=list)  # as `ip route add` takes them
+    more: list = field(default_factory=list)  # its further NICs, each a port of its own on the same chassis: eth1, eth2, ...
 
     def __post_init__(self):
         self.interface = self.interface or self.name
@@ -39,9 +40,15 @@ class HostSpec:
         """The host's own name, unique in the lab."""
         return f"{self.tenant}-{self.port}"
 
+    @property
+    def nics(self):
+        """Its ports by the names of its interfaces."""
+        return {f"eth{n}": nic for n, nic in enumerate([self, *self.more])}
+
 
 class Host(Node):
-    """A host on eth0. The kernel autoconfigures it; nothing else does, but for addresses given by hand."""
+    """A host on eth0, and on eth1 and so on where it has more NICs. The kernel autoconfigures it; nothing else does, but for
+    addresses given by hand."""
 
     def __init__(self, name, spec=None, **params):
         super().__init__(name, **{**params, "inNamespace": True})
@@ -49,36 +56,50 @@ class Host(Node):
         self._agent = None
 
     def configure(self):
-        """Brings the interface up the way the labs need it."""
-        orders = [
-            # Checksums must be in the packets themselves: the userspace switch does not fill them in.
-            "ethtool -K eth0 tx off >/dev/null",
-            # Solicit more often than every four seconds: the controller may come later than the host.
-            "sysctl -qw net.ipv6.conf.eth0.router_solicitation_interval=1",
-            "sysctl -qw net.ipv6.conf.eth0.router_solicitation_max_interval=2",
-            "ip link set lo up",
-            "ip link set eth0 down; ip link set eth0 up",
-        ]
-        orders += [f"ip addr add {address} dev eth0" for address in self.spec.addresses]
-        orders += [f"ip route add {route}" for route in self.spec.routes]
+        """Brings the interfaces up the way the labs need them."""
+        orders = ["ip link set lo up"]
+        for device, nic in self.spec.nics.items():
+            orders += [
+                # Checksums must be in the packets themselves: the userspace switch does not fill them in.
+                f"ethtool -K {device} tx off >/dev/null",
+                # Solicit more often than every four seconds: the controller may come later than the host.
+                f"sysctl -qw net.ipv6.conf.{device}.router_solicitation_interval=1",
+                f"sysctl -qw net.ipv6.conf.{device}.router_solicitation_max_interval=2",
+                f"ip link set {device} down; ip link set {device} up",
+            ]
+            orders += [f"ip addr add {address} dev {device}" for address in nic.addresses]
+            orders += [f"ip route add {route}" for route in nic.routes]
         said = self.cmd("; ".join(orders)).strip()
         if said:
             raise RuntimeError(f"{self.name}: {said}")
 
-    def addresses(self, family=6):
-        """The usable global addresses of eth0 (those that passed duplicate address detection)."""
-        return [str(address) for address in self._usable(family)]
+    def plug_into(self, net, chassis):
+        """Lays the cables of its NICs to its chassis."""
+        for device, nic in self.spec.nics.items():
+            net.addLink(self, chassis, intfName1=device, intfName2=nic.interface, addr1=nic.mac)
 
-    def wait_address(self, prefix, timeout=30):
+    def addresses(self, family=6, device="eth0"):
+        """The usable global addresses of an interface (those that passed duplicate address detection)."""
+        return [str(address) for address in self._usable(family, device)]
+
+    def wait_address(self, prefix, timeout=30, device="eth0"):
         """The address inside a prefix, as soon as the kernel has one."""
         prefix = ipaddress.ip_network(prefix)
         deadline = time.monotonic() + timeout
         while True:
-            for address in self._usable(prefix.version):
+            for address in self._usable(prefix.version, device):
                 if address in prefix:
                     return str(address)
             if time.monotonic() > deadline:
                 raise TimeoutError(f"{self.name} has no address in {prefix} after {timeout} s")
+            time.sleep(0.1)
+
+    def wait_link_local(self, device="eth0", timeout=10):
+        """Waits until an interface has a link-local address that passed duplicate address detection."""
+        deadline = time.monotonic() + timeout
+        while not any(e["scope"] == "link" and not e.get("tentative") for e in self.inet(device=device)):
+            if time.monotonic() > deadline:
+                raise TimeoutError(f"{self.name} has no link-local address on {device} after {timeout} s")
             time.sleep(0.1)
 
     def run(self, *command, timeout=60):
@@ -115,9 +136,9 @@ class Host(Node):
             raise RuntimeError(f"{self.name}: {done.stdout}")
         return done.stdout
 
-    def capture(self, expression=""):
-        """A capture on eth0."""
-        return Capture(self, "eth0", expression)
+    def capture(self, expression="", device="eth0"):
+        """A capture on an interface."""
+        return Capture(self, device, expression)
 
     def ask(self, request):
         """Sends the host's agent an order and waits for its answer."""
@@ -136,13 +157,13 @@ class Host(Node):
             self._agent.stop()
         super().terminate()
 
-    def inet(self, family=6):
-        """The addresses of eth0 as `ip -j` tells of them, whatever their state and scope."""
-        done = self.run("ip", "-j", f"-{family}", "addr", "show", "dev", "eth0")
+    def inet(self, family=6, device="eth0"):
+        """The addresses of an interface as `ip -j` tells of them, whatever their state and scope."""
+        done = self.run("ip", "-j", f"-{family}", "addr", "show", "dev", device)
         return [entry for link in json.loads(done.stdout or "[]") for entry in link.get("addr_info", []) if "local" in entry]
 
-    def _usable(self, family):
-        for entry in self.inet(family):
+    def _usable(self, family, device):
+        for entry in self.inet(family, device):
             if entry["scope"] == "global" and not entry.get("tentative") and not entry.get("dadfailed"):
                 yield ipaddress.ip_address(entry["local"])
 

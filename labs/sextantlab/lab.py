@@ -39,7 +39,7 @@ class Lab:
         self.hosts = {}
         for spec in hosts:
             host = self.net.addHost(spec.name, cls=Host, spec=spec, ip=None, mac=None)
-            self.net.addLink(host, self.chassis[spec.chassis], intfName1="eth0", intfName2=spec.interface, addr1=spec.mac)
+            host.plug_into(self.net, self.chassis[spec.chassis])
             self.hosts[spec.name] = host
         self.controller = Controller(isolation, binary(), lambda: [c.management for c in self.chassis.values()])
 

@@ -73,7 +73,7 @@ class WiredLab(Lab):
         self.hosts = {}
         for spec in self.specs:
             host = self.net.addHost(spec.name, cls=Host, spec=spec, ip=None, mac=None)
-            self.net.addLink(host, self.bridges, intfName1="eth0", intfName2=spec.interface, addr1=spec.mac)
+            host.plug_into(self.net, self.bridges)
             self.hosts[spec.name] = host
         self.controller = Controller(isolation, self.binary(), lambda: [self.management(name) for name in self.plan])
 
