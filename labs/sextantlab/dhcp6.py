@@ -48,7 +48,7 @@ class Dhcp6Client:
     def start(self):
         """Starts it; what was in its resolv.conf is gone."""
         self._write("etc/resolv.conf", "")
-        self.host.wait_link_local(self.device)  # without one that is no longer tentative most clients end at once
+        self._await_ready()
         self._before = set(self._addresses())
         self._process = self._popen(self.command())
 
@@ -100,6 +100,10 @@ class Dhcp6Client:
     def said(self, lines=15):
         """The end of what it printed."""
         return "\n".join(self._read("said").splitlines()[-lines:])
+
+    def _await_ready(self):
+        """Most clients end at once where the interface has no link-local address that is no longer tentative."""
+        self.host.wait_link_local(self.device)
 
     def _addresses(self):
         return self.host.addresses(device=self.device)
@@ -239,6 +243,10 @@ class DhcpcdPrivate(Dhcpcd):
 
     name = "dhcpcd-private"
     slaac = "private"
+
+    def _await_ready(self):
+        """It leaves a link-local address that there is, so it comes first, as when a machine boots."""
+        self.host.cmd(f"sysctl -qw net.ipv6.conf.{self.device}.addr_gen_mode=1; ip -6 addr flush dev {self.device}")
 
 
 class Networkd(Dhcp6Client):

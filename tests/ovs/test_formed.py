@@ -41,17 +41,23 @@ def test_private_and_random_addresses_work(isolation):
             for target in (near, far):
                 assert host.ping(wiring.address(target), options=("-I", source)) == 3, (source, target.name)
         assert bindings(lab, "acme/vm1")[temporary[0]] == "dad"
-        # RFC 7217: nothing is made of the MAC any more, not even the link-local address.
+        # RFC 7217: nothing is made of the MAC any more, not even the link-local address. First by a secret that is set (mode 2),
+        # then by one that the kernel draws (mode 3).
         secret = ":".join(["1234"] * 8)
-        rebuild(host, use_tempaddr=0, stable_secret=secret, addr_gen_mode=2)
-        stable = usable(host, 1)[0]
-        local = [e["local"] for e in host.inet() if e["scope"] == "link"]
-        assert stable != formed and len(local) == 1
-        for target in (near, far):
-            assert host.ping(wiring.address(target)) == 3, target.name
-            assert target.ping(stable) == 3, "and it is found by others"
-        held = bindings(lab, "acme/vm1")
-        assert held[stable] == held[local[0]] == "dad", held
+        for settings in ({"use_tempaddr": 0, "stable_secret": secret, "addr_gen_mode": 2}, {"addr_gen_mode": 3}):
+            rebuild(host, **settings)
+            stable = usable(host, 1)[0]
+            local = [e["local"] for e in host.inet() if e["scope"] == "link"]
+            assert stable not in (formed, *temporary) and len(local) == 1
+            for target in (near, far):
+                assert host.ping(wiring.address(target)) == 3, target.name
+                assert target.ping(stable) == 3, "and it is found by others"
+            held = bindings(lab, "acme/vm1")
+            assert held[stable] == held[local[0]] == "dad", held
+        # Both: temporary ones beside a stable one, a link-local one of no MAC.
+        rebuild(host, use_tempaddr=2)
+        for source in usable(host, 2):
+            assert source != formed and host.ping(wiring.address(far), options=("-I", source)) == 3, source
 
 
 def test_nobody_takes_anothers_address(isolation):

@@ -19,7 +19,7 @@ use super::asks::Asked;
 use super::ident::{self, CHASSIS, FABRIC, NETWORK, PORT, ROUTER, SUBNET};
 use super::index::Claim;
 use super::kinds::port::Port;
-use super::learned::{Address, Learned, is_formed};
+use super::learned::{Address, Learned};
 use super::{Catalog, Leasing, Proposal};
 use crate::effect::Refusal;
 
@@ -289,7 +289,7 @@ impl Admission<'_> {
         let was_on = self.before.port(id).map_or(&port.network, |before| &before.network).clone();
         let moved = was_on != port.network;
         let formed = self.after.formed_by(id);
-        let goes = |address: &IpAddr| moved || !is_formed(&formed, *address);
+        let goes = |address: &IpAddr| moved || !formed.has(*address);
         let gone: Vec<Address> =
             self.after.learned_by(id).filter(goes).map(|address| (was_on.clone(), address)).collect();
         self.unlearn(gone);

@@ -132,7 +132,7 @@ impl Catalog {
 
     /// Whether a port takes addresses for itself.
     pub(crate) fn learns(&self, id: &ResourceId) -> bool {
-        self.is_automatic(id) || !self.formed_by(id).is_empty()
+        self.is_automatic(id) || self.formed_by(id).any()
     }
 
     /// Why an address can't become a port's by its using it.
@@ -145,7 +145,7 @@ impl Catalog {
         if let Some(why) = self.illegal(&port.network, address) {
             return Some(why);
         }
-        if !port.automatic && !is_formed(&self.formed_by(id), address) {
+        if !port.automatic && !self.formed_by(id).has(address) {
             return Some(Unlearnable::NotFormed);
         }
         if !holders.is_empty() {
@@ -191,9 +191,26 @@ fn is_hosts(address: IpAddr) -> bool {
     }
 }
 
-/// Whether a port that forms its addresses on these prefixes may have formed one: on one of them, or a link-local one.
-pub(super) fn is_formed(prefixes: &[IpNet], address: IpAddr) -> bool {
-    !prefixes.is_empty() && (is_local(address) || prefixes.iter().any(|prefix| prefix.contains(&address)))
+/// What a port may form.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Formed {
+    /// Addresses on these prefixes.
+    pub(crate) prefixes: Vec<IpNet>,
+    /// Link-local ones: not all hosts make theirs of their MAC, whatever their router advertises (RFC 7217, RFC 8064).
+    pub(crate) local: bool,
+}
+
+impl Formed {
+    /// Whether it is anything.
+    pub(crate) fn any(&self) -> bool {
+        self.local || !self.prefixes.is_empty()
+    }
+
+    /// Whether an address may be one of them.
+    pub(crate) fn has(&self, address: IpAddr) -> bool {
+        let local = self.local && address.is_ipv6() && is_local(address);
+        local || self.prefixes.iter().any(|prefix| prefix.contains(&address))
+    }
 }
 
 fn is_local(address: IpAddr) -> bool {

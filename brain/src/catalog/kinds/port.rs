@@ -13,6 +13,7 @@ use crate::catalog::Catalog;
 use crate::catalog::findings::Findings;
 use crate::catalog::ident::{self, CHASSIS, NETWORK, SUBNET};
 use crate::catalog::index::Claim;
+use crate::catalog::learned::Formed;
 
 const FIXED_IPS_MAX: usize = 64;
 
@@ -165,7 +166,7 @@ pub(super) fn facts(catalog: &Catalog, id: &ResourceId, key: u32, port: &Port, f
         let fact = topology::Binding { chassis: ChassisKey(chassis), interface: interface.clone() };
         facts.push(Change::Binding(key, Some(fact)));
     }
-    let forming = !port.automatic && port.secured && !catalog.formed_by(id).is_empty();
+    let forming = !port.automatic && catalog.formed_by(id).any();
     let policy = topology::Policy { secured: port.secured, learning: port.automatic, forming, relays: port.relays };
     facts.push(Change::Policy(key, Some(policy)));
     if port.dhcp_options != DhcpOptions::default() {
@@ -184,12 +185,15 @@ impl Catalog {
         self.ids(ident::PORT)
     }
 
-    /// The prefixes on which a port forms its addresses as it likes: where hosts do, and it was given none by its intent.
-    pub(crate) fn formed_by(&self, id: &ResourceId) -> Vec<IpNet> {
-        let Some(port) = self.port(id).filter(|port| port.secured) else { return Vec::new() };
-        let subnets = self.subnets_of(&port.network).into_iter().filter(|(_, subnet)| subnet.modes.form());
+    /// What a port forms as it likes: addresses where hosts do and it was given none by its intent, and where there is IPv6 at all,
+    /// link-local ones.
+    pub(crate) fn formed_by(&self, id: &ResourceId) -> Formed {
+        let Some(port) = self.port(id).filter(|port| port.secured) else { return Formed::default() };
+        let subnets = self.subnets_of(&port.network);
+        let local = subnets.iter().any(|(_, subnet)| matches!(subnet.cidr, IpNet::V6(_)));
         let given = |cidr: &IpNet| port.fixed.iter().flatten().any(|f| f.address.is_some_and(|a| cidr.contains(&a)));
-        subnets.map(|(_, subnet)| subnet.cidr).filter(|cidr| !given(cidr)).collect()
+        let forming = subnets.into_iter().filter(|(_, subnet)| subnet.modes.form()).map(|(_, subnet)| subnet.cidr);
+        Formed { prefixes: forming.filter(|cidr| !given(cidr)).collect(), local }
     }
 
     pub(crate) fn port(&self, id: &ResourceId) -> Option<&Port> {

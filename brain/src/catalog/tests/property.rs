@@ -266,10 +266,7 @@ fn check_sound(rig: &Rig) {
     }
     for ((network, address), learned) in &rig.catalog.learned {
         let port = rig.catalog.port(&learned.port).unwrap();
-        let local = matches!(address, std::net::IpAddr::V6(a) if addr::is_link_local(*a));
-        let formed = rig.catalog.formed_by(&learned.port);
-        let may =
-            port.automatic || (local && !formed.is_empty()) || formed.iter().any(|prefix| prefix.contains(address));
+        let may = port.automatic || rig.catalog.formed_by(&learned.port).has(*address);
         assert!(may && port.network == *network, "{address} of {}", learned.port);
         assert_eq!(rig.catalog.illegal(network, *address), None, "{address} on {network}");
     }
