@@ -7,9 +7,10 @@ set -eu
 packages="openvswitch-switch mininet ethtool ndisc6 iputils-ping iperf3 iproute2 procps"
 [ "${1:-}" = bench ] && packages="$packages ovn-central ovn-host python3-grpcio python3-matplotlib"
 watchers="tcpdump tshark python3-scapy thc-ipv6"
-clients="isc-dhcp-client isc-dhcp-relay dhcpcd-base dibbler-client wide-dhcpv6-client"
+clients="isc-dhcp-client isc-dhcp-relay dhcpcd-base dibbler-client wide-dhcpv6-client systemd"
 case "${1:-}" in
-test | addresses) packages="$packages $watchers $clients" ;;
+test) packages="$packages $watchers $clients dnsmasq-base" ;;
+addresses | nics) packages="$packages $watchers $clients" ;;
 esac
 
 missing=

@@ -132,7 +132,7 @@ impl Catalog {
 
     /// Whether a port takes addresses for itself.
     pub(crate) fn learns(&self, id: &ResourceId) -> bool {
-        self.is_automatic(id) || self.formed_by(id).any()
+        self.is_automatic(id) || self.formed_by(id).local
     }
 
     /// Why an address can't become a port's by its using it.
@@ -196,16 +196,11 @@ fn is_hosts(address: IpAddr) -> bool {
 pub(crate) struct Formed {
     /// Addresses on these prefixes.
     pub(crate) prefixes: Vec<IpNet>,
-    /// Link-local ones: not all hosts make theirs of their MAC, whatever their router advertises (RFC 7217, RFC 8064).
+    /// Link-local ones, wherever it may learn at all: not all hosts make theirs of their MAC, whatever their router advertises (RFC 7217, RFC 8064).
     pub(crate) local: bool,
 }
 
 impl Formed {
-    /// Whether it is anything.
-    pub(crate) fn any(&self) -> bool {
-        self.local || !self.prefixes.is_empty()
-    }
-
     /// Whether an address may be one of them.
     pub(crate) fn has(&self, address: IpAddr) -> bool {
         let local = self.local && address.is_ipv6() && is_local(address);

@@ -3,7 +3,7 @@
 use std::net::Ipv6Addr;
 
 use ::flows::{Claim, Emit, Feature, FeatureId, PuntOp, Reg, Row, Table};
-use addr::{IpNet, Ipv6Net, OfPort};
+use addr::{Ipv6Net, OfPort};
 use ofp::Field;
 use packet::OP_REQUEST;
 use topology::{ChassisKey, Key, KeyKind, NetworkKey, PortKey, View};
@@ -83,20 +83,14 @@ fn formed(view: &View<'_>, emit: &mut Emit, network: NetworkKey, chassis: Chassi
     if !view.is_resident(network, chassis) {
         return;
     }
-    let subnets = view.subnets_of(network);
-    let has_v6 =
-        subnets.into_iter().any(|key| view.subnet(key).is_some_and(|subnet| matches!(subnet.cidr, IpNet::V6(_))));
-    // Not all hosts make their link-local address of their MAC, whatever is advertised to them (RFC 8064).
-    let local = has_v6.then_some(LINK_LOCAL);
     let mut on = emit.on(chassis);
-    if has_v6 || view.auto_ports(network) {
-        on.row(Table::Nd, 200, "a host answers that it still has an address")
-            .icmpv6(NEIGHBOR_ADVERT)
-            .when_reg(Reg::Net, network.0)
-            .when(Field::ETH_DST, network_mac(network))
-            .punt(PuntOp::Alive);
-    }
-    for prefix in given::formed_on(view, network).into_iter().chain(local) {
+    on.row(Table::Nd, 200, "a host answers that it still has an address")
+        .icmpv6(NEIGHBOR_ADVERT)
+        .when_reg(Reg::Net, network.0)
+        .when(Field::ETH_DST, network_mac(network))
+        .punt(PuntOp::Alive);
+    // Not all hosts make their link-local address of their MAC, whatever is advertised to them (RFC 8064).
+    for prefix in given::formed_on(view, network).into_iter().chain([LINK_LOCAL]) {
         let row = on.row(Table::Admit, 60, "an advertisement of an address that hosts form: is it anybody's?");
         from_formed(row, network, prefix)
             .ipv6()

@@ -166,7 +166,7 @@ pub(super) fn facts(catalog: &Catalog, id: &ResourceId, key: u32, port: &Port, f
         let fact = topology::Binding { chassis: ChassisKey(chassis), interface: interface.clone() };
         facts.push(Change::Binding(key, Some(fact)));
     }
-    let forming = !port.automatic && catalog.formed_by(id).any();
+    let forming = !port.automatic && catalog.formed_by(id).local;
     let policy = topology::Policy { secured: port.secured, learning: port.automatic, forming, relays: port.relays };
     facts.push(Change::Policy(key, Some(policy)));
     if port.dhcp_options != DhcpOptions::default() {
@@ -185,15 +185,13 @@ impl Catalog {
         self.ids(ident::PORT)
     }
 
-    /// What a port forms as it likes: addresses where hosts do and it was given none by its intent, and where there is IPv6 at all,
-    /// link-local ones.
+    /// What a port forms as it likes: addresses where hosts do and it was given none by its intent, and link-local ones.
     pub(crate) fn formed_by(&self, id: &ResourceId) -> Formed {
         let Some(port) = self.port(id).filter(|port| port.secured) else { return Formed::default() };
-        let subnets = self.subnets_of(&port.network);
-        let local = subnets.iter().any(|(_, subnet)| matches!(subnet.cidr, IpNet::V6(_)));
+        let subnets = self.subnets_of(&port.network).into_iter().filter(|(_, subnet)| subnet.modes.form());
         let given = |cidr: &IpNet| port.fixed.iter().flatten().any(|f| f.address.is_some_and(|a| cidr.contains(&a)));
-        let forming = subnets.into_iter().filter(|(_, subnet)| subnet.modes.form()).map(|(_, subnet)| subnet.cidr);
-        Formed { prefixes: forming.filter(|cidr| !given(cidr)).collect(), local }
+        let prefixes = subnets.map(|(_, subnet)| subnet.cidr).filter(|cidr| !given(cidr)).collect();
+        Formed { prefixes, local: true }
     }
 
     pub(crate) fn port(&self, id: &ResourceId) -> Option<&Port> {

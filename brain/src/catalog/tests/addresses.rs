@@ -125,7 +125,7 @@ fn ports_follow_the_subnets_that_hosts_form_addresses_on() {
     let words: Vec<_> = told.iter().map(|(id, change)| format!("{id} {}", change.as_str_name())).collect();
     assert_eq!(words, ["subnet acme/more CHANGE_CREATED", "port acme/p CHANGE_UPDATED", "port acme/q CHANGE_UPDATED",]);
     assert_eq!(rig.addresses("p"), format!("10.1.0.2 2001:db8:b::1 {FORMED} {FORMED_MORE}"));
-    assert_eq!(changed(&rig.last), ["+subnet 6", "+advert 6", "+dhcp6 6", "+port 1", "+port 2", "+policy 2"]);
+    assert_eq!(changed(&rig.last), ["+subnet 6", "+advert 6", "+dhcp6 6", "+port 1", "+port 2"]);
     // It stops being one: its addresses vanish, but for those that were asked for. And again, and back.
     let plain = Document { subnets: vec![subnet("more", "n", "2001:db8:d::/64")], ..doc() };
     rig.apply(&[plain]);

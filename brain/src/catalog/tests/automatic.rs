@@ -188,9 +188,11 @@ fn which_addresses_can_be_learned() {
     for (address, why) in [("fe80::9", None), ("2001:db8:a::abcd", None), ("10.1.0.9", Some(Unlearnable::NotFormed))] {
         assert_eq!(rig.catalog.unlearnable(&id("port", "vm1"), a(address)), why, "{address}");
     }
-    // And nothing at all where it was given an address.
+    // And only a link-local one where it was given an address.
     rig.apply(&[Document { ports: vec![with_fixed(port_of("vm1"), &["2001:db8:a::77"])], ..doc() }]);
-    assert_eq!(rig.catalog.unlearnable(&id("port", "vm1"), a("fe80::9")), Some(Unlearnable::NotLearning));
+    for (address, why) in [("fe80::9", None), ("2001:db8:a::abcd", Some(Unlearnable::NotFormed))] {
+        assert_eq!(rig.catalog.unlearnable(&id("port", "vm1"), a(address)), why, "{address}");
+    }
 }
 
 fn port_of(name: &str) -> v1::Port {
