@@ -15,6 +15,7 @@ use crate::event::{Caller, Event, ProposalId, Request, RequestId, SessionId};
 use crate::learning::Learning;
 use crate::links::Links;
 use crate::pace::Load;
+use crate::reconfigure::Reconfigures;
 use crate::releases::Releases;
 use crate::requests::Asked;
 use crate::switch::Switch;
@@ -34,6 +35,7 @@ pub struct Brain {
     pub(crate) announce: features::announce::service::Service,
     pub(crate) learning: Learning,
     pub(crate) links: Links,
+    pub(crate) reconfigures: Reconfigures,
     /// When each chassis warms its tunnels next, and how often it has.
     pub(crate) warm: BTreeMap<ChassisKey, (Millis, u32)>,
     pub(crate) warm_due: BTreeSet<(Millis, ChassisKey)>,
@@ -91,6 +93,7 @@ impl Default for Brain {
             announce: features::announce::service::Service::default(),
             learning: Learning::default(),
             links: Links::default(),
+            reconfigures: Reconfigures::default(),
             warm: BTreeMap::new(),
             warm_due: BTreeSet::new(),
             busy: BTreeSet::new(),
@@ -136,6 +139,7 @@ impl Brain {
             Event::Loaded { revision, entries } => {
                 let applied = self.catalog.load(revision, &entries);
                 self.applied(revision, applied);
+                self.load_agreements();
             }
             Event::Applied { revision, changes, proposal } => {
                 let applied = self.catalog.apply(revision, &changes);
@@ -160,7 +164,8 @@ impl Brain {
         let warm = self.warm_due.first().map(|(at, _)| *at);
         let (resting, waiter) = (self.switches.next_due(), self.waiters.next_deadline());
         let services = [self.ra.next_due(), self.announce.next_due(), self.learning.next_due(), self.links.next_due()];
-        services.into_iter().chain([warm, resting, waiter]).flatten().min()
+        let services = services.into_iter().chain([self.reconfigures.next_due()]);
+        services.chain([warm, resting, waiter]).flatten().min()
     }
 
     /// Where what was compiled piece by piece differs from what the same facts compile to from scratch, in words; empty: nowhere.
@@ -200,6 +205,7 @@ impl Brain {
         let packets = self.ra.changed(&self.world, &committed.changed, self.now, ready);
         self.send(packets);
         self.announce.changed(&self.world, &committed.changed, self.now);
+        self.reconfigure(&committed.changed);
     }
 
     /// The facts want something else of a switch now. One that is not in step misses it: its tables will be read.

@@ -1,10 +1,12 @@
 //! DHCP: clients' messages are answered once their leases are durable; and who has leased what.
 
 use addr::IpNet;
-use features::lease::Served;
+use features::dhcp6::reconfigure;
+use features::lease::{LeaseChange, Moment, Served};
 use features::punt::{Punted, Unanswered};
+use flows::PuntOp;
 use proto::v1;
-use topology::{Key, World};
+use topology::{Key, PortKey, World};
 
 use crate::brain::Brain;
 use crate::catalog::{Leasing, association_word};
@@ -16,15 +18,22 @@ impl Brain {
     pub(crate) fn serve(
         &mut self,
         punted: &Punted,
-        answer: fn(&World, &Punted) -> Result<Served, Unanswered>,
+        answer: fn(&World, &Punted, Moment) -> Result<Served, Unanswered>,
     ) -> Outcome {
-        let Served { operation, port, packets, leases } = answer(&self.world, punted)?;
+        let moment = Moment { now: self.now, secret: self.links.mark.0 };
+        let Served { operation, port, packets, leases, reconfigure } = answer(&self.world, punted, moment)?;
+        if punted.op == PuntOp::Dhcp6 {
+            self.heard_of(port, operation);
+        }
         if leases.is_empty() {
             self.send(packets);
             return Ok(operation);
         }
+        let agreement = self.agreed(port, &leases, reconfigure);
+        let told = agreement.as_ref().and_then(|_| reconfigure::told(&self.world, port));
         let port = self.world.resource_of(&Key::Port(port)).ok_or("gone")?;
-        let leasing = Leasing { port, of: punted.op.name(), operation, changes: leases, answer: packets };
+        let of = punted.op.name();
+        let leasing = Leasing { port, of, operation, changes: leases, agreement, told, answer: packets };
         if !self.learning.wishes.lease(leasing) {
             return Err("too_many_leases_to_write");
         }
@@ -34,9 +43,17 @@ impl Brain {
 
     /// Leases are durable: what was promised may be told.
     pub(crate) fn leased(&mut self, leases: Vec<Leasing>) {
-        for Leasing { of, operation, answer, .. } in leases {
+        for Leasing { port, of, operation, changes, agreement, told, answer } in leases {
             self.count_punt(of, operation);
             self.send(answer);
+            let Some(port) = self.catalog.key_of(&port).map(PortKey).filter(|_| of != PuntOp::Dhcp4.name()) else {
+                continue;
+            };
+            let client = changes.into_iter().find_map(|change| match change {
+                LeaseChange::Bind { client, .. } => Some(client),
+                LeaseChange::End { .. } => None,
+            });
+            self.agree(port, client, agreement, told);
         }
     }
 

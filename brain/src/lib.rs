@@ -11,6 +11,7 @@ mod learning;
 mod leases;
 mod links;
 mod pace;
+mod reconfigure;
 mod releases;
 mod requests;
 mod rows;

@@ -108,6 +108,7 @@ impl Brain {
     pub(crate) fn timers(&mut self) {
         self.learning_timers();
         self.link_timers();
+        self.reconfigure_timers();
         let packets = self.ra.due(&self.world, self.now);
         self.send(packets);
         let switches = &self.switches;

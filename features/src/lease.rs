@@ -3,12 +3,13 @@
 //! A lease is a record of what was promised, kept by port: who the client says it is does not matter (its port is who it is), so
 //! another operating system on the same port, with another DUID, gets the same addresses.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv6Addr};
 
 use addr::IpNet;
 use bytes::Bytes;
 use topology::PortKey;
 
+use crate::Millis;
 use crate::punt::PacketOut;
 
 /// Which of a port's leases: one for each association that a client names.
@@ -43,6 +44,36 @@ pub enum LeaseChange {
     },
 }
 
+/// What an answer is made with beside facts.
+#[derive(Clone, Copy, Debug)]
+pub struct Moment {
+    /// When it is.
+    pub now: Millis,
+    /// Known to this process alone: keys are made of it.
+    pub secret: [u8; 16],
+}
+
+/// What client and server have agreed on, so that the client may be told to ask again (RFC 8415, 20.4).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Agreement {
+    /// By which the client knows who tells it.
+    pub key: [u8; 16],
+    /// Where it is told so.
+    pub address: Ipv6Addr,
+}
+
+/// Whether a client may be told to ask again.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Reconfigure {
+    /// It takes no such messages.
+    #[default]
+    Never,
+    /// As was agreed on before.
+    AsBefore,
+    /// By an agreement that is made with this answer.
+    By(Agreement),
+}
+
 /// What a client's message leads to.
 #[derive(Debug, PartialEq)]
 pub struct Served {
@@ -54,6 +85,8 @@ pub struct Served {
     pub packets: Vec<PacketOut>,
     /// To be made durable first.
     pub leases: Vec<LeaseChange>,
+    /// Of the leases that it binds.
+    pub reconfigure: Reconfigure,
 }
 
 /// An address as what is leased.

@@ -19,6 +19,7 @@ pub mod punt;
 pub mod ra;
 pub mod router;
 pub mod routing;
+mod siphash;
 mod time;
 pub mod turns;
 

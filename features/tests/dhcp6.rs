@@ -7,7 +7,7 @@ use std::net::Ipv6Addr;
 use addr::{IpNet, Ipv6Net, OfPort, eui64_address, link_local, multicast_mac};
 use common::*;
 use features::dhcp6::service;
-use features::lease::{Association, LeaseChange, Served};
+use features::lease::{Association, LeaseChange, Moment, Served};
 use features::punt::Punted;
 use features::ra;
 use flows::eval::Switch;
@@ -21,6 +21,7 @@ use topology::{
     RouterKey, SubnetKey, View, World,
 };
 
+const MOMENT: Moment = Moment { now: features::Millis(1), secret: [0; 16] };
 /// On network 1 and chassis 2, with an address formed from its MAC.
 const HOST: u32 = 4;
 const TRANSACTION: u32 = 0xabcdef;
@@ -89,7 +90,7 @@ fn ia(iaid: u32, addresses: &[&str]) -> Dhcp6Option {
 
 /// What a message is answered with, and what it does to leases.
 fn asks(world: &World, message: &Dhcp6Message) -> Result<(Dhcp6Message, Vec<LeaseChange>), &'static str> {
-    let Served { operation, packets, leases, .. } = service::answer(world, &punted(frame(message)))?;
+    let Served { operation, packets, leases, .. } = service::answer(world, &punted(frame(message)), MOMENT)?;
     assert_eq!(operation, message.kind.name());
     let [out] = &packets[..] else { panic!("{packets:?}") };
     assert_eq!(out.chassis, ChassisKey(2));
@@ -303,7 +304,7 @@ fn what_is_no_clients_message_gets_no_answer() {
     let whole = frame(&message(Solicit, vec![ia(7, &["2001:db8::77"])]));
     for length in 0..whole.len() {
         // Cut anywhere, it is refused or, where only options are missing, judged by what is left; nothing panics.
-        let _ = service::answer(&world, &punted(whole[..length].to_vec()));
+        let _ = service::answer(&world, &punted(whole[..length].to_vec()), MOMENT);
     }
 }
 

@@ -7,7 +7,7 @@ use std::net::Ipv6Addr;
 use addr::{IpNet, MacAddr, OfPort, link_local, multicast_mac};
 use common::*;
 use features::dhcp6::service;
-use features::lease::{Association, LeaseChange, Served};
+use features::lease::{Association, LeaseChange, Moment, Served};
 use features::punt::Punted;
 use flows::eval::Switch;
 use flows::{Engine, PuntOp};
@@ -19,6 +19,7 @@ use topology::{
     Change, ChassisKey, Dhcp6 as Fact, Encap, NetworkKey, Place, Policy, Port, PortKey, RouterKey, SubnetKey, World,
 };
 
+const MOMENT: Moment = Moment { now: features::Millis(1), secret: [0; 16] };
 /// The relay agent's port, on network 1 of umbra and chassis 2.
 const RELAY: u32 = 4;
 /// On network 3 of umbra, plugged nowhere.
@@ -89,7 +90,7 @@ fn asks(world: &World, relay: &Dhcp6Relay) -> Result<(Dhcp6Relay, Served), &'sta
     let frame = frame(&relay.emit().unwrap(), ALL_DHCP_SERVERS_OF_SITE);
     let punted =
         Punted { op: PuntOp::Dhcp6, port: PortKey(RELAY), place, network: NetworkKey(1), router: RouterKey(0), frame };
-    let served = service::answer(world, &punted)?;
+    let served = service::answer(world, &punted, MOMENT)?;
     let read = Frame::parse(&served.packets[0].frame).unwrap();
     let Net::Ipv6(ip) = &read.net else { panic!() };
     assert_eq!((read.ethernet.dst, ip.dst), (port_mac(RELAY), link_local(port_mac(RELAY))));

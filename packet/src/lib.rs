@@ -46,7 +46,7 @@ pub use dhcp4::{DHCP4_CLIENT_PORT, DHCP4_OPTIONS_MAX, DHCP4_SERVER_PORT, Dhcp4, 
 pub use dhcp6::{
     ALL_DHCP_SERVERS, ALL_DHCP_SERVERS_OF_SITE, DHCP6_CLIENT_PORT, DHCP6_DEPTH_MAX, DHCP6_HOPS_MAX, DHCP6_OPTIONS_MAX,
     DHCP6_SERVER_PORT, Dhcp6, Dhcp6Kind, Dhcp6Message, Dhcp6Option, Dhcp6Relay, Dhcp6Status, duid_ll,
-    option_code as dhcp6_option,
+    option_code as dhcp6_option, reconfigure_key,
 };
 pub use ethernet::{ETHERTYPE_ARP, ETHERTYPE_IPV4, ETHERTYPE_IPV6, Ethernet, Frame, Net, VLANS_MAX, Vlan};
 pub use icmp_error::{Icmpv4Error, Icmpv6Error, icmpv4_error, icmpv6_error};

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use addr::IpNet;
 use bytes::Bytes;
-use features::lease::{Association, LeaseChange};
+use features::lease::{Agreement, Association, LeaseChange};
 use features::punt::PacketOut;
 use prost::Message as _;
 use proto::v1;
@@ -32,6 +32,8 @@ pub(crate) struct Lease {
     pub(crate) since_ms: u64,
     /// The same; all ones is for ever.
     pub(crate) until_ms: u64,
+    /// How the client may be told to ask again.
+    pub(crate) agreement: Option<Agreement>,
     /// The store's revision when it was last written; 0: not yet.
     pub(crate) mod_revision: u64,
 }
@@ -45,6 +47,10 @@ pub(crate) struct Leasing {
     /// The message, for counters.
     pub(crate) operation: &'static str,
     pub(crate) changes: Vec<LeaseChange>,
+    /// Of the leases that begin or go on.
+    pub(crate) agreement: Option<Agreement>,
+    /// What the client is told with them, in a number.
+    pub(crate) told: Option<u64>,
     /// To be sent once that is durable.
     pub(crate) answer: Vec<PacketOut>,
 }
@@ -52,18 +58,27 @@ pub(crate) struct Leasing {
 impl Lease {
     /// Reads an entry of the store.
     pub(crate) fn decode(value: &[u8], mod_revision: u64) -> Result<Lease, String> {
-        let v1::StoredLease { client, leased, since_ms, until_ms } =
+        let v1::StoredLease { client, leased, since_ms, until_ms, reconfigure_key, client_address } =
             v1::StoredLease::decode(value).map_err(|error| error.to_string())?;
         let read = leased.iter().map(|text| text.parse::<IpNet>().map_err(|_| format!("{text:?} is not a prefix")));
         let leased = read.collect::<Result<Vec<_>, _>>()?;
-        Ok(Lease { client: client.into(), leased, since_ms, until_ms, mod_revision })
+        let agreement = match (<[u8; 16]>::try_from(&reconfigure_key[..]), client_address.parse()) {
+            (Ok(key), Ok(address)) => Some(Agreement { key, address }),
+            _ => None,
+        };
+        Ok(Lease { client: client.into(), leased, since_ms, until_ms, agreement, mod_revision })
     }
 
     /// As the store keeps it.
     pub(crate) fn encode(&self) -> Vec<u8> {
-        let Lease { client, leased, since_ms, until_ms, .. } = self;
+        let Lease { client, leased, since_ms, until_ms, agreement, .. } = self;
         let leased = leased.iter().map(IpNet::to_string).collect();
-        v1::StoredLease { client: client.to_vec(), leased, since_ms: *since_ms, until_ms: *until_ms }.encode_to_vec()
+        let (reconfigure_key, client_address) = match agreement {
+            Some(Agreement { key, address }) => (key.to_vec(), address.to_string()),
+            None => Default::default(),
+        };
+        let (client, since_ms, until_ms) = (client.to_vec(), *since_ms, *until_ms);
+        v1::StoredLease { client, leased, since_ms, until_ms, reconfigure_key, client_address }.encode_to_vec()
     }
 
     /// Whether it has run out.
@@ -73,6 +88,11 @@ impl Lease {
 }
 
 impl Catalog {
+    /// Ports whose clients may be told to ask again: each with what the client calls itself, and how.
+    pub(crate) fn agreements(&self) -> impl Iterator<Item = (&ResourceId, &Bytes, &Agreement)> {
+        self.leases.iter().filter_map(|((port, _), lease)| Some((port, &lease.client, lease.agreement.as_ref()?)))
+    }
+
     pub(crate) fn lease(&self, id: &LeaseId) -> Option<&Arc<Lease>> {
         self.leases.get(id)
     }
@@ -119,9 +139,9 @@ impl Admission<'_> {
         for port in readdressed {
             self.keep_leased(&port, |after, leased| after.is_assigned(&port, leased));
         }
-        for Leasing { port, changes, .. } in std::mem::take(&mut self.asked.leases) {
+        for Leasing { port, changes, agreement, .. } in std::mem::take(&mut self.asked.leases) {
             for change in changes {
-                self.change_lease(&port, change);
+                self.change_lease(&port, change, agreement.clone());
             }
         }
     }
@@ -139,7 +159,7 @@ impl Admission<'_> {
         }
     }
 
-    fn change_lease(&mut self, port: &ResourceId, change: LeaseChange) {
+    fn change_lease(&mut self, port: &ResourceId, change: LeaseChange, agreement: Option<Agreement>) {
         let (association, client, leased, valid_s) = match change {
             LeaseChange::End { association } => return self.put_lease((port.clone(), association), None),
             LeaseChange::Bind { association, client, leased, valid_s } => (association, client, leased, valid_s),
@@ -160,7 +180,7 @@ impl Admission<'_> {
         let taken: BTreeSet<IpNet> = leased.iter().copied().collect();
         self.keep_leased(port, |_, leased| !taken.contains(leased));
         let mod_revision = self.before.lease(&id).map_or(0, |lease| lease.mod_revision);
-        self.put_lease(id, Some(Lease { client, leased, since_ms, until_ms, mod_revision }));
+        self.put_lease(id, Some(Lease { client, leased, since_ms, until_ms, agreement, mod_revision }));
     }
 
     fn put_lease(&mut self, id: LeaseId, lease: Option<Lease>) {

@@ -11,7 +11,7 @@ use packet::{
 use topology::{View, World};
 
 use super::offer::{self, Offer};
-use crate::lease::{Association, LeaseChange, Served, whole};
+use crate::lease::{Association, LeaseChange, Moment, Reconfigure, Served, whole};
 use crate::punt::{PacketOut, Punted, Unanswered};
 use crate::router::network_mac;
 
@@ -24,7 +24,7 @@ const HEADERS: usize = 28;
 ///
 /// # Errors
 /// Why there is no answer, by name.
-pub fn answer(world: &World, punted: &Punted) -> Result<Served, Unanswered> {
+pub fn answer(world: &World, punted: &Punted, _: Moment) -> Result<Served, Unanswered> {
     let view = &View::new(world);
     let frame = Frame::parse(&punted.frame).map_err(|_| "malformed")?;
     let Net::Ipv4(ip) = &frame.net else { return Err("malformed") };
@@ -51,6 +51,7 @@ pub fn answer(world: &World, punted: &Punted) -> Result<Served, Unanswered> {
             port: punted.port,
             packets: vec![],
             leases: vec![LeaseChange::End { association: Association::V4 }],
+            reconfigure: Reconfigure::Never,
         });
     };
     fit(&mut answer, &message, first);
@@ -59,7 +60,8 @@ pub fn answer(world: &World, punted: &Punted) -> Result<Served, Unanswered> {
     let server = answer.address(code::SERVER_ID).unwrap_or(first.fact.gateway);
     let payload = udp_v4(server, to, DHCP4_SERVER_PORT, DHCP4_CLIENT_PORT, &answer.emit());
     let frame = ipv4_frame(mac, to_mac, server, to, 64, protocol::UDP, &payload);
-    Ok(Served { operation: kind.name(), port: punted.port, packets: vec![PacketOut::to(punted.place, frame)], leases })
+    let packets = vec![PacketOut::to(punted.place, frame)];
+    Ok(Served { operation: kind.name(), port: punted.port, packets, leases, reconfigure: Reconfigure::Never })
 }
 
 /// We are known by the gateway of the subnet that an address is from.

@@ -3,6 +3,7 @@
 mod associations;
 mod flows;
 mod offer;
+pub mod reconfigure;
 mod relay;
 pub mod service;
 

@@ -10,8 +10,9 @@ use topology::{View, World};
 
 use super::associations::{self, Answered, status};
 use super::offer::{self, Offers};
+use super::reconfigure;
 use super::relay::Asked;
-use crate::lease::{LeaseChange, Served};
+use crate::lease::{LeaseChange, Moment, Served};
 use crate::punt::{PacketOut, Punted, Unanswered};
 use crate::router::network_mac;
 
@@ -24,7 +25,7 @@ const REFRESH_S: u32 = 86_400;
 ///
 /// # Errors
 /// Why there is no answer, by name: RFC 8415, 16, tells which messages are to be discarded.
-pub fn answer(world: &World, punted: &Punted) -> Result<Served, Unanswered> {
+pub fn answer(world: &World, punted: &Punted, moment: Moment) -> Result<Served, Unanswered> {
     let view = &View::new(world);
     let frame = Frame::parse(&punted.frame).map_err(|_| "malformed")?;
     let Net::Ipv6(ip) = &frame.net else { return Err("malformed") };
@@ -41,7 +42,8 @@ pub fn answer(world: &World, punted: &Punted) -> Result<Served, Unanswered> {
     let message = &asked.message;
     let offers = offer::of(view, asked.client, asked.network).ok_or("not_served")?;
     let ids = Ids::check(message, duid_ll(network_mac(asked.network)))?;
-    let (answer, leases) = reply(message, &ids, &offers)?;
+    let (mut answer, leases) = reply(message, &ids, &offers)?;
+    let reconfigure = reconfigure::agree(&asked, ip.src, &mut answer, &leases, moment);
     let payload = answer.emit().and_then(|answer| asked.close(answer)).map_err(|_| "unfit")?;
     let to_port = if asked.is_relayed() { DHCP6_SERVER_PORT } else { DHCP6_CLIENT_PORT };
     let mac = network_mac(punted.network);
@@ -49,7 +51,7 @@ pub fn answer(world: &World, punted: &Punted) -> Result<Served, Unanswered> {
     let payload = udp(from, ip.src, DHCP6_SERVER_PORT, to_port, &payload);
     let frame = ipv6_frame(mac, frame.ethernet.src, from, ip.src, 64, protocol::UDP, &payload);
     let packets = vec![PacketOut::to(punted.place, frame)];
-    Ok(Served { operation: message.kind.name(), port: asked.client, packets, leases })
+    Ok(Served { operation: message.kind.name(), port: asked.client, packets, leases, reconfigure })
 }
 
 /// Who talks.

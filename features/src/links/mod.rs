@@ -9,7 +9,6 @@
 mod flows;
 mod probe;
 mod recall;
-mod siphash;
 
 pub use self::flows::Links;
 pub(crate) use self::flows::copy_to;

@@ -4,9 +4,9 @@ use addr::{Dpid, MacAddr, OfPort};
 use packet::{ETHERTYPE_LLDP, Ethernet, LLDP_GROUP, Lldp, LldpId, LldpTlv};
 use topology::ChassisKey;
 
-use super::siphash::siphash;
 use crate::Millis;
 use crate::punt::Unanswered;
+use crate::siphash::siphash;
 
 /// Seconds that others may believe it for.
 const TTL_S: u16 = 3;

@@ -1,5 +1,6 @@
 //! DHCPv6 messages (RFC 8415): client, server and relay messages, and the DUIDs in them.
 
+mod auth;
 mod code;
 mod option;
 mod read;
@@ -9,6 +10,7 @@ use std::net::Ipv6Addr;
 use addr::MacAddr;
 use bytes::{BufMut, Bytes, BytesMut};
 
+pub use auth::reconfigure_key;
 pub use code::{Dhcp6Kind, Dhcp6Status, option_code};
 pub use option::Dhcp6Option;
 pub use read::{DHCP6_DEPTH_MAX, DHCP6_OPTIONS_MAX};

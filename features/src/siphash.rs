@@ -1,7 +1,7 @@
 //! SipHash-2-4 (Aumasson and Bernstein, 2012): a short message's authentication code, of 64 bits under a key of 128.
 
 /// The code of a message.
-pub(super) fn siphash(key: [u8; 16], message: &[u8]) -> u64 {
+pub(crate) fn siphash(key: [u8; 16], message: &[u8]) -> u64 {
     let half = |at: usize| u64::from_le_bytes(std::array::from_fn(|i| key[at + i]));
     let (k0, k1) = (half(0), half(8));
     let mut v = [
