@@ -40,7 +40,7 @@ impl Brain {
     fn bindings_of(&self, id: &ResourceId, bindings: &mut BTreeMap<(ResourceId, IpAddr), v1::AddressBinding>) {
         let Some(port) = self.catalog.port(id) else { return };
         let local = port.mac.map(|mac| IpAddr::V6(link_local(mac)));
-        let fixed = port.assigned.iter().map(|assigned| assigned.address).chain(local);
+        let fixed = self.catalog.addresses_of(port).into_iter().chain(local);
         let fixed = fixed.map(|address| (address, v1::Proof::Static, 0));
         let learned = self.catalog.learned_by(id).filter_map(|address| {
             let learned = self.catalog.learned(&(port.network.clone(), address))?;

@@ -165,7 +165,7 @@ impl Brain {
         let (resting, waiter) = (self.switches.next_due(), self.waiters.next_deadline());
         let services = [self.ra.next_due(), self.announce.next_due(), self.learning.next_due(), self.links.next_due()];
         let services = services.into_iter().chain([self.reconfigures.next_due()]);
-        services.chain([warm, resting, waiter]).flatten().min()
+        services.chain([warm, resting, waiter, self.next_renumbered()]).flatten().min()
     }
 
     /// Where what was compiled piece by piece differs from what the same facts compile to from scratch, in words; empty: nowhere.
@@ -288,6 +288,9 @@ impl Brain {
         self.note_releases(&applied.released);
         self.note_waiting(applied.changed.iter().chain(&applied.deleted));
         for resource in applied.changed {
+            if self.catalog.renumbering(&resource).is_some_and(|renumbering| renumbering.finished) {
+                self.happened("renumbering.finished", Some(&resource), "the old prefix is gone".to_owned());
+            }
             self.statuses.remove(&resource);
         }
         for resource in applied.deleted {

@@ -85,7 +85,7 @@ impl Brain {
 
     fn judge(&mut self, write: Write, attempts: u32) {
         let proposal = match &write {
-            Write::Request(_, caller, request) => self.catalog.propose(caller, request),
+            Write::Request(_, caller, request) => self.catalog.propose(caller, request, self.now.0),
             Write::Upkeep(upkeep) => self.catalog.upkeep(upkeep),
         };
         match (proposal, write) {

@@ -104,10 +104,9 @@ impl Brain {
             Key::Interface(router, subnet) | Key::InterfaceAt(router, subnet, _) => {
                 let tenant = self.world.resource_of(&Key::Router(router)).map(|router| router.tenant);
                 let network = self.world.resource_of(&Key::Subnet(subnet));
-                let mut subnets = network.iter().flat_map(|network| self.catalog.users(network, "subnet"));
-                let is_it =
-                    |id: &&ResourceId| self.catalog.by_id(id).is_some_and(|stored| stored.record.key == subnet.0);
-                let name = subnets.find(is_it).map(|id| match tenant {
+                let faces = network.iter().flat_map(|network| self.catalog.faces_on(network));
+                let found = faces.filter(|(_, face)| face.key == subnet.0).map(|(id, _)| id).next();
+                let name = found.map(|id: &ResourceId| match tenant {
                     Some(tenant) if tenant == id.tenant => id.name.to_string(),
                     _ => format!("{}/{}", id.tenant, id.name),
                 });

@@ -30,7 +30,7 @@ impl Brain {
             return self.count_punt("lldp", result);
         }
         let view = View::new(&self.world);
-        let read = Punted::read(&view, chassis, punt.in_port, &punt.userdata, &punt.metadata, punt.data);
+        let read = Punted::read(&view, chassis, punt.in_port, &punt.userdata, &punt.metadata, punt.data, self.now);
         let punted = match read {
             Ok(punted) => punted,
             Err(reason) => return self.count_punt("unknown", reason),
@@ -109,6 +109,7 @@ impl Brain {
         self.learning_timers();
         self.link_timers();
         self.reconfigure_timers();
+        self.finish_renumberings();
         let packets = self.ra.due(&self.world, self.now);
         self.send(packets);
         let switches = &self.switches;

@@ -2,7 +2,7 @@
 
 use proto::v1;
 use proto::v1::resource::Kind;
-use topology::{ChassisKey, Encap, Key, NetworkKey, PortKey, ResourceId, RouterKey, SubnetKey, View};
+use topology::{ChassisKey, Encap, Key, NetworkKey, PortKey, ResourceId, RouterKey, View};
 
 use crate::brain::Brain;
 use crate::effect::Effect;
@@ -18,15 +18,12 @@ impl Brain {
     pub(crate) fn settle(&mut self) {
         let revision = self.catalog.revision();
         let mut restless = std::mem::take(&mut self.restless);
-        // A subnet stands as its network does, a delegation as its port.
-        let stands_on = |id: &ResourceId| match id.kind {
-            "network" => Some("subnet"),
-            "port" => Some("delegation"),
-            _ => None,
-        };
-        let with = |id: &ResourceId| stands_on(id).map(|kind| self.catalog.users(id, kind).cloned());
-        let followers: Vec<ResourceId> = restless.iter().filter_map(with).flatten().collect();
-        restless.extend(followers);
+        // A subnet stands as its network does, a renumbering as its subnet, a delegation as its port.
+        for (of, stands_on) in [("subnet", "network"), ("renumbering", "subnet"), ("delegation", "port")] {
+            let on = restless.iter().filter(|id| id.kind == stands_on);
+            let followers: Vec<ResourceId> = on.flat_map(|id| self.catalog.users(id, of).cloned()).collect();
+            restless.extend(followers);
+        }
         for id in restless {
             let standing = self.standing(&id);
             let before = self.statuses.get(&id);
@@ -95,6 +92,10 @@ impl Brain {
                 (status.phase, status.reason) = (phase, reason);
                 let place = self.port_key(id).and_then(|key| View::new(&self.world).place(key));
                 status.ofport = place.map_or(0, |place| place.ofport.0);
+            }
+            Kind::Renumbering(r) => {
+                let status = r.status.get_or_insert_default();
+                (status.phase, status.reason) = (phase, reason);
             }
             Kind::Delegation(r) => {
                 let status = r.status.get_or_insert_default();
@@ -170,14 +171,14 @@ impl Brain {
                 let concerned = key.map(|key| self.world.chassis_routing(key)).unwrap_or_default();
                 self.spread_standing(id, &concerned)
             }
-            "subnet" => {
-                let subnet = self.number(id).map(SubnetKey);
-                let network = subnet.and_then(|key| View::new(&self.world).subnet(key)).map(|s| s.network);
-                match network.and_then(|key| self.world.resource_of(&Key::Network(key))) {
-                    Some(network) => self.standing(&network),
-                    None => (v1::Phase::Active, String::new()),
-                }
-            }
+            "subnet" => match self.catalog.subnet(id) {
+                Some(subnet) => self.standing(&subnet.network),
+                None => (v1::Phase::Active, String::new()),
+            },
+            "renumbering" => match self.catalog.renumbering(id) {
+                Some(renumbering) => self.standing(&renumbering.subnet),
+                None => (v1::Phase::Active, String::new()),
+            },
             "delegation" => self.delegation_standing(id),
             _ => {
                 if let Some(words) = self.waits_in_words(id) {

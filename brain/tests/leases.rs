@@ -145,3 +145,29 @@ fn a_lease_goes_with_what_it_is_of() {
     assert!(site.ask(Request::Delete { kind: "port".to_owned(), delete }).unwrap().is_ok());
     assert!(stored(&site).is_empty());
 }
+
+/// A subnet gets another prefix: its leases have both, over a restart in the middle, and then the new one.
+#[test]
+fn a_renumbering_ends_by_the_clock() {
+    let mut site = site();
+    let old: Ipv6Addr = site.port("acme", "vm1").addresses[0].parse().unwrap();
+    let subnet = documents()[1].subnets[0].meta.as_ref().unwrap().name.clone();
+    let meta = v1::Meta { name: "move".to_owned(), tenant: "acme".to_owned(), ..v1::Meta::default() };
+    let spec = v1::RenumberingSpec { subnet, cidr: "2001:db8:c::/64".to_owned(), overlap_s: Some(60) };
+    let renumbering = v1::Renumbering { meta: Some(meta), spec: Some(spec), status: None };
+    site.apply(vec![v1::Document { renumberings: vec![renumbering], ..v1::Document::default() }]).unwrap();
+    site.now = 40_000;
+    let new: Ipv6Addr = (u128::from(old) & u128::from(u64::MAX) | 0x2001_0db8_000c_u128 << 80).into();
+    assert_eq!(says(&mut site, Dhcp6Kind::Request, 1, 7), [(Dhcp6Kind::Reply, vec![old, new])]);
+    let mut site = site.restarted();
+    site.connect_all();
+    site.now = 69_000;
+    site.tick(0);
+    assert_eq!(says(&mut site, Dhcp6Kind::Renew, 1, 7), [(Dhcp6Kind::Reply, vec![old, new])]);
+    site.now = 70_000;
+    site.tick(0);
+    assert_eq!(leases(&mut site)[0].leased, [new.to_string()], "the old address is nobody's");
+    assert_eq!(says(&mut site, Dhcp6Kind::Renew, 1, 7), [(Dhcp6Kind::Reply, vec![new])]);
+    assert!(!site.port("acme", "vm1").addresses.contains(&old.to_string()));
+    site.installed().unwrap();
+}

@@ -1,5 +1,6 @@
 //! Punted packets and packets sent: what services take and give.
 
+use crate::time::Millis;
 use addr::{MacAddr, OfPort};
 use flows::{PuntOp, Reg};
 use ofp::{Action, Match};
@@ -20,6 +21,8 @@ pub struct Punted {
     pub router: RouterKey,
     /// The frame.
     pub frame: Vec<u8>,
+    /// When it came.
+    pub at: Millis,
 }
 
 /// A frame to be sent by a chassis.
@@ -60,6 +63,7 @@ impl Punted {
         userdata: &[u8],
         metadata: &Match,
         frame: Vec<u8>,
+        at: Millis,
     ) -> Result<Punted, Unanswered> {
         let port = crate::port::punting_port(userdata).ok_or("foreign_userdata")?;
         let place = view.place(port).filter(|p| p.chassis == chassis && p.ofport == in_port).ok_or("port_moved")?;
@@ -71,6 +75,7 @@ impl Punted {
             network: NetworkKey(register(metadata, Reg::Net) as u32),
             router: RouterKey(register(metadata, Reg::Router) as u32),
             frame,
+            at,
         })
     }
 

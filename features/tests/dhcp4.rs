@@ -87,7 +87,15 @@ fn frame(message: &Dhcp4, to_mac: MacAddr, to: Ipv4Addr) -> Vec<u8> {
 
 fn punted(frame: Vec<u8>) -> Punted {
     let place = Place { chassis: ChassisKey(2), ofport: OfPort(HOST) };
-    Punted { op: PuntOp::Dhcp4, port: PortKey(HOST), place, network: NetworkKey(1), router: RouterKey(0), frame }
+    Punted {
+        op: PuntOp::Dhcp4,
+        port: PortKey(HOST),
+        place,
+        network: NetworkKey(1),
+        router: RouterKey(0),
+        frame,
+        at: features::Millis(0),
+    }
 }
 
 /// The answer, with the MAC and address that it goes to, and what happens to leases.

@@ -6,6 +6,7 @@ use std::net::Ipv6Addr;
 
 use addr::{IpNet, Ipv6Net, OfPort, eui64_address, link_local, multicast_mac};
 use common::*;
+use features::Millis;
 use features::dhcp6::service;
 use features::lease::{Association, LeaseChange, Moment, Served};
 use features::punt::Punted;
@@ -24,6 +25,8 @@ use topology::{
 const MOMENT: Moment = Moment { now: features::Millis(1), secret: [0; 16] };
 /// On network 1 and chassis 2, with an address formed from its MAC.
 const HOST: u32 = 4;
+/// Milliseconds since 1970-01-01 UTC.
+const NOW_MS: u64 = 1_000_000;
 const TRANSACTION: u32 = 0xabcdef;
 /// What client, server and associations are told by.
 const CLIENT: &[u8] = &[0, 3, 0, 1, 2, 2, 2, 2, 2, 2];
@@ -39,8 +42,16 @@ fn prefix_of(n: u32) -> Ipv6Net {
 
 fn dhcp6(stateful: bool, everybody: bool) -> Change {
     let dns = vec![v6("2001:db8::53"), v6("2001:db8::54")];
-    let fact =
-        Fact { prefix: prefix_of(1), stateful, everybody, valid_s: 1000, preferred_s: 500, dns, options: vec![] };
+    let fact = Fact {
+        prefix: prefix_of(1),
+        stateful,
+        everybody,
+        valid_s: 1000,
+        preferred_s: 500,
+        ends_ms: None,
+        dns,
+        options: vec![],
+    };
     Change::Dhcp6(SubnetKey(1), Some(fact))
 }
 
@@ -66,7 +77,15 @@ fn frame(message: &Dhcp6Message) -> Vec<u8> {
 
 fn punted(frame: Vec<u8>) -> Punted {
     let place = Place { chassis: ChassisKey(2), ofport: OfPort(HOST) };
-    Punted { op: PuntOp::Dhcp6, port: PortKey(HOST), place, network: NetworkKey(1), router: RouterKey(0), frame }
+    Punted {
+        op: PuntOp::Dhcp6,
+        port: PortKey(HOST),
+        place,
+        network: NetworkKey(1),
+        router: RouterKey(0),
+        frame,
+        at: Millis(NOW_MS),
+    }
 }
 
 fn message(kind: Dhcp6Kind, options: Vec<Dhcp6Option>) -> Dhcp6Message {

@@ -183,7 +183,8 @@ fn punted(site: &Site, p: u32, trace: &Trace) -> Punted {
     };
     assert!(meter.is_some(), "what a port punts is metered");
     let view = View::new(&site.world);
-    Punted::read(&view, ChassisKey(chassis_of(p)), OfPort(p), userdata, metadata, frame.clone()).unwrap()
+    Punted::read(&view, ChassisKey(chassis_of(p)), OfPort(p), userdata, metadata, frame.clone(), features::Millis(0))
+        .unwrap()
 }
 
 #[test]

@@ -54,7 +54,9 @@ impl Site {
         let punts: Vec<_> = trace.punted().collect();
         let [Output { fate: Fate::Controller { userdata, metadata, .. }, frame, .. }] = punts[..] else { return None };
         let view = View::new(&self.world);
-        let punted = Punted::read(&view, ChassisKey(2), OfPort(port), userdata, metadata, frame.clone()).unwrap();
+        let punted =
+            Punted::read(&view, ChassisKey(2), OfPort(port), userdata, metadata, frame.clone(), features::Millis(0))
+                .unwrap();
         assert_eq!(punted.network, NetworkKey(1));
         Some((punted.op, punted.frame))
     }
@@ -188,6 +190,7 @@ fn a_routed_packet_goes_on_behind_the_neighbour_table() {
     let place = view.place(topology::PortKey(LEARNER)).unwrap();
     let frame = data(v6("2001:db8:1::5"), MacAddr::ZERO, global(LEARNER));
     let punted = Punted {
+        at: features::Millis(0),
         op: PuntOp::Unreachable,
         port: topology::PortKey(LEARNER),
         place,
@@ -238,6 +241,7 @@ fn a_formed_address_is_learned_where_hosts_form_them() {
             everybody: false,
             valid_s: 1,
             preferred_s: 1,
+            ends_ms: None,
             dns: vec![],
             options: vec![],
         };

@@ -58,7 +58,9 @@ impl Site {
             panic!("{trace:#?}")
         };
         let view = View::new(&self.world);
-        let punted = Punted::read(&view, ChassisKey(2), OfPort(ASKER), userdata, metadata, frame.clone()).unwrap();
+        let punted =
+            Punted::read(&view, ChassisKey(2), OfPort(ASKER), userdata, metadata, frame.clone(), features::Millis(0))
+                .unwrap();
         let answer = match punted.op {
             PuntOp::ArpProbe => features::arp::service::probed(&view, &punted),
             _ => features::nd::service::solicited(&view, &punted),

@@ -25,7 +25,15 @@ fn world() -> World {
 /// Port 4 is on network 1 (router 1, beside network 3) and chassis 2.
 fn punted(op: PuntOp, network: u32, frame: &[u8]) -> Punted {
     let place = Place { chassis: ChassisKey(2), ofport: addr::OfPort(4) };
-    Punted { op, port: HOST, place, network: NetworkKey(network), router: RouterKey(1), frame: frame.to_vec() }
+    Punted {
+        op,
+        port: HOST,
+        place,
+        network: NetworkKey(network),
+        router: RouterKey(1),
+        frame: frame.to_vec(),
+        at: Millis(0),
+    }
 }
 
 fn v6(out: &PacketOut) -> (packet::Ethernet, Ipv6Packet) {
@@ -217,6 +225,29 @@ fn a_prefix_is_taken_back_without_giving_up_the_router() {
         })
         .collect();
     assert_eq!(servers, [(1800, "2001:db8::53".to_owned()), (0, "2001:db8::54".to_owned())]);
+}
+
+/// RFC 4862, 5.5.4, and RFC 9096: a deprecated prefix is told so, with what is left of it; one that is gone, as gone.
+#[test]
+fn what_is_deprecated_counts_down() {
+    let mut world = world();
+    let frame = packet::router_solicit(port_mac(4), addr::link_local(port_mac(4)));
+    let [_, Change::Advert(key, Some(fact))] = subnet(1) else { unreachable!() };
+    let gone = "2001:db8:77::/64";
+    let fact = topology::Advert { ends_ms: Some(7_200_000), withdrawn: vec![gone.parse().unwrap()], ..fact };
+    world.commit(vec![Change::Advert(key, Some(fact))]);
+    for (now_ms, left_s) in [(0, 7200), (1_000_001, 6200), (7_199_999, 1), (7_200_000, 0), (u64::MAX, 0)] {
+        let asked = Punted { at: Millis(now_ms), ..punted(PuntOp::RouterSolicit, 1, &frame) };
+        let told = advert(&ra::service::solicited(&View::new(&world), &asked).unwrap()[0]);
+        let prefixes = told.options.iter().filter_map(|option| match option {
+            NdOption::PrefixInformation { prefix, valid_s, preferred_s, .. } => {
+                Some((prefix.to_string(), *valid_s, *preferred_s))
+            }
+            _ => None,
+        });
+        let expected = [("2001:db8::/64".to_owned(), left_s, 0), (gone.to_owned(), 0, 0)];
+        assert_eq!(prefixes.collect::<Vec<_>>(), expected, "at {now_ms}");
+    }
 }
 
 #[test]

@@ -117,6 +117,10 @@ pub struct Advert {
     pub valid_s: u32,
     /// Seconds, at most `valid_s`.
     pub preferred_s: u32,
+    /// The prefix is deprecated, and gone then: milliseconds since 1970-01-01 UTC.
+    pub ends_ms: Option<u64>,
+    /// Prefixes that this one took the place of: hosts that have them still shall not.
+    pub withdrawn: Vec<Ipv6Net>,
     /// Recursive DNS servers (RFC 8106), in order.
     pub rdnss: Vec<Ipv6Addr>,
     /// The prefix by which IPv4 addresses are reached (RFC 8781).
@@ -151,6 +155,8 @@ pub struct Dhcp6 {
     pub valid_s: u32,
     /// Seconds, at most `valid_s`.
     pub preferred_s: u32,
+    /// The prefix is deprecated, and gone then: milliseconds since 1970-01-01 UTC.
+    pub ends_ms: Option<u64>,
     /// Recursive DNS servers (RFC 3646), in order.
     pub dns: Vec<Ipv6Addr>,
     /// Further options, by name or number. They win over what else is told.

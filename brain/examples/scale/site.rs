@@ -172,6 +172,8 @@ fn network(n: u32) -> [Change; 5] {
         advertise_prefix: true,
         valid_s: 86_400,
         preferred_s: 14_400,
+        ends_ms: None,
+        withdrawn: vec![],
         rdnss: Vec::new(),
         managed: false,
         other: false,

@@ -216,12 +216,14 @@ impl Admission<'_> {
             return Some(Slot::Pool { from: vec![(*subnet).clone()], field: field.to_owned(), found: None });
         };
         let at = format!("{field}.ip_address");
-        let Some((subnet, model)) = named.or_else(|| subnets.iter().find(|(_, s)| s.cidr.contains(&address))) else {
+        let around = |(id, subnet): &&(&ResourceId, &Subnet)| self.after.written_in(id, subnet, address).is_some();
+        let Some((subnet, model)) = named.or_else(|| subnets.iter().find(around)) else {
             if !self.doubtful(&port.network) {
                 findings.spec(at, format!("{address} is in no subnet of {}", port.network));
             }
             return None;
         };
+        let address = self.after.written_in(subnet, model, address).unwrap_or(address);
         if let Err(message) = hosts(&self.after, id, port, subnet, model, address) {
             findings.spec(at, format!("{address} {message}"));
             return None;

@@ -24,6 +24,7 @@ pub(crate) fn admit(before: &Catalog, asked: Asked) -> Result<Proposal, Refusal>
     admission.place();
     admission.delete();
     admission.allocate();
+    admission.renumber();
     admission.give_up_ports();
     admission.check_references();
     admission.address_ports();
@@ -370,7 +371,9 @@ fn check_constant(before: Option<&Model>, after: Option<&Model>, findings: &mut 
                 findings.spec("network", format!("can't change: the subnet is on {}", before.network));
             }
             if before.cidr != after.cidr {
-                findings.spec("cidr", format!("can't change: it is {}", before.cidr));
+                let message =
+                    format!("can't change: it is {}; a renumbering gives a subnet another prefix", before.cidr);
+                findings.spec("cidr", message);
             }
         }
         (Some(Model::Port(before)), Some(Model::Port(after))) if before.network != after.network => {
@@ -378,6 +381,14 @@ fn check_constant(before: Option<&Model>, after: Option<&Model>, findings: &mut 
         }
         (Some(Model::Delegation(before)), Some(Model::Delegation(after))) if before.port != after.port => {
             findings.spec("port", format!("can't change: the prefix is delegated to {}", before.port));
+        }
+        (Some(Model::Renumbering(before)), Some(Model::Renumbering(after))) => {
+            if before.subnet != after.subnet {
+                findings.spec("subnet", format!("can't change: {} is being renumbered", before.subnet));
+            }
+            if before.to != after.to {
+                findings.spec("cidr", format!("can't change: it is {}", before.to));
+            }
         }
         _ => {}
     }

@@ -92,6 +92,7 @@ impl Admission<'_> {
             record.key = 1;
             return;
         }
+        let kind = ident::numbered_as(kind);
         let max = number_max(&self.after, kind);
         match self.next(kind, max, |catalog, n| catalog.owners(&Claim::Number(kind, n)).next().is_some()) {
             Some(number) => record.key = number,

@@ -50,6 +50,8 @@ pub(crate) struct Asked {
     pub(crate) leases: Vec<Leasing>,
     /// Learned addresses that their ports' hosts do not answer for.
     pub(crate) aged: Vec<(ResourceId, IpAddr)>,
+    /// Renumberings whose old prefixes are to go.
+    pub(crate) finish: Vec<ResourceId>,
     pub(crate) now_ms: u64,
     /// Segmentation ids that no switch has flows with, with the revisions at which they were released.
     pub(crate) free: Vec<(u32, u64)>,
@@ -67,6 +69,7 @@ impl Asked {
             seen: Vec::new(),
             leases: Vec::new(),
             aged: Vec::new(),
+            finish: Vec::new(),
             now_ms: 0,
             free: Vec::new(),
             named: BTreeSet::new(),
@@ -188,7 +191,8 @@ fn read_document(
     asked: &mut Asked,
     scopes: &mut BTreeSet<(&'static str, String)>,
 ) {
-    let v1::Document { tenant, chassis, fabric, networks, subnets, routers, ports, delegations } = document.clone();
+    let v1::Document { tenant, chassis, fabric, networks, subnets, routers, ports, delegations, renumberings } =
+        document.clone();
     if !tenant.is_empty() && !ident::is_name(&tenant) {
         asked.wrong(format!("{prefix}tenant"), format!("{tenant:?} is not a name: {NAME_RULE}"));
         return;
@@ -202,10 +206,11 @@ fn read_document(
     kinds.insert("subnets", subnets.into_iter().map(Kind::Subnet).collect());
     kinds.insert("routers", routers.into_iter().map(Kind::Router).collect());
     kinds.insert("ports", ports.into_iter().map(Kind::Port).collect());
+    kinds.insert("renumberings", renumberings.into_iter().map(Kind::Renumbering).collect());
     kinds.insert("delegations", delegations.into_iter().map(Kind::Delegation).collect());
     let mut named: BTreeSet<&'static str> = BTreeSet::new();
     // In the order of a file's usual reading, so that violations come in it too.
-    for plural in ["chassis", "fabric", "networks", "subnets", "routers", "ports", "delegations"] {
+    for plural in ["chassis", "fabric", "networks", "subnets", "routers", "ports", "delegations", "renumberings"] {
         for (i, kind) in kinds.remove(plural).into_iter().flatten().enumerate() {
             let at = if plural == FABRIC { format!("{prefix}{plural}") } else { format!("{prefix}{plural}[{i}]") };
             named.insert(resource::kind_of(&kind));

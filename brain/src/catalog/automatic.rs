@@ -57,6 +57,8 @@ pub(crate) struct Upkeep {
     pub(crate) leases: Vec<Leasing>,
     /// Learned addresses that their ports' hosts do not answer for.
     pub(crate) aged: Vec<(ResourceId, IpAddr)>,
+    /// Renumberings whose old prefixes are to go.
+    pub(crate) finish: Vec<ResourceId>,
     /// Milliseconds since 1970-01-01 UTC.
     pub(crate) now_ms: u64,
 }
@@ -64,7 +66,7 @@ pub(crate) struct Upkeep {
 impl Upkeep {
     /// How much is wanted; ids that are free count as one.
     pub(crate) fn wishes(&self) -> usize {
-        let listed = self.forget.len() + self.found.len() + self.seen.len() + self.leases.len();
+        let listed = self.forget.len() + self.found.len() + self.seen.len() + self.leases.len() + self.finish.len();
         listed + usize::from(!self.free.is_empty()) + usize::from(!self.aged.is_empty())
     }
 }
@@ -134,6 +136,7 @@ impl Catalog {
         asked.seen = upkeep.seen.iter().filter(|seen| !asked.deletes.contains(&seen.port)).cloned().collect();
         asked.free = upkeep.free.clone();
         asked.aged = upkeep.aged.clone();
+        asked.finish = upkeep.finish.clone();
         asked.leases = upkeep.leases.iter().filter(|leasing| self.port(&leasing.port).is_some()).cloned().collect();
         let mut names = BTreeSet::new();
         for found in upkeep.found.iter().filter(|found| self.unwelcome(found).is_none()) {
@@ -246,6 +249,8 @@ impl Admission<'_> {
         for id in self.followers.keys().cloned().collect::<Vec<_>>() {
             self.take_from_learners(&id);
         }
+        let renumbered = self.renumbered_subnets();
+        networks.extend(renumbered.iter().filter_map(|id| Some(self.after.subnet(id)?.network.clone())));
         for port in ports {
             let learned: Vec<IpAddr> = self.after.learned_by(&port).collect();
             let network = self.after.port(&port).or(self.before.port(&port)).map(|port| port.network.clone());

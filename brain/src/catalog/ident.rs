@@ -14,6 +14,8 @@ pub(crate) const FABRIC: &str = "fabric";
 pub(crate) const NETWORK: &str = "network";
 /// A prefix on a network.
 pub(crate) const SUBNET: &str = "subnet";
+/// Another prefix for a subnet.
+pub(crate) const RENUMBERING: &str = "renumbering";
 /// A distributed router.
 pub(crate) const ROUTER: &str = "router";
 /// A VM's interface.
@@ -22,7 +24,7 @@ pub(crate) const PORT: &str = "port";
 pub(crate) const DELEGATION: &str = "delegation";
 
 /// All kinds, each after those that it may refer to.
-pub(crate) const KINDS: [&str; 7] = [CHASSIS, FABRIC, NETWORK, SUBNET, ROUTER, PORT, DELEGATION];
+pub(crate) const KINDS: [&str; 8] = [CHASSIS, FABRIC, NETWORK, SUBNET, RENUMBERING, ROUTER, PORT, DELEGATION];
 
 /// The counter of segmentation ids; the other counters bear the names of kinds.
 pub(crate) const SEGMENT: &str = "segment";
@@ -51,6 +53,11 @@ pub(crate) const NAME_RULE: &str = "1 to 63 of A-Z a-z 0-9 . _ -, the first a le
 /// The kind of this singular name.
 pub(crate) fn kind(name: &str) -> Option<&'static str> {
     KINDS.into_iter().find(|kind| *kind == name)
+}
+
+/// The kind whose numbers a kind has: a subnet and its other prefix are subnets alike in facts.
+pub(crate) fn numbered_as(kind: &'static str) -> &'static str {
+    if kind == RENUMBERING { SUBNET } else { kind }
 }
 
 /// A kind's place in the order of dependency.

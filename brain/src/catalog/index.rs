@@ -10,7 +10,7 @@ use rpds::RedBlackTreeSetSync;
 use topology::ResourceId;
 
 use super::findings::Findings;
-use super::ident::{self, ROUTER, SUBNET};
+use super::ident::{self, PORT, RENUMBERING, ROUTER, SUBNET};
 use super::kinds::{self, Item, Model};
 use super::{Catalog, Stored, resource};
 
@@ -98,15 +98,17 @@ impl Catalog {
     /// Takes a resource away.
     pub(crate) fn remove(&mut self, id: &ResourceId) {
         self.release(id);
+        let renumbered = self.renumbering(id).map(|renumbering| renumbering.subnet.clone());
         self.items.remove_mut(id);
-        self.refresh_users(id);
+        self.refresh_users(renumbered.as_ref().unwrap_or(id), renumbered.is_some());
     }
 
     fn set(&mut self, id: &ResourceId, stored: Arc<Stored>, model: Option<Model>) {
         self.release(id);
         let uid = stored.meta().map(|meta| &*meta.uid).filter(|uid| !uid.is_empty());
         let mut claims: Vec<Claim> = uid.map(|uid| Claim::Uid(Arc::from(uid))).into_iter().collect();
-        claims.extend((stored.record.key != 0).then_some(Claim::Number(id.kind, stored.record.key)));
+        claims
+            .extend((stored.record.key != 0).then_some(Claim::Number(ident::numbered_as(id.kind), stored.record.key)));
         let mut references = Vec::new();
         if let Some(model) = &model {
             claims.extend(model.claims(self, id, &stored.record));
@@ -127,9 +129,13 @@ impl Catalog {
         if let Some((at, prefix)) = delegated(id, model.as_ref()) {
             self.delegated.insert_mut(at, prefix);
         }
+        if let Some(due) = due(id, model.as_ref()) {
+            self.renumberings.insert_mut(due);
+        }
         self.ipv6_tunnels += usize::from(is_ipv6_tunnel(model.as_ref()));
         self.items.insert_mut(id.clone(), Arc::new(Item { stored, model, claims, references }));
-        self.refresh_users(id);
+        let renumbered = self.renumbering(id).map(|renumbering| renumbering.subnet.clone());
+        self.refresh_users(renumbered.as_ref().unwrap_or(id), renumbered.is_some());
     }
 
     fn release(&mut self, id: &ResourceId) {
@@ -146,16 +152,22 @@ impl Catalog {
         if let Some((at, _)) = delegated(id, item.model.as_ref()) {
             self.delegated.remove_mut(&at);
         }
+        if let Some(due) = due(id, item.model.as_ref()) {
+            self.renumberings.remove_mut(&due);
+        }
         self.ipv6_tunnels -= usize::from(is_ipv6_tunnel(item.model.as_ref()));
     }
 
-    /// What a router claims depends on its subnets: their gateways are its addresses.
-    fn refresh_users(&mut self, id: &ResourceId) {
+    /// What a router claims depends on its subnets: their gateways are its addresses. And so do the addresses of ports, while
+    /// there is another prefix.
+    fn refresh_users(&mut self, id: &ResourceId, renumbered: bool) {
         if id.kind != SUBNET {
             return;
         }
-        for router in self.users(id, ROUTER).cloned().collect::<Vec<_>>() {
-            self.refresh(&router);
+        let renumbered = renumbered || self.users(id, RENUMBERING).next().is_some();
+        let ports = self.users(id, PORT).filter(|_| renumbered);
+        for user in self.users(id, ROUTER).chain(ports).cloned().collect::<Vec<_>>() {
+            self.refresh(&user);
         }
     }
 
@@ -226,6 +238,12 @@ impl Stored {
     pub(crate) fn meta(&self) -> Option<&v1::Meta> {
         resource::meta(self.record.resource.as_ref()?.kind.as_ref()?)
     }
+}
+
+/// Where a renumbering that is under way stands in the index of those.
+fn due(id: &ResourceId, model: Option<&Model>) -> Option<(u64, ResourceId)> {
+    let Some(Model::Renumbering(renumbering)) = model else { return None };
+    renumbering.due_ms().map(|at| (at, id.clone()))
 }
 
 /// Where a delegated prefix stands in the index of its tenant's.

@@ -10,7 +10,9 @@ use proto::v1;
 use topology::{Change, Key, ResourceId};
 
 use super::findings::Findings;
-use super::ident::{self, CHASSIS, DELEGATION, FABRIC, FABRIC_NAME, NETWORK, PORT, ROUTER, SUBNET, StoreKey};
+use super::ident::{
+    self, CHASSIS, DELEGATION, FABRIC, FABRIC_NAME, NETWORK, PORT, RENUMBERING, ROUTER, SUBNET, StoreKey,
+};
 use super::kinds::{self, port::Assigned};
 use super::learned::{Address, Learned};
 use super::leases::{Lease, LeaseId};
@@ -230,12 +232,19 @@ impl Catalog {
             let renumbered = self.key_of(&id) != before.key_of(&id);
             match id.kind {
                 SUBNET => {
-                    dirty.extend(self.users(&id, ROUTER).cloned());
+                    dirty.extend(self.users(&id, ROUTER).chain(self.users(&id, RENUMBERING)).cloned());
                     // Whether ports form addresses depends on it.
                     let (before, after) = (forms_on(before, &id), forms_on(self, &id));
                     if before != after {
                         let networks = before.into_iter().chain(after);
                         dirty.extend(networks.flat_map(|(network, _)| self.users(network, PORT).cloned()));
+                    }
+                }
+                RENUMBERING => {
+                    let both = [before.renumbering(&id), self.renumbering(&id)].into_iter().flatten();
+                    for subnet in both.map(|renumbering| renumbering.subnet.clone()) {
+                        dirty.extend(self.users(&subnet, ROUTER).chain(self.users(&subnet, PORT)).cloned());
+                        dirty.insert(subnet);
                     }
                 }
                 // A prefix is its port's, and leads to it by the routers of its network.
@@ -254,7 +263,7 @@ impl Catalog {
                     dirty.extend(self.users(&id, PORT).chain(self.users(&id, DELEGATION)).cloned());
                     for subnet in self.users(&id, SUBNET) {
                         dirty.insert(subnet.clone());
-                        dirty.extend(self.users(subnet, ROUTER).cloned());
+                        dirty.extend(self.users(subnet, ROUTER).chain(self.users(subnet, RENUMBERING)).cloned());
                     }
                 }
                 _ => {}

@@ -14,6 +14,7 @@ use topology::ResourceId;
 use super::Catalog;
 use super::ident::{self, PORT};
 use super::kinds::range;
+use super::kinds::subnet::Subnet;
 
 /// Addresses that one port can learn.
 pub(crate) const LEARNED_MAX: usize = 64;
@@ -160,20 +161,22 @@ impl Catalog {
             return Some(Unlearnable::NotUnicast);
         }
         let subnets = self.subnets_of(network);
-        if address == IpAddr::V6(features::router::FE80_1) || subnets.iter().any(|(_, s)| s.gateway == address) {
+        let is_gateway = |(id, subnet): &(&ResourceId, &Subnet)| self.shown_in(id, subnet.gateway).contains(&address);
+        if address == IpAddr::V6(features::router::FE80_1) || subnets.iter().any(is_gateway) {
             return Some(Unlearnable::Router);
         }
         if is_local(address) {
             return None;
         }
-        let mut same_family = subnets.iter().filter(|(_, s)| matches!(s.cidr, IpNet::V6(_)) == address.is_ipv6());
+        let cidrs = subnets.into_iter().flat_map(|(id, subnet)| self.faces(id, subnet)).map(|face| face.cidr);
+        let mut same_family = cidrs.filter(|cidr| matches!(cidr, IpNet::V6(_)) == address.is_ipv6());
         let mut none = true;
-        let around = same_family.find(|(_, s)| {
+        let around = same_family.find(|cidr| {
             none = false;
-            s.cidr.contains(&address)
+            cidr.contains(&address)
         });
         match around {
-            Some((_, subnet)) => range::is_edge(subnet.cidr, address).then_some(Unlearnable::Edge),
+            Some(cidr) => range::is_edge(cidr, address).then_some(Unlearnable::Edge),
             None => (!none).then_some(Unlearnable::Outside),
         }
     }

@@ -118,7 +118,7 @@ impl Catalog {
     /// Whether an address is assigned to a port, or a prefix delegated to it.
     fn is_assigned(&self, id: &ResourceId, leased: &IpNet) -> bool {
         let Some(port) = self.port(id) else { return false };
-        port.assigned.iter().any(|assigned| IpNet::from(assigned.address) == *leased)
+        self.addresses_of(port).into_iter().any(|address| IpNet::from(address) == *leased)
             || self.delegated_to(id).any(|(prefix, _)| IpNet::V6(prefix) == *leased)
     }
 }
@@ -134,6 +134,9 @@ impl Admission<'_> {
             _ => Some(id),
         };
         let mut readdressed: Vec<ResourceId> = all.filter_map(port_of).filter(|id| id.kind == PORT).collect();
+        for subnet in self.renumbered_subnets() {
+            readdressed.extend(self.after.users(&subnet, PORT).cloned());
+        }
         readdressed.sort_unstable();
         readdressed.dedup();
         for port in readdressed {

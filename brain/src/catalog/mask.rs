@@ -171,6 +171,7 @@ specs! {
         role = "role", binding = "binding", port_security_enabled = "port_security_enabled",
         extra_dhcp_opts = "extra_dhcp_opts", dhcp_relay = "dhcp_relay"
     }
+    Renumbering RenumberingSpec { subnet = "subnet", cidr = "cidr", overlap_s = "overlap_s" }
     Delegation DelegationSpec {
         port = "port", pool = "pool", length = "length", prefix = "prefix", prefix_lifetimes = "prefix_lifetimes"
     }

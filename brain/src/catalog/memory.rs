@@ -126,14 +126,16 @@ fn kind_meta(kind: &mut Kind) -> Option<&mut v1::Meta> {
 }
 
 fn add_labels(document: &mut v1::Document, hasher: &mut DefaultHasher) {
-    let v1::Document { tenant: _, chassis, fabric, networks, subnets, routers, ports, delegations } = document;
+    let v1::Document { tenant: _, chassis, fabric, networks, subnets, routers, ports, delegations, renumberings } =
+        document;
     let metas = chassis.iter_mut().map(|r| &mut r.meta);
     let metas = metas.chain(fabric.iter_mut().map(|r| &mut r.meta));
     let metas = metas.chain(networks.iter_mut().map(|r| &mut r.meta));
     let metas = metas.chain(subnets.iter_mut().map(|r| &mut r.meta));
     let metas = metas.chain(routers.iter_mut().map(|r| &mut r.meta));
     let metas = metas.chain(ports.iter_mut().map(|r| &mut r.meta));
-    for meta in metas.chain(delegations.iter_mut().map(|r| &mut r.meta)) {
+    let metas = metas.chain(delegations.iter_mut().map(|r| &mut r.meta));
+    for meta in metas.chain(renumberings.iter_mut().map(|r| &mut r.meta)) {
         take_labels(meta.as_mut(), hasher);
     }
 }

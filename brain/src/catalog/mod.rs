@@ -90,6 +90,8 @@ pub(crate) struct Catalog {
     unread: RedBlackTreeMapSync<String, String>,
     /// The address of each subnet's pools that was picked last: the next pick starts after it.
     hints: HashTrieMapSync<ResourceId, IpAddr>,
+    /// Renumberings under way, by when they end.
+    renumberings: RedBlackTreeSetSync<(u64, ResourceId)>,
     /// The prefixes that each tenant delegates, by where they begin.
     delegated: RedBlackTreeMapSync<PrefixPlace, Ipv6Net>,
     /// Where in each tenant's pools the next prefix is looked for.
@@ -152,15 +154,16 @@ impl Catalog {
         self.revision
     }
 
-    /// Holds `Apply`, `Create`, `Update` or `Delete` against what is.
+    /// Holds `Apply`, `Create`, `Update` or `Delete` against what is. `now_ms`: milliseconds since 1970-01-01 UTC.
     ///
     /// # Errors
     /// Every reason why not, each with its path in the request.
-    pub(crate) fn propose(&self, caller: &Caller, request: &Request) -> Result<Proposal, Refusal> {
+    pub(crate) fn propose(&self, caller: &Caller, request: &Request, now_ms: u64) -> Result<Proposal, Refusal> {
         if let Some(answer) = self.recall(caller, request)? {
             return Ok(Proposal { compare: Vec::new(), changes: Vec::new(), answer });
         }
-        let asked = asks::read(self, caller, request)?;
+        let mut asked = asks::read(self, caller, request)?;
+        asked.now_ms = now_ms;
         admit::admit(self, asked)
     }
 }

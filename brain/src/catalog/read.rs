@@ -1,5 +1,6 @@
 //! Reading: one resource, a page of them, all of them.
 
+use std::net::IpAddr;
 use std::ops::Bound;
 use std::sync::Arc;
 
@@ -88,11 +89,12 @@ impl Catalog {
                 r.status = Some(v1::NetworkStatus { segmentation_id, mtu, ..Default::default() });
             }
             (Kind::Subnet(r), model) => {
-                let gateway_ip = match model {
-                    Some(Model::Subnet(subnet)) => subnet.gateway.to_string(),
-                    _ => String::new(),
-                };
-                r.status = Some(v1::SubnetStatus { gateway_ip, ..Default::default() });
+                let (mut gateway_ip, mut cidrs) = (String::new(), Vec::new());
+                if let Some(Model::Subnet(subnet)) = model {
+                    cidrs = self.faces(id, subnet).iter().map(|face| face.cidr.to_string()).collect();
+                    gateway_ip = self.shown_in(id, subnet.gateway).last().map(IpAddr::to_string).unwrap_or_default();
+                }
+                r.status = Some(v1::SubnetStatus { gateway_ip, cidrs, ..Default::default() });
             }
             (Kind::Router(r), _) => {
                 let mac_address = record.mac_address.clone();
@@ -100,7 +102,7 @@ impl Catalog {
             }
             (Kind::Port(r), Some(Model::Port(port))) => {
                 let local = port.mac.map(|mac| addr::link_local(mac).to_string());
-                let assigned = port.assigned.iter().map(|assigned| assigned.address.to_string());
+                let assigned = self.addresses_of(port).into_iter().map(|address| address.to_string());
                 let learned = self.learned_by(id).map(|address| address.to_string());
                 let assigned: Vec<_> = assigned.chain(learned).filter(|a| Some(a) != local.as_ref()).collect();
                 r.status = Some(v1::PortStatus {
@@ -113,6 +115,16 @@ impl Catalog {
                 });
             }
             (Kind::Port(r), _) => r.status = Some(v1::PortStatus::default()),
+            (Kind::Renumbering(r), Some(Model::Renumbering(renumbering))) => {
+                let from = self.subnet(&renumbering.subnet).map(|subnet| subnet.cidr.to_string()).unwrap_or_default();
+                let stage = match renumbering.finished {
+                    true => v1::RenumberingStage::Finished,
+                    false => v1::RenumberingStage::Overlapping,
+                };
+                let (stage, ends_ms) = (stage.into(), renumbering.ends_ms());
+                r.status = Some(v1::RenumberingStatus { stage, from, ends_ms, ..Default::default() });
+            }
+            (Kind::Renumbering(r), _) => r.status = Some(v1::RenumberingStatus::default()),
             (Kind::Delegation(r), model) => {
                 let mac = match model {
                     Some(Model::Delegation(delegation)) => self.port(&delegation.port).and_then(|port| port.mac),

@@ -16,6 +16,7 @@ macro_rules! each {
             Kind::Router($body) => $result,
             Kind::Port($body) => $result,
             Kind::Delegation($body) => $result,
+            Kind::Renumbering($body) => $result,
         }
     };
 }
@@ -30,6 +31,7 @@ pub(crate) fn kind_of(kind: &Kind) -> &'static str {
         Kind::Router(_) => ident::ROUTER,
         Kind::Port(_) => ident::PORT,
         Kind::Delegation(_) => ident::DELEGATION,
+        Kind::Renumbering(_) => ident::RENUMBERING,
     }
 }
 

@@ -31,6 +31,7 @@ pub(crate) struct Wishes {
     pub(crate) free: BTreeMap<u32, u64>,
     leases: Vec<Leasing>,
     aged: BTreeSet<(ResourceId, IpAddr)>,
+    finish: BTreeSet<ResourceId>,
     /// Wishes that were refused together, to be judged one by one.
     singly: VecDeque<Upkeep>,
     /// Nothing is written before: the store could not.
@@ -68,6 +69,11 @@ impl Wishes {
         self.aged.insert((port, address));
     }
 
+    /// Notes renumberings whose old prefixes are to go.
+    pub(crate) fn finish(&mut self, renumberings: Vec<ResourceId>) {
+        self.finish.extend(renumberings);
+    }
+
     /// Notes what a client's message does to leases; false: there is no room.
     pub(crate) fn lease(&mut self, leasing: Leasing) -> bool {
         let room = self.leases.len() < WISHES_MAX;
@@ -97,6 +103,7 @@ impl Wishes {
             free: std::mem::take(&mut self.free).into_iter().collect(),
             leases: std::mem::take(&mut self.leases),
             aged: std::mem::take(&mut self.aged).into_iter().collect(),
+            finish: std::mem::take(&mut self.finish).into_iter().collect(),
             now_ms: now.0,
         };
         (upkeep.wishes() > 0).then_some(upkeep)
@@ -107,13 +114,14 @@ impl Brain {
     /// Wishes that can't be written together are judged one by one; one that can't be by itself is told.
     pub(crate) fn upkeep_refused(&mut self, upkeep: Upkeep, refusal: &Refusal) {
         let several = upkeep.wishes() > 1;
-        let Upkeep { forget, found, seen, free, leases, aged, now_ms } = upkeep;
+        let Upkeep { forget, found, seen, free, leases, aged, finish, now_ms } = upkeep;
         let wish = |forget, found, seen| Upkeep { forget, found, seen, now_ms, ..Upkeep::default() };
         if several {
             let singly = &mut self.learning.wishes.singly;
             // Nothing is ever in the way of those.
             singly.extend((!free.is_empty()).then(|| Upkeep { free, now_ms, ..Upkeep::default() }));
             singly.extend((!aged.is_empty()).then(|| Upkeep { aged, now_ms, ..Upkeep::default() }));
+            singly.extend(finish.into_iter().map(|id| Upkeep { finish: vec![id], now_ms, ..Upkeep::default() }));
             singly.extend(forget.into_iter().map(|id| wish(vec![id], vec![], vec![])));
             singly.extend(found.into_iter().map(|found| wish(vec![], vec![found], vec![])));
             singly.extend(seen.into_iter().map(|seen| wish(vec![], vec![], vec![seen])));
@@ -126,7 +134,7 @@ impl Brain {
             Some((chassis, what)) => (Some(*chassis), what.as_str()),
             None => {
                 let port = seen.first().map(|seen| &seen.port).or(leases.first().map(|one| &one.port));
-                (forget.first().or(port), "")
+                (forget.first().or(finish.first()).or(port), "")
             }
         };
         self.happened("port.refused", resource, format!("{what}{}", reasons.join("; ")));
@@ -158,6 +166,20 @@ impl Brain {
                 }
                 _ => {}
             }
+        }
+    }
+
+    /// When the next old prefix of a renumbered subnet is to go, if that is not about to be written.
+    pub(crate) fn next_renumbered(&self) -> Option<Millis> {
+        self.catalog.next_renumbered().map(Millis).filter(|at| *at > self.now)
+    }
+
+    /// Old prefixes of renumbered subnets that are to go by now do.
+    pub(crate) fn finish_renumberings(&mut self) {
+        let due = self.catalog.renumbered_by(self.now.0);
+        if !due.is_empty() && self.learning.wishes.retry_at.is_none() {
+            self.learning.wishes.finish(due);
+            self.next_write();
         }
     }
 

@@ -147,7 +147,8 @@ impl Brain {
                     Fate::Port(port) if *port == in_port => drop(seen.ends.insert(self.answerer(&trace))),
                     Fate::Port(port) => drop(seen.ends.insert(self.delivered(chassis, *port))),
                     Fate::Controller { userdata, metadata, .. } => {
-                        let punted = Punted::read(&view, chassis, in_port, userdata, metadata, output.frame.clone());
+                        let punted =
+                            Punted::read(&view, chassis, in_port, userdata, metadata, output.frame.clone(), self.now);
                         let feature = punted.map_or("unknown", |punted| feature(punted.op));
                         seen.ends.insert(format!("punted: {feature}"));
                     }

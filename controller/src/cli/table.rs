@@ -10,7 +10,7 @@ use crate::doc::shape::{KindShape, is_global};
 type Column = (&'static str, &'static str);
 
 /// A kind's columns, and those that `wide` adds. A kind that is not here gets its name and standing.
-const COLUMNS: [(&str, &[Column], &[Column]); 7] = [
+const COLUMNS: [(&str, &[Column], &[Column]); 8] = [
     (
         "chassis",
         &[
@@ -38,7 +38,7 @@ const COLUMNS: [(&str, &[Column], &[Column]); 7] = [
     ),
     (
         "subnet",
-        &[("NETWORK", "/spec/network"), ("CIDR", "/spec/cidr"), ("GATEWAY", "/status/gateway_ip")],
+        &[("NETWORK", "/spec/network"), ("CIDR", "/status/cidrs"), ("GATEWAY", "/status/gateway_ip")],
         &[
             ("RA", "/spec/ipv6_ra_mode"),
             ("ADDRESSES", "/spec/ipv6_address_mode"),
@@ -63,6 +63,11 @@ const COLUMNS: [(&str, &[Column], &[Column]); 7] = [
             ("SECURITY", "/spec/port_security_enabled"),
             ("PREFIXES", "/status/prefixes"),
         ],
+    ),
+    (
+        "renumbering",
+        &[("SUBNET", "/spec/subnet"), ("FROM", "/status/from"), ("TO", "/spec/cidr"), ("STAGE", "/status/stage")],
+        &[("OVERLAP S", "/spec/overlap_s"), ("ENDS MS", "/status/ends_ms")],
     ),
     (
         "delegation",

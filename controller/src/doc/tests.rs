@@ -240,7 +240,7 @@ fn the_json_of_each_kind_is_pinned() {
             "spec": {"network": "red", "cidr": "2001:db8:a::/64", "ipv6_ra_mode": "slaac",
                 "allocation_pools": [{"start": "2001:db8:a::100", "end": "2001:db8:a::1ff"}], "advertise_router": false,
                 "prefix_lifetimes": {"preferred_s": 14400, "valid_s": 86400}},
-            "status": {"reason": "", "gateway_ip": ""}})
+            "status": {"reason": "", "gateway_ip": "", "cidrs": []}})
     );
     let router = v1::Router { meta: meta("r1", "acme"), ..site.routers[0].clone() };
     assert_eq!(

@@ -215,6 +215,10 @@ service!(Delegation, "delegation", global: false, DelegationService in delegatio
     get get_delegation, list list_delegations as delegations in ListDelegationsResponse,
     create create_delegation of CreateDelegationRequest, update update_delegation of UpdateDelegationRequest,
     delete delete_delegation);
+service!(Renumbering, "renumbering", global: false, RenumberingService in renumbering_service_server, field renumbering,
+    get get_renumbering, list list_renumberings as renumberings in ListRenumberingsResponse,
+    create create_renumbering of CreateRenumberingRequest, update update_renumbering of UpdateRenumberingRequest,
+    delete delete_renumbering);
 
 kind!(Fabric, "fabric", global: true);
 
@@ -246,6 +250,7 @@ mod tests {
             v1::Router::NAME,
             v1::Port::NAME,
             v1::Delegation::NAME,
+            v1::Renumbering::NAME,
         ];
         for kind in shape::kinds() {
             assert!(here.contains(&kind.singular.as_str()), "{}", kind.singular);

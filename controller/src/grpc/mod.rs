@@ -163,6 +163,7 @@ async fn routes<B: Backend>(backend: B, stop: CancellationToken) -> Result<Route
         router_service_server::RouterServiceServer,
         port_service_server::PortServiceServer,
         delegation_service_server::DelegationServiceServer,
+        renumbering_service_server::RenumberingServiceServer,
         intent_service_server::IntentServiceServer,
         operation_service_server::OperationServiceServer,
     );

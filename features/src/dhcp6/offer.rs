@@ -9,6 +9,7 @@ use topology::{Delegated, Dhcp6, DhcpOption, NetworkKey, PortKey, View};
 
 use crate::given;
 use crate::options::first_said;
+use crate::time::{Millis, left};
 
 /// An address or a delegated prefix, with its lifetimes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,13 +36,13 @@ pub(super) struct Offers {
 }
 
 /// What a port of a network gets; `None`: it is not served.
-pub(super) fn of(view: &View<'_>, port: PortKey, network: NetworkKey) -> Option<Offers> {
+pub(super) fn of(view: &View<'_>, port: PortKey, network: NetworkKey, now: Millis) -> Option<Offers> {
     let mut offers = Offers::default();
     let mut served = false;
     let mut dns = Vec::new();
     let mut named = vec![view.dhcp_options(port).map_or(&[][..], |options| &options.v6)];
     for subnet in view.subnets_of(network) {
-        let Some(Dhcp6 { prefix, stateful, everybody, valid_s, preferred_s, dns: servers, options }) =
+        let Some(Dhcp6 { prefix, stateful, everybody, valid_s, preferred_s, ends_ms, dns: servers, options }) =
             view.dhcp6(subnet)
         else {
             continue;
@@ -53,7 +54,8 @@ pub(super) fn of(view: &View<'_>, port: PortKey, network: NetworkKey) -> Option<
             continue;
         }
         served = true;
-        let offer = |address: Ipv6Addr| Offer { what: address.into(), preferred_s: *preferred_s, valid_s: *valid_s };
+        let (preferred_s, valid_s) = left(*ends_ms, now, *preferred_s, *valid_s);
+        let offer = |address: Ipv6Addr| Offer { what: address.into(), preferred_s, valid_s };
         offers.addresses.extend(addresses.into_iter().map(offer));
         let new = servers.iter().filter(|server| !dns.contains(*server)).copied().collect::<Vec<_>>();
         dns.extend(new);

@@ -3,12 +3,13 @@
 use std::net::Ipv6Addr;
 use std::sync::Arc;
 
-use addr::{MacAddr, link_local};
+use addr::{Ipv6Net, MacAddr, link_local};
 use packet::{NdOption, Preference, RouterAdvert, router_advert};
 use topology::{Advert, NetworkKey, PortKey, RouterKey, RouterPreference, View};
 
 use crate::given;
 use crate::router::network_mac;
+use crate::time::{Millis, left};
 
 /// Seconds between two unsolicited advertisements, at most (RFC 4861, 6.2.1).
 pub const MAX_INTERVAL_S: u64 = 600;
@@ -98,9 +99,9 @@ pub enum To {
 /// A whole frame: what the sender says now, and what it takes back of what it said before: prefixes that hosts shall form no
 /// more addresses from, servers not to be asked any more. A sender that says nothing now gives up being a router (RFC 4861,
 /// 6.2.5).
-pub fn frame(sender: &Sender, to: To, taken_back: &[Advert]) -> Vec<u8> {
+pub fn frame(sender: &Sender, to: To, taken_back: &[Advert], now: Millis) -> Vec<u8> {
     let source = link_local(sender.mac);
-    let advert = advert(sender, taken_back);
+    let advert = advert(sender, taken_back, now);
     let to = match to {
         To::Everybody => None,
         To::One(mac) => Some((mac, addr::ALL_NODES)),
@@ -110,12 +111,17 @@ pub fn frame(sender: &Sender, to: To, taken_back: &[Advert]) -> Vec<u8> {
     router_advert(sender.mac, source, to, &advert).to_vec()
 }
 
-fn advert(sender: &Sender, taken_back: &[Advert]) -> RouterAdvert {
+fn advert(sender: &Sender, taken_back: &[Advert], now: Millis) -> RouterAdvert {
     let is_default = sender.router.is_some() && sender.adverts.iter().any(|a| a.default_router);
     let adverts = &sender.adverts;
     let mut options = vec![NdOption::SourceLinkLayer(sender.mac), NdOption::Mtu(sender.mtu)];
     let shown = |a: &&Advert| a.advertise_prefix;
-    options.extend(adverts.iter().filter(shown).map(|a| prefix(a, a.valid_s, a.preferred_s)));
+    for advert in adverts.iter().filter(shown) {
+        let (preferred_s, valid_s) = left(advert.ends_ms, now, advert.preferred_s, advert.valid_s);
+        options.push(prefix(advert, valid_s, preferred_s));
+        let withdrawn = |prefix: &Ipv6Net| Advert { prefix: *prefix, ..advert.clone() };
+        options.extend(advert.withdrawn.iter().map(withdrawn).map(|gone| self::prefix(&gone, 0, 0)));
+    }
     options.extend(taken_back.iter().filter(shown).map(|a| prefix(a, 0, 0)));
     let (servers, gone) = said(adverts, taken_back, |a| &a.rdnss);
     for (lifetime_s, servers) in [(DNS_LIFETIME_S, servers), (0, gone)] {

@@ -58,7 +58,7 @@ pub fn solicited(view: &View<'_>, punted: &Punted) -> Result<Vec<PacketOut>, Una
     let to = To::Asker(frame.ethernet.src, ip.src);
     let told = senders.iter().map(|sender| {
         let alone = advert::alone(view, sender, punted.port);
-        PacketOut::to(punted.place, advert::frame(alone.as_ref().unwrap_or(sender), to, &[]))
+        PacketOut::to(punted.place, advert::frame(alone.as_ref().unwrap_or(sender), to, &[], punted.at))
     });
     Ok(told.collect())
 }
@@ -82,7 +82,7 @@ impl Service {
         for key in changed {
             match *key {
                 Key::Place(port) => drop(self.note_alone(&view, port)),
-                Key::Port(port) => out.extend(self.readdressed(&view, port)),
+                Key::Port(port) => out.extend(self.readdressed(&view, port, now)),
                 _ => {}
             }
         }
@@ -99,7 +99,7 @@ impl Service {
     }
 
     /// A port has other addresses: if that makes it one that is told something else, or no longer one, it is told at once.
-    fn readdressed(&mut self, view: &View<'_>, port: PortKey) -> Vec<PacketOut> {
+    fn readdressed(&mut self, view: &View<'_>, port: PortKey, now: Millis) -> Vec<PacketOut> {
         let (was_alone, is_alone) = self.note_alone(view, port);
         let (Some(fact), Some(place)) = (view.port(port), view.place(port)) else { return Vec::new() };
         let Some(told) = self.told.get(&(fact.network, place.chassis)).filter(|_| was_alone || is_alone) else {
@@ -107,7 +107,7 @@ impl Service {
         };
         let frame = |sender: &Sender| {
             let alone = advert::alone(view, sender, port);
-            advert::frame(alone.as_ref().unwrap_or(sender), To::One(fact.mac), &[])
+            advert::frame(alone.as_ref().unwrap_or(sender), To::One(fact.mac), &[], now)
         };
         told.senders.iter().map(|sender| PacketOut::to(place, frame(sender))).collect()
     }
@@ -139,7 +139,7 @@ impl Service {
             self.due.remove(&(at, network, chassis));
             let Some(told) = self.told.get_mut(&(network, chassis)) else { continue };
             for sender in &told.senders {
-                out.extend(to_everybody(&view, network, chassis, sender, &[]));
+                out.extend(to_everybody(&view, network, chassis, sender, &[], now));
             }
             told.count += 1;
             told.last = Some(now);
@@ -171,9 +171,9 @@ impl Service {
             let key = (network, chassis);
             let Some(before) = self.told.get(&key) else { continue };
             for sender in &before.senders {
-                let (now, taken_back) = taken_back(sender, &senders);
+                let (still, taken_back) = taken_back(sender, &senders);
                 if !taken_back.is_empty() {
-                    out.extend(to_everybody(&view, network, chassis, &now, &taken_back));
+                    out.extend(to_everybody(&view, network, chassis, &still, &taken_back, now));
                 }
             }
             if !residents.contains(&chassis) || senders.is_empty() {
@@ -224,8 +224,9 @@ fn to_everybody(
     chassis: ChassisKey,
     sender: &Sender,
     taken_back: &[Advert],
+    now: Millis,
 ) -> Vec<PacketOut> {
-    let frame = advert::frame(sender, To::Everybody, taken_back);
+    let frame = advert::frame(sender, To::Everybody, taken_back, now);
     let members = if sender.adverts.iter().any(|a| a.autonomous) { view.members(network, chassis) } else { Vec::new() };
     let (mut others, mut out) = (Vec::new(), Vec::new());
     for Member { port, ofport, .. } in members {
@@ -233,7 +234,7 @@ fn to_everybody(
             others.push(Action::Output { port: ofport, max_len: 0 });
             continue;
         };
-        out.push(PacketOut::to(Place { chassis, ofport }, advert::frame(&alone, To::One(fact.mac), taken_back)));
+        out.push(PacketOut::to(Place { chassis, ofport }, advert::frame(&alone, To::One(fact.mac), taken_back, now)));
     }
     if out.is_empty() {
         return vec![PacketOut::by(chassis, vec![Action::Group(group_here(network))], frame)];

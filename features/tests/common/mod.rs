@@ -73,6 +73,8 @@ pub fn subnet(n: u32) -> [Change; 2] {
         advertise_prefix: true,
         valid_s: 86400,
         preferred_s: 14400,
+        ends_ms: None,
+        withdrawn: vec![],
         rdnss: vec!["2001:db8::53".parse().unwrap()],
         managed: false,
         other: false,

@@ -188,6 +188,8 @@ impl Maker {
                     advertise_prefix: true,
                     valid_s: 86400,
                     preferred_s: 14400,
+                    ends_ms: None,
+                    withdrawn: vec![],
                     rdnss: vec![],
                     managed: false,
                     other: false,

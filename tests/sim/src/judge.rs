@@ -221,6 +221,7 @@ pub fn standing_of(resource: &v1::Resource) -> Option<(String, Phase, &str)> {
         Kind::Subnet(r) => of!("subnet", r),
         Kind::Fabric(r) => of!("fabric", r),
         Kind::Delegation(r) => of!("delegation", r),
+        Kind::Renumbering(r) => of!("renumbering", r),
     };
     let name = if meta.tenant.is_empty() { meta.name.clone() } else { format!("{}/{}", meta.tenant, meta.name) };
     Some((format!("{kind} {name}"), phase, reason))

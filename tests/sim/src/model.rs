@@ -230,6 +230,7 @@ fn key_of(resource: &v1::Resource) -> Option<(String, String, String)> {
         Kind::Router(r) => ("router", &r.meta),
         Kind::Port(r) => ("port", &r.meta),
         Kind::Delegation(r) => ("delegation", &r.meta),
+        Kind::Renumbering(r) => ("renumbering", &r.meta),
     };
     let meta = meta.clone().unwrap_or_default();
     Some((kind.to_owned(), meta.tenant, meta.name))

@@ -162,6 +162,13 @@ impl Catalog {
         before.next().filter(|(_, its)| overlap(*its, prefix))
     }
 
+    /// A delegation to a port of a network that overlaps a prefix, in words.
+    pub(super) fn delegated_there(&self, network: &ResourceId, prefix: Ipv6Net) -> Option<String> {
+        let delegations = self.users(network, DELEGATION).filter_map(|id| Some((id, self.delegation(id)?.prefix?)));
+        let mut there = delegations.filter(|(_, its)| overlap(*its, prefix));
+        there.next().map(|(id, its)| format!("{its} of {id}"))
+    }
+
     /// What of a tenant's overlaps a prefix, in words: another delegation, or what is connected to the same routers.
     fn in_the_way(&self, id: &ResourceId, delegation: &Delegation, prefix: Ipv6Net) -> Option<String> {
         if let Some((other, its)) = self.delegation_in(&id.tenant, prefix, Some(id)) {
@@ -179,14 +186,16 @@ impl Catalog {
                 found.push((net, words));
             }
         };
-        for (subnet, model) in self.subnets_of(&port.network) {
-            add(model.cidr, format!("{} of {}", model.cidr, short(&id.tenant, subnet)));
+        for (subnet, face) in self.faces_on(&port.network) {
+            add(face.cidr, format!("{} of {}", face.cidr, short(&id.tenant, subnet)));
         }
         for router in self.routers_for(id, port) {
             let Some(Model::Router(model)) = self.model(router) else { continue };
             for interface in &model.interfaces {
                 let Some(subnet) = self.subnet(&interface.subnet) else { continue };
-                add(subnet.cidr, format!("{} of {interface_subnet}", subnet.cidr, interface_subnet = interface.subnet));
+                for face in self.faces(&interface.subnet, subnet) {
+                    add(face.cidr, format!("{} of {}", face.cidr, interface.subnet));
+                }
             }
             for destination in model.routes.iter().map(|route| route.destination) {
                 // A default route is behind everything, not beside it.

@@ -17,6 +17,7 @@ pub(crate) mod modes;
 pub(crate) mod network;
 pub(crate) mod port;
 pub(crate) mod range;
+pub(crate) mod renumbering;
 pub(crate) mod router;
 pub(crate) mod subnet;
 mod text;
@@ -37,6 +38,7 @@ pub(crate) struct Item {
 /// A spec, read.
 #[derive(Clone, Debug, PartialEq)]
 #[allow(missing_docs)] // The names are the kinds'.
+#[allow(clippy::large_enum_variant)] // Each is in an item of its own, behind an `Arc`.
 pub(crate) enum Model {
     Chassis(chassis::Chassis),
     Fabric(fabric::Fabric),
@@ -45,6 +47,7 @@ pub(crate) enum Model {
     Router(router::Router),
     Port(port::Port),
     Delegation(delegation::Delegation),
+    Renumbering(renumbering::Renumbering),
 }
 
 /// Reads a record, and spells its spec canonically. With findings the model, if there is one, is as far as the spec makes sense.
@@ -56,11 +59,12 @@ pub(crate) fn parse(id: &ResourceId, record: &mut v1::Record, findings: &mut Fin
         Kind::Network(r) => Some(Model::Network(network::parse(r.spec.get_or_insert_default(), findings))),
         Kind::Subnet(r) => subnet::parse(id, r.spec.get_or_insert_default(), findings).map(Model::Subnet),
         Kind::Router(r) => router::parse(id, r.spec.get_or_insert_default(), &mac, findings).map(Model::Router),
-        Kind::Port(_) | Kind::Delegation(_) => None,
+        Kind::Port(_) | Kind::Delegation(_) | Kind::Renumbering(_) => None,
     };
     record.mac_address = mac;
     match id.kind {
         ident::PORT => port::parse(id, record, findings).map(Model::Port),
+        ident::RENUMBERING => renumbering::parse(id, record, findings).map(Model::Renumbering),
         ident::DELEGATION => delegation::parse(id, record, findings).map(Model::Delegation),
         _ => model,
     }
@@ -75,7 +79,7 @@ impl Model {
             Model::Network(network) => network::claims(record, network, &mut claims),
             Model::Router(router) => router::claims(catalog, router, &mut claims),
             Model::Port(port) => port::claims(catalog, id, port, &mut claims),
-            Model::Fabric(_) | Model::Subnet(_) | Model::Delegation(_) => {}
+            Model::Fabric(_) | Model::Subnet(_) | Model::Delegation(_) | Model::Renumbering(_) => {}
         }
         claims
     }
@@ -102,6 +106,7 @@ impl Model {
             Model::Subnet(subnet) => subnet::check(catalog, id, subnet, findings),
             Model::Router(router) => router::check(catalog, id, router, findings),
             Model::Port(port) => port::check(catalog, port, findings),
+            Model::Renumbering(renumbering) => renumbering::check(catalog, id, renumbering, findings),
             Model::Delegation(delegation) => delegation::check(catalog, id, delegation, findings),
         }
     }
@@ -120,6 +125,9 @@ pub(crate) fn references(id: &ResourceId, kind: &Kind) -> Vec<(String, ResourceI
             for (i, interface) in router.spec.iter().flat_map(|spec| &spec.interfaces).enumerate() {
                 add(ident::SUBNET, &interface.subnet, format!("interfaces[{i}].subnet"));
             }
+        }
+        Kind::Renumbering(renumbering) => {
+            renumbering.spec.iter().for_each(|spec| add(ident::SUBNET, &spec.subnet, "subnet".to_owned()));
         }
         Kind::Delegation(delegation) => {
             delegation.spec.iter().for_each(|spec| add(ident::PORT, &spec.port, "port".to_owned()));
@@ -168,7 +176,8 @@ pub(crate) fn facts(catalog: &Catalog, id: &ResourceId, item: &Item) -> Vec<Chan
         Some(Model::Chassis(chassis)) => chassis::facts(id, key, chassis, &mut facts),
         Some(Model::Fabric(fabric)) => fabric::facts(catalog, fabric, &mut facts),
         Some(Model::Network(network)) => network::facts(catalog, id, record, network, &mut facts),
-        Some(Model::Subnet(subnet)) => subnet::facts(catalog, key, subnet, &mut facts),
+        Some(Model::Subnet(subnet)) => subnet::facts(catalog, id, key, subnet, &mut facts),
+        Some(Model::Renumbering(renumbering)) => renumbering::facts(catalog, renumbering, &mut facts),
         Some(Model::Router(router)) => router::facts(catalog, id, key, router, &mut facts),
         Some(Model::Port(port)) => port::facts(catalog, id, key, port, &mut facts),
         Some(Model::Delegation(delegation)) => delegation::facts(catalog, id, delegation, &mut facts),

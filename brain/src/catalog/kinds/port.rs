@@ -8,6 +8,7 @@ use proto::v1;
 use topology::{Change, ChassisKey, DhcpOptions, NetworkKey, PortKey, ResourceId};
 
 use super::dhcp_options::{self, Whose};
+use super::subnet::Subnet;
 use super::{Model, text};
 use crate::catalog::Catalog;
 use crate::catalog::findings::Findings;
@@ -121,7 +122,10 @@ fn parse_fixed(id: &ResourceId, items: &mut [v1::FixedIp], findings: &mut Findin
 
 pub(super) fn claims(catalog: &Catalog, id: &ResourceId, port: &Port, claims: &mut Vec<Claim>) {
     claims.extend(port.mac.map(|mac| Claim::Mac(port.network.clone(), mac)));
-    claims.extend(port.assigned.iter().map(|a| Claim::Address(port.network.clone(), a.address)));
+    // As it is written, and as it is shown.
+    let written = port.assigned.iter().map(|assigned| assigned.address);
+    let all = written.chain(catalog.addresses_of(port));
+    claims.extend(all.map(|address| Claim::Address(port.network.clone(), address)));
     claims.extend(catalog.learned_by(id).map(|address| Claim::Address(port.network.clone(), address)));
     claims.extend(port.binding.clone().map(|(chassis, interface)| Claim::Interface(chassis, interface)));
 }
@@ -155,7 +159,7 @@ pub(super) fn facts(catalog: &Catalog, id: &ResourceId, key: u32, port: &Port, f
         name: id.name.clone(),
         network,
         mac,
-        addresses: port.assigned.iter().map(|assigned| assigned.address).collect(),
+        addresses: catalog.addresses_of(port),
         learned: catalog.learned_by(id).collect(),
         prefixes: catalog.delegated_to(id).map(delegated).collect(),
     };
@@ -189,9 +193,19 @@ impl Catalog {
     pub(crate) fn formed_by(&self, id: &ResourceId) -> Formed {
         let Some(port) = self.port(id).filter(|port| port.secured) else { return Formed::default() };
         let subnets = self.subnets_of(&port.network).into_iter().filter(|(_, subnet)| subnet.modes.form());
-        let given = |cidr: &IpNet| port.fixed.iter().flatten().any(|f| f.address.is_some_and(|a| cidr.contains(&a)));
-        let prefixes = subnets.map(|(_, subnet)| subnet.cidr).filter(|cidr| !given(cidr)).collect();
+        let given = |id: &ResourceId, subnet: &Subnet| {
+            let mut given = port.fixed.iter().flatten().filter_map(|fixed| fixed.address);
+            given.any(|address| self.written_in(id, subnet, address).is_some())
+        };
+        let forms = subnets.filter(|(id, subnet)| !given(id, subnet));
+        let prefixes = forms.flat_map(|(id, subnet)| self.faces(id, subnet)).map(|face| face.cidr).collect();
         Formed { prefixes, local: true }
+    }
+
+    /// The addresses that a port was given or forms from its MAC, as hosts have them: while its subnet is renumbered, those of
+    /// both prefixes.
+    pub(crate) fn addresses_of(&self, port: &Port) -> Vec<IpAddr> {
+        port.assigned.iter().flat_map(|assigned| self.shown_in(&assigned.subnet, assigned.address)).collect()
     }
 
     pub(crate) fn port(&self, id: &ResourceId) -> Option<&Port> {

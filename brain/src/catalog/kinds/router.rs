@@ -6,6 +6,7 @@ use addr::{IpNet, MacAddr, is_link_local, link_local};
 use proto::v1;
 use topology::{Change, NetworkKey, ResourceId, RouterKey, RouterPreference, SubnetKey};
 
+use super::renumbering::{Face, shift};
 use super::{range, text};
 use crate::catalog::Catalog;
 use crate::catalog::findings::Findings;
@@ -44,7 +45,10 @@ struct Resolved<'c> {
     subnet: &'c ResourceId,
     network: &'c ResourceId,
     cidr: IpNet,
+    /// As it is written, of the subnet's own prefix.
     address: IpAddr,
+    /// The prefixes that it is on, each with its address there.
+    faces: Vec<(Face, IpAddr)>,
     mac: Option<MacAddr>,
     /// Whether another router advertises on the subnet.
     foreign_ra: bool,
@@ -111,12 +115,18 @@ fn is_local(address: IpAddr) -> bool {
 fn resolve<'c>(catalog: &'c Catalog, router: &'c Router) -> Vec<Resolved<'c>> {
     let interfaces = router.interfaces.iter().enumerate().filter_map(|(at, interface)| {
         let subnet = catalog.subnet(&interface.subnet)?;
+        let given = interface.address;
+        let address =
+            given.map(|a| catalog.written_in(&interface.subnet, subnet, a).unwrap_or(a)).unwrap_or(subnet.gateway);
+        let faces = catalog.faces(&interface.subnet, subnet).into_iter();
+        let faces = faces.map(|face| (face, shift(address, subnet.cidr, face.cidr))).collect();
         Some(Resolved {
             at,
             subnet: &interface.subnet,
             network: &subnet.network,
             cidr: subnet.cidr,
-            address: interface.address.unwrap_or(subnet.gateway),
+            address,
+            faces,
             mac: interface.mac.or(router.mac),
             foreign_ra: subnet.modes.foreign_ra(),
             preference: subnet.preference(),
@@ -127,7 +137,9 @@ fn resolve<'c>(catalog: &'c Catalog, router: &'c Router) -> Vec<Resolved<'c>> {
 
 pub(super) fn claims(catalog: &Catalog, router: &Router, claims: &mut Vec<Claim>) {
     for interface in resolve(catalog, router) {
-        claims.push(Claim::Address(interface.network.clone(), interface.address));
+        let shown = interface.faces.iter().map(|(_, address)| *address);
+        let all = shown.chain([interface.address]);
+        claims.extend(all.map(|address| Claim::Address(interface.network.clone(), address)));
         claims.extend(interface.mac.map(|mac| Claim::Mac(interface.network.clone(), mac)));
     }
 }
@@ -135,7 +147,7 @@ pub(super) fn claims(catalog: &Catalog, router: &Router, claims: &mut Vec<Claim>
 /// The field that a claim of a router is about.
 pub(super) fn field_of(catalog: &Catalog, router: &Router, claim: &Claim) -> String {
     let made_by = |interface: &Resolved<'_>| match claim {
-        Claim::Address(network, address) => interface.network == network && interface.address == *address,
+        Claim::Address(network, address) => interface.network == network && interface.has(*address),
         Claim::Mac(network, mac) => interface.network == network && interface.mac == Some(*mac),
         _ => false,
     };
@@ -154,7 +166,8 @@ pub(super) fn check(catalog: &Catalog, id: &ResourceId, router: &Router, finding
     for (i, interface) in interfaces.iter().enumerate() {
         check_interface(id, router, interface, findings);
         for other in &interfaces[..i] {
-            let overlap = interface.cidr.contains(&other.cidr) || other.cidr.contains(&interface.cidr);
+            let pair = |a: IpNet, b: IpNet| a.contains(&b) || b.contains(&a);
+            let overlap = interface.prefixes().any(|a| other.prefixes().any(|b| pair(a, b)));
             // Subnets of one network are held apart already.
             if overlap && interface.network != other.network {
                 let field = format!("interfaces[{}].subnet", interface.at);
@@ -187,8 +200,8 @@ fn check_delegated(
         IpNet::V4(_) => None,
     };
     for interface in interfaces {
-        if let Some((delegation, prefix)) = clash(interface.cidr) {
-            let message = format!("{} overlaps {prefix} of {delegation}", interface.cidr);
+        for (cidr, (delegation, prefix)) in interface.prefixes().filter_map(|cidr| Some((cidr, clash(cidr)?))) {
+            let message = format!("{cidr} overlaps {prefix} of {delegation}");
             findings.rather((delegation.clone(), "prefix"), format!("interfaces[{}].subnet", interface.at), message);
         }
     }
@@ -249,7 +262,7 @@ fn check_route(router: &Router, interfaces: &[Resolved<'_>], route: &Route, i: u
     let Route { destination, nexthop, interface } = route;
     // An interface whose subnet is missing says so itself; what is beyond it can't be judged.
     let complete = interfaces.len() == router.interfaces.len();
-    if let Some(interface) = interfaces.iter().find(|interface| interface.cidr == *destination) {
+    if let Some(interface) = interfaces.iter().find(|interface| interface.prefixes().any(|p| p == *destination)) {
         findings.spec(format!("routes[{i}].destination"), format!("{destination} is connected: {}", interface.subnet));
     }
     if let Some(subnet) = interface.as_ref().filter(|s| !router.interfaces.iter().any(|i| i.subnet == **s)) {
@@ -273,6 +286,26 @@ fn check_route(router: &Router, interfaces: &[Resolved<'_>], route: &Route, i: u
     }
 }
 
+impl Resolved<'_> {
+    /// The prefixes that it is on.
+    fn prefixes(&self) -> impl Iterator<Item = IpNet> {
+        self.faces.iter().map(|(face, _)| face.cidr)
+    }
+
+    /// Whether an address is its own, as written or as shown.
+    fn has(&self, address: IpAddr) -> bool {
+        self.address == address || self.faces.iter().any(|(_, shown)| *shown == address)
+    }
+}
+
+/// An address that may be written of a prefix that is gone, as it is now.
+fn as_shown(interfaces: &[Resolved<'_>], address: IpAddr) -> IpAddr {
+    let of = interfaces.iter().find(|interface| interface.cidr.contains(&address));
+    let gone = of.filter(|interface| !interface.prefixes().any(|prefix| prefix == interface.cidr));
+    let now = gone.and_then(|interface| Some((interface.cidr, interface.faces.last()?.0.cidr)));
+    now.map_or(address, |(from, to)| shift(address, from, to))
+}
+
 /// Which network a route leads to.
 enum Exit<'c> {
     On(&'c ResourceId),
@@ -283,7 +316,8 @@ enum Exit<'c> {
 fn exit<'c>(interfaces: &[Resolved<'c>], route: &Route) -> Exit<'c> {
     let Route { nexthop, interface, .. } = route;
     if !is_local(*nexthop) {
-        let connected = interfaces.iter().find(|interface| interface.cidr.contains(nexthop));
+        let connected =
+            interfaces.iter().find(|i| i.cidr.contains(nexthop) || i.prefixes().any(|p| p.contains(nexthop)));
         return connected.map_or(Exit::None, |interface| Exit::On(interface.network));
     }
     let candidate = |i: &&Resolved<'c>| match interface {
@@ -303,8 +337,8 @@ fn is_own(interfaces: &[Resolved<'_>], network: &ResourceId, address: IpAddr) ->
     const FE80_1: Ipv6Addr = features::router::FE80_1;
     let own = |interface: &Resolved<'_>| {
         let local = interface.mac.map(|mac| IpAddr::V6(link_local(mac)));
-        let anycast = matches!(interface.cidr, IpNet::V6(_)) && range::is_edge(interface.cidr, address);
-        interface.address == address || local == Some(address) || anycast
+        let anycast = |cidr: IpNet| matches!(cidr, IpNet::V6(_)) && range::is_edge(cidr, address);
+        interface.has(address) || local == Some(address) || interface.prefixes().any(anycast)
     };
     address == IpAddr::V6(FE80_1) || interfaces.iter().filter(|i| i.network == network).any(own)
 }
@@ -314,16 +348,17 @@ pub(super) fn facts(catalog: &Catalog, id: &ResourceId, key: u32, router: &Route
     let fact = topology::Router { tenant: id.tenant.clone(), name: id.name.clone(), mac };
     facts.push(Change::Router(key, Some(fact)));
     let interfaces = resolve(catalog, router);
-    for Resolved { subnet, network, address, mac: own, .. } in &interfaces {
-        let keys = (catalog.key_of(subnet).map(SubnetKey), catalog.key_of(network).map(NetworkKey));
-        let (Some(subnet), Some(network)) = keys else { continue };
-        let fact = topology::Interface { network, mac: own.unwrap_or(mac), address: *address };
-        facts.push(Change::Interface(key, subnet, Some(fact)));
+    for Resolved { network, faces, mac: own, .. } in &interfaces {
+        let Some(network) = catalog.key_of(network).map(NetworkKey) else { continue };
+        for (face, address) in faces {
+            let fact = topology::Interface { network, mac: own.unwrap_or(mac), address: *address };
+            facts.push(Change::Interface(key, SubnetKey(face.key), Some(fact)));
+        }
     }
     for route in &router.routes {
         let Exit::On(network) = exit(&interfaces, route) else { continue };
         let Some(network) = catalog.key_of(network).map(NetworkKey) else { continue };
-        let fact = topology::Route { network, nexthop: route.nexthop };
+        let fact = topology::Route { network, nexthop: as_shown(&interfaces, route.nexthop) };
         facts.push(Change::Route(key, route.destination, Some(fact)));
     }
 }

@@ -9,11 +9,12 @@ use topology::{Change, NetworkKey, ResourceId, RouterPreference, SubnetKey};
 use super::fabric::IPV6_MTU;
 use super::modes::{self, Modes};
 use super::range::{self, Range};
+use super::renumbering::Face;
 use super::told::{self, Lists, Told};
-use super::{Model, delegation, network, text};
+use super::{Model, network, text};
 use crate::catalog::Catalog;
 use crate::catalog::findings::Findings;
-use crate::catalog::ident::{DELEGATION, NETWORK, PORT};
+use crate::catalog::ident::{NETWORK, PORT};
 
 const POOLS_MAX: usize = 64;
 
@@ -64,7 +65,7 @@ impl Subnet {
 }
 
 /// RFC 4291 and Neutron: not everything that can be written as a prefix can be a subnet.
-fn cidr(text: &mut String, findings: &mut Findings) -> Option<IpNet> {
+pub(super) fn cidr(text: &mut String, findings: &mut Findings) -> Option<IpNet> {
     let cidr = text::read::<IpNet>(text, "cidr", findings)?.trunc();
     *text = cidr.to_string();
     let address = cidr.network();
@@ -133,17 +134,20 @@ pub(super) fn check(catalog: &Catalog, id: &ResourceId, subnet: &Subnet, finding
             findings.rather((subnet.network.clone(), "mtu"), "network", message);
         }
     }
-    for (other, Subnet { cidr, .. }) in catalog.subnets_of(&subnet.network) {
-        if other != id && (cidr.contains(&subnet.cidr) || subnet.cidr.contains(cidr)) {
-            findings.spec("cidr", format!("{} overlaps {other} ({cidr}) on {}", subnet.cidr, subnet.network));
+    // Of a renumbered subnet the prefixes that it has now are what counts.
+    let (own, others): (Vec<_>, Vec<_>) =
+        catalog.faces_on(&subnet.network).into_iter().partition(|(other, _)| *other == id);
+    let own: Vec<IpNet> = own.into_iter().map(|(_, face)| face.cidr).collect();
+    for cidr in if own.is_empty() { vec![subnet.cidr] } else { own } {
+        for (other, its) in others.iter().map(|(other, face)| (other, face.cidr)) {
+            if its.contains(&cidr) || cidr.contains(&its) {
+                findings.spec("cidr", format!("{cidr} overlaps {other} ({its}) on {}", subnet.network));
+            }
         }
-    }
-    let delegations =
-        catalog.users(&subnet.network, DELEGATION).filter_map(|id| Some((id, catalog.delegation(id)?.prefix?)));
-    for (other, prefix) in delegations {
-        if matches!(subnet.cidr, IpNet::V6(cidr) if delegation::overlap(cidr, prefix)) {
-            let message = format!("{} overlaps {prefix} of {other}", subnet.cidr);
-            findings.rather((other.clone(), "prefix"), "cidr", message);
+        if let IpNet::V6(cidr) = cidr
+            && let Some(words) = catalog.delegated_there(&subnet.network, cidr)
+        {
+            findings.spec("cidr", format!("{cidr} overlaps {words}"));
         }
     }
     let holders = catalog.holders(&subnet.network, subnet.gateway);
@@ -152,11 +156,18 @@ pub(super) fn check(catalog: &Catalog, id: &ResourceId, subnet: &Subnet, finding
     }
 }
 
-pub(super) fn facts(catalog: &Catalog, key: u32, subnet: &Subnet, facts: &mut Vec<Change>) {
+pub(super) fn facts(catalog: &Catalog, id: &ResourceId, key: u32, subnet: &Subnet, facts: &mut Vec<Change>) {
+    for face in catalog.faces(id, subnet).into_iter().filter(|face| face.key == key) {
+        face_facts(catalog, subnet, face, facts);
+    }
+}
+
+/// What a subnet states of one of its prefixes.
+pub(super) fn face_facts(catalog: &Catalog, subnet: &Subnet, face: Face, facts: &mut Vec<Change>) {
     let Some(network) = catalog.key_of(&subnet.network).map(NetworkKey) else { return };
-    let key = SubnetKey(key);
-    facts.push(Change::Subnet(key, Some(topology::Subnet { network, cidr: subnet.cidr })));
-    let Told { advert, dhcp6, dhcp4 } = subnet.told.clone();
+    let key = SubnetKey(face.key);
+    facts.push(Change::Subnet(key, Some(topology::Subnet { network, cidr: face.cidr })));
+    let Told { advert, dhcp6, dhcp4 } = subnet.told.of(face);
     facts.extend(advert.map(|advert| Change::Advert(key, Some(advert))));
     facts.extend(dhcp6.map(|dhcp6| Change::Dhcp6(key, Some(dhcp6))));
     facts.extend(dhcp4.map(|dhcp4| Change::Dhcp4(key, Some(dhcp4))));

@@ -8,6 +8,7 @@ use topology::{Advert, Dhcp4, Dhcp6, DhcpOptions, RouterPreference};
 
 use super::dhcp_options::{self, Whose};
 use super::modes::{Mode, Modes};
+use super::renumbering::Face;
 use super::subnet::same_family;
 use super::text;
 use crate::catalog::findings::Findings;
@@ -29,6 +30,22 @@ pub(crate) struct Told {
     pub(super) advert: Option<Advert>,
     pub(super) dhcp6: Option<Dhcp6>,
     pub(super) dhcp4: Option<Dhcp4>,
+}
+
+impl Told {
+    /// The same of another prefix of the subnet.
+    pub(super) fn of(&self, face: Face) -> Told {
+        let mut told = self.clone();
+        let IpNet::V6(prefix) = face.cidr else { return told };
+        if let Some(advert) = &mut told.advert {
+            (advert.prefix, advert.ends_ms) = (prefix, face.ends_ms);
+            advert.withdrawn = face.instead_of.into_iter().collect();
+        }
+        if let Some(dhcp6) = &mut told.dhcp6 {
+            (dhcp6.prefix, dhcp6.ends_ms) = (prefix, face.ends_ms);
+        }
+        told
+    }
 }
 
 /// The lists in a subnet's spec, read.
@@ -96,6 +113,8 @@ impl Lists {
             advertise_prefix: spec.advertise_prefix.unwrap_or(true),
             valid_s,
             preferred_s,
+            ends_ms: None,
+            withdrawn: Vec::new(),
             rdnss: dns.to_vec(),
             pref64: self.pref64,
             routes: self.routes.iter().filter_map(destination).collect(),
@@ -125,7 +144,16 @@ impl Lists {
         let v1::PrefixLifetimes { preferred_s, valid_s } = lifetimes(spec.prefix_lifetimes);
         let (stateful, everybody) = (modes.stateful(), modes.settings());
         let options = self.options.v6.clone();
-        modes.served().then_some(Dhcp6 { prefix, stateful, everybody, valid_s, preferred_s, dns, options })
+        modes.served().then_some(Dhcp6 {
+            prefix,
+            stateful,
+            everybody,
+            valid_s,
+            preferred_s,
+            ends_ms: None,
+            dns,
+            options,
+        })
     }
 }
 

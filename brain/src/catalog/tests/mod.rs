@@ -7,5 +7,6 @@ mod lifecycle;
 mod modes;
 mod property;
 mod refusals;
+mod renumbering;
 mod rig;
 mod store;

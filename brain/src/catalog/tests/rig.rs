@@ -16,11 +16,13 @@ pub(super) struct Rig {
     pub(super) catalog: Catalog,
     pub(super) world: World,
     pub(super) last: Applied,
+    /// Milliseconds since 1970-01-01 UTC.
+    pub(super) now_ms: u64,
 }
 
 impl Rig {
     pub(super) fn propose(&self, request: &Request) -> Result<Proposal, Refusal> {
-        self.catalog.propose(&Caller::administrator(), request)
+        self.catalog.propose(&Caller::administrator(), request, self.now_ms)
     }
 
     /// Carries a request out as a store would.
@@ -79,6 +81,7 @@ impl Rig {
         assert_eq!(self.catalog.learned_by, fresh.learned_by);
         assert_eq!(self.catalog.released, fresh.released);
         assert_eq!(self.catalog.delegated, fresh.delegated);
+        assert_eq!(self.catalog.renumberings, fresh.renumberings);
     }
 
     pub(super) fn entries(&self) -> Vec<Entry> {

@@ -99,7 +99,7 @@ fn what_cannot_be_read_is_kept_and_told() {
     let propose = |name: &str| {
         let mut new = port(name, "red");
         new.meta.as_mut().unwrap().tenant = "acme".to_owned();
-        catalog.propose(&Caller::administrator(), &create(Kind::Port(new)))
+        catalog.propose(&Caller::administrator(), &create(Kind::Port(new)), 0)
     };
     let refusal = propose("torn").unwrap_err();
     assert_eq!((refusal.kind, refusal.violations[0].path.as_str()), (RefusalKind::Invalid, "meta.name"));
@@ -107,8 +107,8 @@ fn what_cannot_be_read_is_kept_and_told() {
     // What makes no sense can be shown, mended and deleted.
     assert!(catalog.get("subnet", "acme", "odd").is_some());
     let mend = v1::Document { subnets: vec![subnet("odd", "red", "2001:db8:9::/64")], ..doc() };
-    assert!(catalog.propose(&Caller::administrator(), &apply(&[mend])).is_ok());
-    let gone = catalog.propose(&Caller::administrator(), &delete("subnet", "acme", "odd")).unwrap();
+    assert!(catalog.propose(&Caller::administrator(), &apply(&[mend]), 0).is_ok());
+    let gone = catalog.propose(&Caller::administrator(), &delete("subnet", "acme", "odd"), 0).unwrap();
     assert_eq!(catalog.apply(10, &gone.changes).deleted.len(), 1);
 }
 

@@ -142,7 +142,7 @@ fn tenants_keep_to_their_own() {
     assert!(violations[0].1.contains("a subnet is of its network's tenant"), "{violations:?}");
     // A caller that acts for one tenant touches nothing else.
     let caller = crate::event::Caller { tenant: text("acme"), roles: Vec::new() };
-    let refusal = Rig::default().catalog.propose(&caller, &apply(&umbra(true, uses))).unwrap_err();
+    let refusal = Rig::default().catalog.propose(&caller, &apply(&umbra(true, uses)), 0).unwrap_err();
     let paths: Vec<_> = refusal.violations.iter().map(|v| v.path.as_str()).collect();
     assert_eq!(
         &paths[..3],
