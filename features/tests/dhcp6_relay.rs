@@ -34,8 +34,16 @@ fn v6(text: &str) -> Ipv6Addr {
 
 fn dhcp6(n: u32) -> Change {
     let IpNet::V6(prefix) = prefix(n) else { unreachable!() };
-    let fact =
-        Fact { prefix, stateful: true, everybody: true, valid_s: 1000, preferred_s: 500, dns: vec![], options: vec![] };
+    let fact = Fact {
+        prefix,
+        stateful: true,
+        everybody: true,
+        valid_s: 1000,
+        preferred_s: 500,
+        ends_ms: None,
+        dns: vec![],
+        options: vec![],
+    };
     Change::Dhcp6(SubnetKey(n), Some(fact))
 }
 
@@ -88,8 +96,15 @@ fn frame(payload: &[u8], to: Ipv6Addr) -> Vec<u8> {
 fn asks(world: &World, relay: &Dhcp6Relay) -> Result<(Dhcp6Relay, Served), &'static str> {
     let place = Place { chassis: ChassisKey(2), ofport: OfPort(RELAY) };
     let frame = frame(&relay.emit().unwrap(), ALL_DHCP_SERVERS_OF_SITE);
-    let punted =
-        Punted { op: PuntOp::Dhcp6, port: PortKey(RELAY), place, network: NetworkKey(1), router: RouterKey(0), frame };
+    let punted = Punted {
+        op: PuntOp::Dhcp6,
+        port: PortKey(RELAY),
+        place,
+        network: NetworkKey(1),
+        router: RouterKey(0),
+        frame,
+        at: features::Millis(0),
+    };
     let served = service::answer(world, &punted, MOMENT)?;
     let read = Frame::parse(&served.packets[0].frame).unwrap();
     let Net::Ipv6(ip) = &read.net else { panic!() };

@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use addr::{IpNet, Ipv6Net, MacAddr};
+use addr::{Ipv6Net, MacAddr};
 use proto::v1;
 use topology::{Change, ChassisKey, DhcpOptions, NetworkKey, PortKey, ResourceId};
 
