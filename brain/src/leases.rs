@@ -11,7 +11,10 @@ use topology::{Key, PortKey, World};
 use crate::brain::Brain;
 use crate::catalog::{Leasing, association_word};
 use crate::effect::{Refusal, Reply};
-use crate::learning::Outcome;
+use crate::learning::{At, Outcome};
+
+/// Why good clients' messages get no answer: there is another server, or none that is ours.
+const USUAL: [Unanswered; 2] = ["for_another_server", "not_served"];
 
 impl Brain {
     /// Answers a client's message: at once if it changes no lease.
@@ -21,7 +24,16 @@ impl Brain {
         answer: fn(&World, &Punted, Moment) -> Result<Served, Unanswered>,
     ) -> Outcome {
         let moment = Moment { now: self.now, secret: self.links.mark.0 };
-        let Served { operation, port, packets, leases, reconfigure } = answer(&self.world, punted, moment)?;
+        let served = answer(&self.world, punted, moment);
+        let Served { operation, port, packets, leases, reconfigure, lacks } = match served {
+            Ok(served) => served,
+            Err(reason) => return self.unserved(punted, reason),
+        };
+        if lacks && let Some(id) = self.world.resource_of(&Key::Port(port)) {
+            let words =
+                format!("{}: a client asks for an address, and there is none left for the port", punted.op.name());
+            self.tell_refusal(at(punted), "lease.refused", &id, words);
+        }
         if punted.op == PuntOp::Dhcp6 {
             self.heard_of(port, operation);
         }
@@ -39,6 +51,17 @@ impl Brain {
         }
         self.next_write();
         Ok("leases")
+    }
+
+    /// A message gets no answer. What no good client sends is told of.
+    fn unserved(&mut self, punted: &Punted, reason: Unanswered) -> Outcome {
+        if !USUAL.contains(&reason)
+            && let Some(id) = self.world.resource_of(&Key::Port(punted.port))
+        {
+            let words = format!("a message gets no answer: {}", reason.replace('_', " "));
+            self.tell_refusal(at(punted), &format!("{}.drop", punted.op.name()), &id, words);
+        }
+        Err(reason)
     }
 
     /// Leases are durable: what was promised may be told.
@@ -76,6 +99,11 @@ impl Brain {
         }
         Ok(Reply::Leases(leases))
     }
+}
+
+/// Where a packet came from, for telling of it now and then.
+fn at(punted: &Punted) -> At {
+    (punted.place.chassis, punted.place.ofport)
 }
 
 /// Whole addresses without their length.

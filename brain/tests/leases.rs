@@ -171,3 +171,41 @@ fn a_renumbering_ends_by_the_clock() {
     assert!(!site.port("acme", "vm1").addresses.contains(&old.to_string()));
     site.installed().unwrap();
 }
+
+/// Events of one type: the port that each is about, and its words.
+fn told_of(site: &Site, kind: &str) -> Vec<(String, String)> {
+    let of = site.happened.iter().filter(|event| event.r#type == kind);
+    of.map(|event| (event.name.clone(), event.message.clone())).collect()
+}
+
+#[test]
+fn who_gets_nothing_is_told_so_and_operators_now_and_then() {
+    let mut site = site();
+    let mut other = documents();
+    other[1].ports[0].spec.as_mut().unwrap().fixed_ips = Some(v1::FixedIpList::default());
+    site.apply(other).unwrap();
+    for _ in 0..5 {
+        for kind in [Dhcp6Kind::Solicit, Dhcp6Kind::Request] {
+            let answers = says(&mut site, kind, 1, 7);
+            assert!(matches!(&answers[..], [(_, addresses)] if addresses.is_empty()), "{answers:?}");
+        }
+    }
+    assert!(stored(&site).is_empty());
+    let words = "dhcp6: a client asks for an address, and there is none left for the port".to_owned();
+    assert_eq!(told_of(&site, "lease.refused"), [("vm1".to_owned(), words)]);
+    site.tick(11_000);
+    says(&mut site, Dhcp6Kind::Solicit, 1, 7);
+    assert_eq!(told_of(&site, "lease.refused").len(), 2);
+}
+
+#[test]
+fn what_no_good_client_sends_is_told_of() {
+    let mut site = site();
+    let whole = frame(Dhcp6Kind::Solicit, 1, 7);
+    for length in 70..whole.len() {
+        from_port(&mut site, BRIDGE, PORT, PuntOp::Dhcp6, &whole[..length]);
+    }
+    let [(port, words)] = &told_of(&site, "dhcp6.drop")[..] else { panic!("{:?}", told_of(&site, "dhcp6.drop")) };
+    assert_eq!((port.as_str(), words.as_str()), ("vm1", "a message gets no answer: malformed"));
+    assert_eq!(says(&mut site, Dhcp6Kind::Solicit, 1, 7).len(), 1);
+}

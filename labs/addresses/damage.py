@@ -82,6 +82,9 @@ def wrong():
         ("a confirm without addresses", message(CONFIRM, me, good), "names_no_address"),
         ("settings and an address at once", message(INFORMATION, me, good), "asks_for_both"),
         ("a server's message", message(ADVERTISE, me, server, good), "not_a_clients"),
+        ("a client's name of 65,000 bytes", message(SOLICIT, struct.pack("!HH", CLIENT_ID, 65000) + DUID), "malformed"),
+        ("a client's name of 300 bytes", message(SOLICIT, option(CLIENT_ID, bytes(300)), good), "names_no_client"),
+        ("nothing but options without content", message(REQUEST, *(option(code) for code in range(1, 200))), "names_no_server"),
         ("a relay's message", bytes([RELAY, 0]) + bytes(32) + option(9, message(SOLICIT, me, good)), "from_a_relay"),
     ]
 
@@ -107,6 +110,8 @@ def dropped(site):
     expect(not differ, f"counts by reason, wanted and found: {differ}")
     expect(site.controller.running, "the controller has ended")
     expect(site.leases("sf1") == leases, f"leases were {leases}, are {site.leases('sf1')}")
+    told = [line for line in site.controller.call("events").splitlines() if "dhcp6.drop" in line and "acme/sf1" in line]
+    expect(1 <= len(told) <= 3, f"events of what was dropped, one in ten seconds: {told}")
     for what, _, reason in cases:
         site.say(f"{reason:21} {what}")
 

@@ -25,7 +25,8 @@ use crate::links::Behind;
 use crate::switch::Switch;
 use ages::Ages;
 use bridges::BridgeMacs;
-use held::{At, Frame, Held, Wait, Way};
+pub(crate) use held::At;
+use held::{Frame, Held, Wait, Way};
 use rates::Rates;
 use upkeep::Wishes;
 
@@ -148,7 +149,8 @@ impl Brain {
         self.tell_refusal(at, "address.refused", port, words);
     }
 
-    fn tell_refusal(&mut self, at: At, kind: &str, resource: &ResourceId, words: String) {
+    /// Tells of something that a port does, but not more often than every ten seconds.
+    pub(crate) fn tell_refusal(&mut self, at: At, kind: &str, resource: &ResourceId, words: String) {
         let recent = self.learning.told.get(&at).is_some_and(|told| self.now < told.after_ms(TOLD_AGAIN_MS));
         if recent {
             return;

@@ -52,6 +52,7 @@ pub fn answer(world: &World, punted: &Punted, _: Moment) -> Result<Served, Unans
             packets: vec![],
             leases: vec![LeaseChange::End { association: Association::V4 }],
             reconfigure: Reconfigure::Never,
+            lacks: false,
         });
     };
     fit(&mut answer, &message, first);
@@ -61,7 +62,14 @@ pub fn answer(world: &World, punted: &Punted, _: Moment) -> Result<Served, Unans
     let payload = udp_v4(server, to, DHCP4_SERVER_PORT, DHCP4_CLIENT_PORT, &answer.emit());
     let frame = ipv4_frame(mac, to_mac, server, to, 64, protocol::UDP, &payload);
     let packets = vec![PacketOut::to(punted.place, frame)];
-    Ok(Served { operation: kind.name(), port: punted.port, packets, leases, reconfigure: Reconfigure::Never })
+    Ok(Served {
+        operation: kind.name(),
+        port: punted.port,
+        packets,
+        leases,
+        reconfigure: Reconfigure::Never,
+        lacks: false,
+    })
 }
 
 /// We are known by the gateway of the subnet that an address is from.

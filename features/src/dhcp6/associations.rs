@@ -208,6 +208,12 @@ fn timers(dealt: &[Offer]) -> (u32, u32) {
     }
 }
 
+/// Whether an answer has an association of addresses that there are none for.
+pub(super) fn lack(answer: &[Dhcp6Option]) -> bool {
+    let none = |option: &Dhcp6Option| matches!(option, Dhcp6Option::Status { code: Dhcp6Status::NoAddrsAvail, .. });
+    answer.iter().any(|option| matches!(option, Dhcp6Option::IaNa { options, .. } if options.iter().any(none)))
+}
+
 /// What a message gives back (RFC 8415, 18.3.7 and 18.3.8).
 pub(super) fn take(options: &[Dhcp6Option]) -> Answered {
     let all = [Of::Addresses, Of::Prefixes].into_iter().flat_map(|of| asked(options, of));

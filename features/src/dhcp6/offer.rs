@@ -29,6 +29,8 @@ pub(super) struct Offers {
     pub(super) addresses: Vec<Offer>,
     /// Prefixes delegated to the port.
     pub(super) prefixes: Vec<Offer>,
+    /// Every port is to get an address.
+    pub(super) stateful: bool,
     /// The prefixes that addresses are from.
     pub(super) on_link: Vec<Ipv6Net>,
     /// What else it is told.
@@ -47,6 +49,7 @@ pub(super) fn of(view: &View<'_>, port: PortKey, network: NetworkKey, now: Milli
         else {
             continue;
         };
+        offers.stateful |= *stateful;
         offers.on_link.push(*prefix);
         let addresses =
             if *stateful { given::assigned(view, port, *prefix) } else { given::not_formed(view, port, *prefix) };

@@ -44,6 +44,7 @@ pub fn answer(world: &World, punted: &Punted, moment: Moment) -> Result<Served, 
     let ids = Ids::check(message, duid_ll(network_mac(asked.network)))?;
     let (mut answer, leases) = reply(message, &ids, &offers)?;
     let reconfigure = reconfigure::agree(&asked, ip.src, &mut answer, &leases, moment);
+    let lacks = offers.stateful && associations::lack(&answer.options);
     let payload = answer.emit().and_then(|answer| asked.close(answer)).map_err(|_| "unfit")?;
     let to_port = if asked.is_relayed() { DHCP6_SERVER_PORT } else { DHCP6_CLIENT_PORT };
     let mac = network_mac(punted.network);
@@ -51,7 +52,7 @@ pub fn answer(world: &World, punted: &Punted, moment: Moment) -> Result<Served, 
     let payload = udp(from, ip.src, DHCP6_SERVER_PORT, to_port, &payload);
     let frame = ipv6_frame(mac, frame.ethernet.src, from, ip.src, 64, protocol::UDP, &payload);
     let packets = vec![PacketOut::to(punted.place, frame)];
-    Ok(Served { operation: message.kind.name(), port: asked.client, packets, leases, reconfigure })
+    Ok(Served { operation: message.kind.name(), port: asked.client, packets, leases, reconfigure, lacks })
 }
 
 /// Who talks.
