@@ -34,7 +34,7 @@ check:
 
 # Writes anew what is generated from the code; `cargo test` fails while it is stale.
 docs:
-	UPDATE_DOCS=1 cargo test --locked -p features docs
+	UPDATE_DOCS=1 cargo test --locked -p features --test docs
 
 # The decoders on random damage, each test for TIME seconds; `cargo test` does the same briefly.
 fuzz:

@@ -9,7 +9,7 @@ packages="openvswitch-switch mininet ethtool ndisc6 iputils-ping iperf3 iproute2
 watchers="tcpdump tshark python3-scapy thc-ipv6"
 clients="isc-dhcp-client isc-dhcp-relay dhcpcd-base dibbler-client wide-dhcpv6-client systemd"
 case "${1:-}" in
-test) packages="$packages $watchers $clients dnsmasq-base" ;;
+test) packages="$packages $watchers $clients dnsmasq-base bind9-dnsutils" ;;
 addresses | nics) packages="$packages $watchers $clients" ;;
 esac
 

@@ -18,6 +18,7 @@ use crate::pace::Load;
 use crate::reconfigure::Reconfigures;
 use crate::releases::Releases;
 use crate::requests::Asked;
+use crate::resolve::Resolving;
 use crate::switch::Switch;
 use crate::switches::Switches;
 use crate::waiters::Waiters;
@@ -34,6 +35,7 @@ pub struct Brain {
     pub(crate) ra: features::ra::service::Service,
     pub(crate) announce: features::announce::service::Service,
     pub(crate) learning: Learning,
+    pub(crate) resolving: Resolving,
     pub(crate) links: Links,
     pub(crate) reconfigures: Reconfigures,
     /// When each chassis warms its tunnels next, and how often it has.
@@ -92,6 +94,7 @@ impl Default for Brain {
             ra: features::ra::service::Service::default(),
             announce: features::announce::service::Service::default(),
             learning: Learning::default(),
+            resolving: Resolving::default(),
             links: Links::default(),
             reconfigures: Reconfigures::default(),
             warm: BTreeMap::new(),
@@ -149,6 +152,7 @@ impl Brain {
             Event::Refused { proposal, fault } => self.proposal_refused(proposal, fault),
             Event::Request { id, caller, request } => self.request(id, caller, request),
             Event::Switch(session, event) => self.switch_event(session, event),
+            Event::Resolved { question, answer } => self.resolved(question, answer.as_deref()),
             Event::Tick => {}
         }
         self.timers();
@@ -164,7 +168,7 @@ impl Brain {
         let warm = self.warm_due.first().map(|(at, _)| *at);
         let (resting, waiter) = (self.switches.next_due(), self.waiters.next_deadline());
         let services = [self.ra.next_due(), self.announce.next_due(), self.learning.next_due(), self.links.next_due()];
-        let services = services.into_iter().chain([self.reconfigures.next_due()]);
+        let services = services.into_iter().chain([self.reconfigures.next_due(), self.resolving.next_due()]);
         services.chain([warm, resting, waiter, self.next_renumbered()]).flatten().min()
     }
 

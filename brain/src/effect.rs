@@ -4,7 +4,7 @@ use addr::OfPort;
 use ofp::{Action, Body};
 use proto::v1;
 
-use crate::event::{EntryChange, ProposalId, RequestId, SessionId};
+use crate::event::{EntryChange, ProposalId, QuestionId, RequestId, SessionId};
 
 /// An output.
 #[derive(Clone, Debug)]
@@ -27,6 +27,13 @@ pub enum Effect {
     },
     /// Do something on an OpenFlow connection.
     Switch(SessionId, SwitchCommand),
+    /// Put a question to a resolver; answered by `Event::Resolved`.
+    Resolve {
+        /// Names the answer.
+        question: QuestionId,
+        /// A DNS message whose id is to be replaced by one that nobody can guess.
+        message: Vec<u8>,
+    },
     /// Tell watchers: a resource changed, or its status did.
     Changed {
         /// The store's revision.

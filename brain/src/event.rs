@@ -17,6 +17,10 @@ pub struct RequestId(pub u64);
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ProposalId(pub u64);
 
+/// One question for a name that the daemon puts to others, numbered by the brain.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct QuestionId(pub u64);
+
 /// Who asks. Until authentication exists every caller is an administrator.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Caller {
@@ -91,6 +95,13 @@ pub enum Event {
     },
     /// Something about one OpenFlow connection.
     Switch(SessionId, SwitchEvent),
+    /// What became of a question that was put to others: see [`crate::Effect::Resolve`].
+    Resolved {
+        /// The question.
+        question: QuestionId,
+        /// The answer, whole; `None`: there is none.
+        answer: Option<Vec<u8>>,
+    },
     /// Time has passed: see [`crate::Brain::next_due`].
     Tick,
 }

@@ -14,6 +14,7 @@ mod pace;
 mod reconfigure;
 mod releases;
 mod requests;
+mod resolve;
 mod rows;
 mod serve;
 mod sessions;
@@ -28,5 +29,7 @@ pub use features::Millis;
 
 pub use brain::Brain;
 pub use effect::{Batch, Effect, Refusal, RefusalKind, Reply, SwitchCommand, Violation};
-pub use event::{Caller, Entry, EntryChange, Event, ProposalId, Punt, Request, RequestId, SessionId, SwitchEvent};
+pub use event::{
+    Caller, Entry, EntryChange, Event, ProposalId, Punt, QuestionId, Request, RequestId, SessionId, SwitchEvent,
+};
 pub use wanted::Wanted;

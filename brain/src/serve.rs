@@ -46,6 +46,7 @@ impl Brain {
             PuntOp::Alive => self.answers_for(&punted),
             PuntOp::Dhcp4 => self.serve(&punted, dhcp4::service::answer),
             PuntOp::Dhcp6 => self.serve(&punted, dhcp6::service::answer),
+            PuntOp::Dns => self.asked_name(&punted),
             PuntOp::Learn => self.learn_addresses(punted),
             PuntOp::Resolve => self.resolve(punted),
             PuntOp::Unreachable if self.resolve_routed(&punted) => Ok("resolves"),
@@ -107,6 +108,7 @@ impl Brain {
     /// What is due by the clock.
     pub(crate) fn timers(&mut self) {
         self.learning_timers();
+        self.give_up_questions();
         self.link_timers();
         self.reconfigure_timers();
         self.finish_renumberings();

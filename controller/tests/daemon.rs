@@ -101,7 +101,7 @@ impl Mind for Clerk {
                 let answer = |id| Effect::Reply { id, result: Ok(Reply::Deleted) };
                 self.waiting.drain(..).map(answer).collect()
             }
-            Event::Switch(..) => Vec::new(),
+            Event::Switch(..) | Event::Resolved { .. } => Vec::new(),
         }
     }
 
@@ -129,6 +129,7 @@ async fn start(store: Embedded) -> Daemon {
         openflow_listen: vec!["tcp:[::1]:0".parse().unwrap()],
         openflow_connect: Vec::new(),
         http_listen: vec!["[::1]:0".parse().unwrap()],
+        dns_forwarders: Vec::new(),
     };
     let store: Box<dyn Store> = Box::new(store);
     run_with(config, store, Box::<Clerk>::default()).await.unwrap()

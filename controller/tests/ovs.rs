@@ -157,8 +157,13 @@ impl Test {
     }
 
     async fn with(openflow_listen: Vec<ListenAddr>, openflow_connect: Vec<PathBuf>) -> Test {
-        let config =
-            DaemonConfig { data_dir: PathBuf::new(), openflow_listen, openflow_connect, http_listen: Vec::new() };
+        let config = DaemonConfig {
+            data_dir: PathBuf::new(),
+            openflow_listen,
+            openflow_connect,
+            http_listen: Vec::new(),
+            dns_forwarders: Vec::new(),
+        };
         let (sender, heard) = channel();
         let wanted = Arc::new(Mutex::new(Vec::new()));
         let probe = Probe { heard: sender, wanted: Arc::clone(&wanted), now: Millis(0) };

@@ -6,7 +6,7 @@ use addr::MacAddr;
 use topology::{Holder, NetworkKey, PortKey, View};
 
 use crate::punt::{Punted, Unanswered};
-use crate::router;
+use crate::{dns, router};
 
 /// Nobody has the address.
 pub const UNKNOWN_TARGET: Unanswered = "unknown_target";
@@ -16,7 +16,7 @@ pub const UNKNOWN_TARGET: Unanswered = "unknown_target";
 pub struct Who {
     /// The MAC.
     pub mac: MacAddr,
-    /// The port; `None`: a router.
+    /// The port; `None`: a router, or the network itself.
     pub port: Option<PortKey>,
 }
 
@@ -26,6 +26,9 @@ pub fn of(view: &View<'_>, network: NetworkKey, address: IpAddr) -> Option<Who> 
         if router::addresses(view, key, subnet).contains(&address) {
             return view.interface(key, subnet).map(|interface| Who { mac: interface.mac, port: None });
         }
+    }
+    if dns::server::on_link(view, network).map(IpAddr::V6) == Some(address) {
+        return Some(Who { mac: router::network_mac(network), port: None });
     }
     match view.holder(network, address)? {
         Holder::Port(key) => view.port(key).map(|port| Who { mac: port.mac, port: Some(key) }),

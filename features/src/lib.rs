@@ -4,6 +4,7 @@ pub mod announce;
 pub mod arp;
 pub mod dhcp4;
 pub mod dhcp6;
+pub mod dns;
 pub mod given;
 pub mod holder;
 pub mod icmp;
@@ -42,4 +43,5 @@ pub const ALL: &[&dyn Feature] = &[
     &dhcp6::Dhcp6,
     &dhcp4::Dhcp4,
     &links::Links,
+    &dns::Dns,
 ];

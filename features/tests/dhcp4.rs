@@ -49,7 +49,7 @@ fn world(fact: Fact, routed: bool, addresses: &[&str]) -> World {
     let mut world = World::default();
     let mut changes = small(Encap::Geneve);
     let cidr = "10.1.0.0/24".parse().unwrap();
-    changes.push(Change::Subnet(SubnetKey(11), Some(Subnet { network: NetworkKey(1), cidr })));
+    changes.push(Change::Subnet(SubnetKey(11), Some(Subnet { network: NetworkKey(1), cidr, own_dns: true })));
     changes.push(Change::Dhcp4(SubnetKey(11), Some(fact)));
     if routed {
         let mac = features::router::generated_mac(RouterKey(1));

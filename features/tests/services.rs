@@ -189,7 +189,7 @@ fn a_prefix_is_taken_back_without_giving_up_the_router() {
     let mac = features::router::generated_mac(RouterKey(1));
     // A second subnet on network 1, by the same router.
     let second: packet::Ipv6Net = "2001:db8:99::/64".parse().unwrap();
-    let subnet = topology::Subnet { network: NetworkKey(1), cidr: second.into() };
+    let subnet = topology::Subnet { network: NetworkKey(1), cidr: second.into(), own_dns: true };
     let Change::Advert(_, Some(mut fact)) = common::subnet(1)[1].clone() else { unreachable!() };
     fact.prefix = second;
     fact.rdnss = vec!["2001:db8::54".parse().unwrap()];

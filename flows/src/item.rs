@@ -150,6 +150,8 @@ pub enum PuntOp {
     Dhcp4 = 13,
     /// An answer to the question whether a host still has an address.
     Alive = 14,
+    /// A question for a name or address (RFC 1035).
+    Dns = 15,
 }
 
 impl PuntOp {
@@ -171,6 +173,7 @@ impl PuntOp {
             Dhcp6,
             Dhcp4,
             Alive,
+            Dns,
         ]
         .into_iter()
         .find(|op| *op as u64 == n)
@@ -193,6 +196,7 @@ impl PuntOp {
             PuntOp::Dhcp6 => "dhcp6",
             PuntOp::Dhcp4 => "dhcp4",
             PuntOp::Alive => "alive",
+            PuntOp::Dns => "dns",
         }
     }
 
@@ -206,7 +210,8 @@ impl PuntOp {
             | PuntOp::Resolve
             | PuntOp::Dhcp6
             | PuntOp::Dhcp4
-            | PuntOp::Alive => PuntClass::Address,
+            | PuntOp::Alive
+            | PuntOp::Dns => PuntClass::Address,
             PuntOp::Lldp => PuntClass::Link,
             _ => PuntClass::Error,
         }

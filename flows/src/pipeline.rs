@@ -174,8 +174,8 @@ pub const PIPELINE: [TableSpec; 19] = [
         table: Table::Nd,
         name: "nd",
         about: "Questions for an address: ARP requests are answered here, neighbour solicitations lead to the address' row, router \
-                solicitations and DHCP are punted.",
-        writers: &["nd", "arp", "ra", "learn", "dhcp6", "dhcp4"],
+                solicitations, DHCP and, where no router is, DNS are punted.",
+        writers: &["nd", "arp", "ra", "learn", "dhcp6", "dhcp4", "dns"],
         matches: &[
             Field::IN_PORT,
             Field::ETH_DST,
@@ -249,8 +249,8 @@ pub const PIPELINE: [TableSpec; 19] = [
     TableSpec {
         table: Table::RouterOwn,
         name: "router_own",
-        about: "What is for an address of the router's: echo is answered, DHCP and all else punted.",
-        writers: &["icmp", "dhcp4"],
+        about: "What is for an address of the router's: echo is answered, DHCP, DNS and all else punted.",
+        writers: &["icmp", "dhcp4", "dns"],
         matches: &[
             Field::ETH_TYPE,
             Field::IP_PROTO,
@@ -326,7 +326,7 @@ pub const PIPELINE: [TableSpec; 19] = [
         name: "neighbor",
         about: "The MAC of an address on a connected network: for packets, and for solicitations that ask for it. Solicitations for a \
                 link-local address made of a MAC go to that MAC.",
-        writers: &["routing", "icmp", "nd", "learn"],
+        writers: &["routing", "icmp", "nd", "learn", "dns"],
         matches: &[Field::ETH_TYPE, Field::IPV6_DST, Field::IPV4_DST],
         reads: &[Reg::Net, Reg::NdAsks, Reg::NdEui, Reg::NdBits],
         sets: &[Field::ETH_DST, Field::IPV6_DST],

@@ -24,10 +24,11 @@ class Controller:
         self._isolation = isolation
         self.binary = binary
         self.connect = connect  # gives the management sockets to dial when it starts
+        self.flags = []  # what it is told beside that
         self._process = None
         self.data_dir = os.path.join(isolation.rundir, "controller")
         self.log = os.path.join(isolation.rundir, "controller.log")
-        self.grpc, self.http, self.openflow = (f"[::1]:{port}" for port in self._free_ports(3))
+        self.grpc, self.http, self.openflow = (f"[::1]:{port}" for port in self.free_ports(3))
 
     def start(self, wait=True):
         """Starts it and waits until it answers."""
@@ -36,6 +37,7 @@ class Controller:
                    "--http-listen", self.http, "--openflow-listen", self.openflow]
         for path in self.connect():
             command += ["--openflow-connect", path]
+        command += self.flags
         with open(self.log, "a") as log:
             self._process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
                                              preexec_fn=self._isolation.enter_home_net)
@@ -135,7 +137,8 @@ class Controller:
             self._process.wait()
         self._process = None
 
-    def _free_ports(self, count):
+    def free_ports(self, count):
+        """TCP ports that nobody has on the loopback of its network namespace."""
         program = ("import socket,sys\n"
                    "ss=[socket.create_server(('::1',0),family=socket.AF_INET6) for _ in range(int(sys.argv[1]))]\n"
                    "print(*[s.getsockname()[1] for s in ss])")

@@ -97,6 +97,12 @@ class Dhcp6Client:
                 domains += [value.rstrip(".") for value in values]
         return sorted(set(servers)), sorted(set(domains))
 
+    def getent(self, *words):
+        """What the C library finds of a name, with the resolv.conf that the client made; lines of words."""
+        box = 'mount --bind "$1/etc/resolv.conf" /etc/resolv.conf; shift; exec getent "$@"'
+        done = self.host.run("unshare", "--mount", "--propagation", "private", "sh", "-ec", box, "sh", self.home, *words)
+        return [line.split() for line in done.stdout.splitlines()]
+
     def said(self, lines=15):
         """The end of what it printed."""
         return "\n".join(self._read("said").splitlines()[-lines:])

@@ -20,6 +20,7 @@ mod checksum;
 mod compose;
 mod dhcp4;
 mod dhcp6;
+mod dns;
 mod ethernet;
 mod icmp_error;
 mod icmpv4;
@@ -48,6 +49,7 @@ pub use dhcp6::{
     DHCP6_SERVER_PORT, Dhcp6, Dhcp6Kind, Dhcp6Message, Dhcp6Option, Dhcp6Relay, Dhcp6Status, duid_ll,
     option_code as dhcp6_option, reconfigure_key,
 };
+pub use dns::{DNS_PORT, DNS_UDP_MAX, DnsAnswer, DnsBad, DnsCode, DnsData, DnsKind, DnsQuery};
 pub use ethernet::{ETHERTYPE_ARP, ETHERTYPE_IPV4, ETHERTYPE_IPV6, Ethernet, Frame, Net, VLANS_MAX, Vlan};
 pub use icmp_error::{Icmpv4Error, Icmpv6Error, icmpv4_error, icmpv6_error};
 pub use icmpv4::Icmpv4;

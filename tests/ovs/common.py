@@ -60,8 +60,8 @@ def some_hosts(*names):
 
 
 @contextlib.contextmanager
-def dvr(isolation, encap="geneve", underlay=6, dual=False, hosts=None, edits=(), extra_chassis=()):
-    """The dvr lab with its controller up, the site applied, and every host's address there."""
+def dvr(isolation, encap="geneve", underlay=6, dual=False, hosts=None, edits=(), extra_chassis=(), flags=()):
+    """The dvr lab with its controller up, told `flags`, the site applied, and every host's address there."""
     tunnel = "10.99.0." if underlay == 4 else "fd00:a::"
     chassis = [ChassisSpec(c.name, c.datapath_id, c.tunnel_ip.replace("fd00:a::", tunnel)) for c in wiring.CHASSIS]
     hosts = hosts or (dual_hosts() if dual else wiring.HOSTS)
@@ -69,6 +69,7 @@ def dvr(isolation, encap="geneve", underlay=6, dual=False, hosts=None, edits=(),
         try:
             for switch in lab.chassis.values():
                 switch.log_messages()
+            lab.controller.flags = list(flags(lab) if callable(flags) else flags)
             lab.controller.start()
             lab.controller.apply_text(site(encap, underlay, dual, edits), wait=None)
             for spec in hosts:

@@ -41,6 +41,8 @@ pub enum Change {
     Binding(PortKey, Option<Binding>),
     Policy(PortKey, Option<Policy>),
     DhcpOptions(PortKey, Option<DhcpOptions>),
+    /// One label, in lower case.
+    Hostname(PortKey, Option<Arc<str>>),
 }
 
 /// What a commit did.
@@ -153,6 +155,13 @@ impl World {
                     if let Some((network, chassis)) = self.whereabouts(key) {
                         marks.changed(Key::Members(network, chassis));
                     }
+                }
+            }
+            Change::Hostname(key, new) => {
+                let before = self.name_of(key);
+                if put(&mut self.hostnames, key, new).is_some() {
+                    marks.changed(Key::Hostname(key));
+                    self.rename(marks, key, before);
                 }
             }
         }
@@ -273,9 +282,10 @@ impl World {
 
     fn apply_port(&mut self, marks: &mut Marks, key: PortKey, new: Option<Port>) {
         let before = self.whereabouts(key);
-        let after = new.clone();
+        let (after, name) = (new.clone(), self.name_of(key));
         let Some(old) = put(&mut self.ports, key, new) else { return };
         marks.changed(Key::Port(key));
+        self.rename(marks, key, name);
         for (port, present) in [(old, false), (after, true)] {
             let Some(port) = port else { continue };
             self.ports_by_network.set(port.network, key, present);
@@ -305,6 +315,27 @@ impl World {
             self.bound_by_interface.insert_mut(at, key);
         }
         self.moved(marks, key, before);
+    }
+
+    /// The network of a port that has a name, and the name.
+    fn name_of(&self, port: PortKey) -> Option<(NetworkKey, Arc<str>)> {
+        Some((self.ports.get(&port)?.network, self.hostnames.get(&port)?.clone()))
+    }
+
+    /// Keeps `names` after a port, its network or its name have changed.
+    fn rename(&mut self, marks: &mut Marks, port: PortKey, before: Option<(NetworkKey, Arc<str>)>) {
+        let after = self.name_of(port);
+        if before == after {
+            return;
+        }
+        if let Some((network, name)) = before {
+            self.names.remove_mut(&(network, name, port));
+            marks.changed(Key::NamesOn(network));
+        }
+        if let Some((network, name)) = after {
+            self.names.insert_mut((network, name, port));
+            marks.changed(Key::NamesOn(network));
+        }
     }
 
     /// The network and chassis of a port that exists and is bound.

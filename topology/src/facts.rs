@@ -96,6 +96,8 @@ pub struct Subnet {
     pub network: NetworkKey,
     /// The prefix, host bits zero.
     pub cidr: IpNet,
+    /// The intent names no DNS servers: hosts are told of the network's own, where it has one.
+    pub own_dns: bool,
 }
 
 /// What a subnet puts into router advertisements (RFC 4861, 4.2 and 4.6.2).

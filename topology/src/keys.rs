@@ -108,6 +108,8 @@ pub enum Key {
     Policy(PortKey),
     /// The options of DHCP that a port alone is told.
     DhcpOptions(PortKey),
+    /// What a port is called in the DNS.
+    Hostname(PortKey),
     /// Derived: where a port is plugged.
     Place(PortKey),
     /// Derived: whether and why a chassis needs a network.
@@ -120,6 +122,8 @@ pub enum Key {
     SubnetsOf(NetworkKey),
     /// Derived set: the router interfaces on a network.
     InterfacesOn(NetworkKey),
+    /// Derived set: what the ports of a network are called in the DNS.
+    NamesOn(NetworkKey),
     /// Derived: who holds an address on a network. Changes with the address's owner.
     Holder(NetworkKey, std::net::IpAddr),
     /// Derived: a bound port, as seen from a chassis that needs its network. Changes with the port, its binding and that need.
@@ -160,12 +164,14 @@ pub enum KeyKind {
     Binding,
     Policy,
     DhcpOptions,
+    Hostname,
     Place,
     Need,
     Members,
     Residents,
     SubnetsOf,
     InterfacesOn,
+    NamesOn,
     Holder,
     Reach,
     InterfaceAt,
@@ -195,6 +201,7 @@ impl Key {
             | Key::Residents(n)
             | Key::SubnetsOf(n)
             | Key::InterfacesOn(n)
+            | Key::NamesOn(n)
             | Key::Holder(n, _) => Key::Network(n),
             Key::Subnet(s) | Key::Advert(s) | Key::Dhcp6(s) | Key::Dhcp4(s) => Key::Subnet(s),
             Key::Router(r)
@@ -207,6 +214,7 @@ impl Key {
             | Key::Binding(p)
             | Key::Policy(p)
             | Key::DhcpOptions(p)
+            | Key::Hostname(p)
             | Key::Place(p)
             | Key::Reach(p, _) => Key::Port(p),
         }
@@ -237,12 +245,14 @@ impl Key {
             Key::Binding(..) => KeyKind::Binding,
             Key::Policy(..) => KeyKind::Policy,
             Key::DhcpOptions(..) => KeyKind::DhcpOptions,
+            Key::Hostname(..) => KeyKind::Hostname,
             Key::Place(..) => KeyKind::Place,
             Key::Need(..) => KeyKind::Need,
             Key::Members(..) => KeyKind::Members,
             Key::Residents(..) => KeyKind::Residents,
             Key::SubnetsOf(..) => KeyKind::SubnetsOf,
             Key::InterfacesOn(..) => KeyKind::InterfacesOn,
+            Key::NamesOn(..) => KeyKind::NamesOn,
             Key::Holder(..) => KeyKind::Holder,
             Key::Reach(..) => KeyKind::Reach,
             Key::InterfaceAt(..) => KeyKind::InterfaceAt,
@@ -279,12 +289,14 @@ impl fmt::Display for Key {
             Key::Binding(p) => write!(f, "binding {p}"),
             Key::Policy(p) => write!(f, "policy {p}"),
             Key::DhcpOptions(p) => write!(f, "dhcp-options {p}"),
+            Key::Hostname(p) => write!(f, "hostname {p}"),
             Key::Place(p) => write!(f, "place {p}"),
             Key::Need(n, c) => write!(f, "need {n} {c}"),
             Key::Members(n, c) => write!(f, "members {n} {c}"),
             Key::Residents(n) => write!(f, "residents {n}"),
             Key::SubnetsOf(n) => write!(f, "subnets-of {n}"),
             Key::InterfacesOn(n) => write!(f, "interfaces-on {n}"),
+            Key::NamesOn(n) => write!(f, "names-on {n}"),
             Key::Holder(n, a) => write!(f, "holder {n} {a}"),
             Key::Reach(p, c) => write!(f, "reach {p} {c}"),
             Key::InterfaceAt(r, s, c) => write!(f, "interface-at {r} {s} {c}"),

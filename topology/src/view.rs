@@ -221,6 +221,20 @@ impl<'w> View<'w> {
         self.world.dhcp_options.get(&port)
     }
 
+    /// What a port is called in the DNS: one label.
+    pub fn hostname(&self, port: PortKey) -> Option<&'w Arc<str>> {
+        self.read(Key::Hostname(port));
+        self.world.hostnames.get(&port)
+    }
+
+    /// The ports of a network that are called so, in the order of their keys.
+    pub fn named(&self, network: NetworkKey, name: &str) -> Vec<PortKey> {
+        self.read(Key::NamesOn(network));
+        let name: Arc<str> = name.into();
+        let all = (network, name.clone(), PortKey(0))..=(network, name, PortKey(u32::MAX));
+        self.world.names.range(all).map(|(.., port)| *port).collect()
+    }
+
     /// Where a port is plugged.
     pub fn place(&self, port: PortKey) -> Option<Place> {
         self.read(Key::Place(port));

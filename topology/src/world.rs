@@ -42,6 +42,7 @@ pub struct World {
     pub(crate) bindings: Map<PortKey, Binding>,
     pub(crate) policies: Map<PortKey, Policy>,
     pub(crate) dhcp_options: Map<PortKey, DhcpOptions>,
+    pub(crate) hostnames: Map<PortKey, Arc<str>>,
 
     // Derived; each with the function that keeps it.
     /// Who is bound to an interface of a bridge.
@@ -53,6 +54,8 @@ pub struct World {
     /// The networks that take in ports that nothing claims. Of several the least counts, so that the answer has no history.
     pub(crate) auto_networks: RedBlackTreeSetSync<NetworkKey>,
     pub(crate) ports_by_network: Index<NetworkKey, PortKey>,
+    /// What ports are called, with those that are.
+    pub(crate) names: RedBlackTreeSetSync<(NetworkKey, Arc<str>, PortKey)>,
     pub(crate) bound: Index<(NetworkKey, ChassisKey), PortKey>,
     pub(crate) residents: Index<NetworkKey, ChassisKey>,
     pub(crate) resident_networks: Index<ChassisKey, NetworkKey>,
@@ -251,6 +254,7 @@ impl World {
             | Key::Residents(n)
             | Key::SubnetsOf(n)
             | Key::InterfacesOn(n)
+            | Key::NamesOn(n)
             | Key::Holder(n, _) => self.networks.contains_key(&n),
             Key::AutoNetwork => !self.auto_networks.is_empty(),
             Key::Subnet(s) => self.subnets.contains_key(&s),
@@ -260,7 +264,9 @@ impl World {
             Key::Router(r) => self.routers.contains_key(&r),
             Key::Interface(r, s) => self.interfaces.contains_key(&(r, s)),
             Key::Route(r, p) => self.routes.contains_key(&(r, p)),
-            Key::Port(p) | Key::Binding(p) | Key::Policy(p) | Key::Place(p) => self.ports.contains_key(&p),
+            Key::Port(p) | Key::Binding(p) | Key::Policy(p) | Key::Hostname(p) | Key::Place(p) => {
+                self.ports.contains_key(&p)
+            }
             Key::DhcpOptions(p) => self.dhcp_options.contains_key(&p),
             Key::Need(n, c) => self.needs.contains_key(&(n, c)),
             Key::Members(n, c) => self.bound.any((n, c)),

@@ -197,7 +197,7 @@ fn network(n: u32) -> [Change; 5] {
     };
     [
         Change::Network(net, Some(fact)),
-        Change::Subnet(subnet, Some(Subnet { network: net, cidr: prefix(n).into() })),
+        Change::Subnet(subnet, Some(Subnet { network: net, cidr: prefix(n).into(), own_dns: true })),
         Change::Advert(subnet, Some(advert)),
         Change::Router(router, Some(Router { tenant, name: "r".into(), mac })),
         Change::Interface(router, subnet, Some(Interface { network: net, mac, address })),

@@ -182,6 +182,7 @@ fn automatic_port(id: &ResourceId, found: &Found) -> Kind {
         port_security_enabled: None,
         extra_dhcp_opts: vec![],
         dhcp_relay: false,
+        dns_name: None,
     };
     Kind::Port(v1::Port { meta: Some(meta), spec: Some(spec), status: None })
 }

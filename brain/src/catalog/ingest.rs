@@ -359,6 +359,7 @@ fn slot(change: &Change) -> Key {
         Change::Binding(p, _) => Key::Binding(*p),
         Change::Policy(p, _) => Key::Policy(*p),
         Change::DhcpOptions(p, _) => Key::DhcpOptions(*p),
+        Change::Hostname(p, _) => Key::Hostname(*p),
     }
 }
 
@@ -383,5 +384,6 @@ fn nothing(change: &Change) -> Change {
         Change::Binding(p, _) => Change::Binding(*p, None),
         Change::Policy(p, _) => Change::Policy(*p, None),
         Change::DhcpOptions(p, _) => Change::DhcpOptions(*p, None),
+        Change::Hostname(p, _) => Change::Hostname(*p, None),
     }
 }

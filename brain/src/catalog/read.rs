@@ -4,10 +4,11 @@ use std::net::IpAddr;
 use std::ops::Bound;
 use std::sync::Arc;
 
+use features::{dns::names, router};
 use proto::v1::{self, resource::Kind};
 use topology::ResourceId;
 
-use super::kinds::Model;
+use super::kinds::{Model, port::Port};
 use super::{Catalog, Stored, ident, resource};
 use crate::effect::{Refusal, RefusalKind, Violation};
 
@@ -111,6 +112,7 @@ impl Catalog {
                     chassis: port.binding.as_ref().map(|(chassis, _)| chassis.name.to_string()).unwrap_or_default(),
                     automatic: port.automatic,
                     prefixes: self.delegated_to(id).map(|(prefix, _)| prefix.to_string()).collect(),
+                    dns_assignment: self.dns_assignment(id, port),
                     ..Default::default()
                 });
             }
@@ -135,6 +137,24 @@ impl Catalog {
             }
         }
         Some(shown)
+    }
+}
+
+impl Catalog {
+    /// What a port's addresses are called in the DNS.
+    fn dns_assignment(&self, id: &ResourceId, port: &Port) -> Vec<v1::DnsAssignment> {
+        let domain = self.network(&port.network).and_then(|network| network.dns_domain.as_deref());
+        let name = port.dns_name.as_ref().map(|(label, _)| &**label);
+        if name.is_none() && domain.is_none() {
+            return Vec::new();
+        }
+        let own = port.assigned.iter().map(|assigned| assigned.address).chain(self.learned_by(id));
+        let called = |address| {
+            let hostname = names::hostname(name, address);
+            let fqdn = names::whole(&hostname, domain);
+            v1::DnsAssignment { hostname, ip_address: address.to_string(), fqdn }
+        };
+        own.filter(|address| !router::is_local_to_link(*address)).map(called).collect()
     }
 }
 

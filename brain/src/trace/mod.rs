@@ -234,6 +234,7 @@ const fn feature(op: PuntOp) -> &'static str {
         PuntOp::Learn | PuntOp::Resolve | PuntOp::Alive => "learn",
         PuntOp::Dhcp6 => "dhcp6",
         PuntOp::Dhcp4 => "dhcp4",
+        PuntOp::Dns => "dns",
         PuntOp::Lldp => "links",
     }
 }

@@ -214,6 +214,8 @@ pub struct Site {
     pub broken_store: bool,
     /// What watchers were told of resources.
     pub told: Vec<v1::Resource>,
+    /// Questions for others to answer.
+    pub asked: Vec<(brain::QuestionId, Vec<u8>)>,
     queue: VecDeque<Event>,
     next_session: u64,
     next_request: u64,
@@ -235,6 +237,7 @@ impl Site {
             happened: Vec::new(),
             broken_store: false,
             told: Vec::new(),
+            asked: Vec::new(),
             next_session: 1,
             next_request: 1,
         };
@@ -362,6 +365,7 @@ impl Site {
             Effect::Switch(session, command) => self.command(session, command),
             Effect::Happened(event) => self.happened.push(event),
             Effect::Changed { resource, .. } => self.told.push(*resource),
+            Effect::Resolve { question, message } => self.asked.push((question, message)),
             Effect::Deleted { .. } | Effect::Count { .. } => {}
         }
     }

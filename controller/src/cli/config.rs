@@ -1,7 +1,7 @@
 //! What `sextant controller` is told: by flags, by a file with the same keys, or by nobody.
 
 use std::fmt;
-use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, ToSocketAddrs as _};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, ToSocketAddrs as _};
 use std::path::{Path, PathBuf};
 
 use crate::daemon::DaemonConfig;
@@ -13,6 +13,7 @@ use crate::openflow::ListenAddr;
 const OPENFLOW_PORT: u16 = 6653;
 const GRPC_PORT: u16 = 6650;
 const HTTP_PORT: u16 = 6680;
+const DNS_PORT: u16 = 53;
 const DATA_DIR: &str = "/var/lib/sextant";
 
 /// What is set, by flags or by a file: what is not, is `None` or empty.
@@ -23,6 +24,7 @@ pub(super) struct Settings {
     pub(super) openflow_connect: Vec<PathBuf>,
     pub(super) grpc_listen: Vec<Listen>,
     pub(super) http_listen: Vec<Listen>,
+    pub(super) dns_forwarder: Vec<SocketAddr>,
     pub(super) insecure: bool,
 }
 
@@ -63,6 +65,17 @@ pub(super) fn unix(text: &str) -> Result<PathBuf, String> {
     path.map(PathBuf::from).ok_or_else(|| format!("{text:?} is no unix:PATH, such as unix:/run/openvswitch/br0.mgmt"))
 }
 
+/// Reads a resolver's address, with its port or without.
+pub(super) fn forwarder(text: &str) -> Result<SocketAddr, String> {
+    let address = text.parse::<SocketAddr>().or_else(|_| text.parse().map(|ip: IpAddr| SocketAddr::new(ip, DNS_PORT)));
+    let address =
+        address.map_err(|_| format!("{text:?} is no resolver, such as 2001:db8::53, [::1]:5353 or 192.0.2.53"))?;
+    if address.ip().is_unspecified() || address.ip().is_multicast() || address.port() == 0 {
+        return Err(format!("{text:?} is no address that one resolver has"));
+    }
+    Ok(address)
+}
+
 impl Settings {
     /// Reads a file; tells every problem as `FILE:LINE: KEY: WORDS`.
     pub(super) fn read(file: &Path, text: &str) -> Result<Settings, Vec<String>> {
@@ -101,12 +114,14 @@ impl Settings {
             "openflow_connect" => self.openflow_connect = each(node, unix)?,
             "grpc_listen" => self.grpc_listen = each(node, tcp)?,
             "http_listen" => self.http_listen = each(node, tcp)?,
+            "dns_forwarder" => self.dns_forwarder = each(node, forwarder)?,
             "insecure" => match node.value {
                 Value::Bool(insecure) => self.insecure = insecure,
                 _ => return Err(format!("must be true or false, and is {}", node.words())),
             },
             _ => {
-                let known = "data_dir, openflow_listen, openflow_connect, grpc_listen, http_listen, insecure";
+                let known =
+                    "data_dir, openflow_listen, openflow_connect, grpc_listen, http_listen, dns_forwarder, insecure";
                 return Err(format!("unknown key; known: {known}"));
             }
         }
@@ -124,6 +139,7 @@ impl Settings {
             openflow_connect: first(self.openflow_connect, other.openflow_connect),
             grpc_listen: first(self.grpc_listen, other.grpc_listen),
             http_listen: first(self.http_listen, other.http_listen),
+            dns_forwarder: first(self.dns_forwarder, other.dns_forwarder),
             insecure: self.insecure || other.insecure,
         }
     }
@@ -155,7 +171,8 @@ impl Settings {
         }
         let data_dir = self.data_dir.unwrap_or_else(|| PathBuf::from(DATA_DIR));
         let openflow_connect = self.openflow_connect;
-        Ok((DaemonConfig { data_dir, openflow_listen, openflow_connect, http_listen }, grpc))
+        let dns_forwarders = self.dns_forwarder;
+        Ok((DaemonConfig { data_dir, openflow_listen, openflow_connect, http_listen, dns_forwarders }, grpc))
     }
 }
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use tracing_subscriber::EnvFilter;
 
-use super::config::{Listen, Settings, tcp, tcp_or_unix, unix};
+use super::config::{Listen, Settings, forwarder, tcp, tcp_or_unix, unix};
 use super::{Failure, output};
 use crate::{daemon, descriptors, grpc};
 
@@ -35,6 +35,9 @@ pub(super) struct Args {
     /// Where /metrics and /healthz are; may be repeated; default [::1]:6680 and 127.0.0.1:6680.
     #[arg(long, value_name = "HOST:PORT", value_parser = tcp)]
     http_listen: Vec<Listen>,
+    /// A resolver that answers what hosts ask of names that are not ours; may be repeated, port 53 where none is said.
+    #[arg(long, value_name = "ADDRESS|ADDRESS:PORT", value_parser = forwarder)]
+    dns_forwarder: Vec<SocketAddr>,
     /// Allow plaintext on addresses that others reach.
     #[arg(long)]
     insecure: bool,
@@ -78,8 +81,10 @@ fn socket(address: &crate::openflow::ListenAddr) -> Option<String> {
 }
 
 fn settings(args: Args) -> Result<Settings, Vec<String>> {
-    let Args { config, data_dir, openflow_listen, openflow_connect, grpc_listen, http_listen, insecure } = args;
-    let flags = Settings { data_dir, openflow_listen, openflow_connect, grpc_listen, http_listen, insecure };
+    let Args { config, data_dir, openflow_listen, openflow_connect, grpc_listen, http_listen, dns_forwarder, insecure } =
+        args;
+    let flags =
+        Settings { data_dir, openflow_listen, openflow_connect, grpc_listen, http_listen, dns_forwarder, insecure };
     let Some(file) = config else { return Ok(flags) };
     let text = std::fs::read_to_string(&file);
     let text = text.map_err(|error| vec![format!("cannot read {}: {error}", file.display())])?;

@@ -152,7 +152,7 @@ mod tests {
     fn what_the_contract_promises_is_understood() {
         for line in [
             "sextant controller --config f --data-dir d --openflow-listen [::1]:6653 --openflow-listen unix:/x --openflow-connect \
-             unix:/y --grpc-listen 127.0.0.1:1 --http-listen [::1]:2 --insecure",
+             unix:/y --dns-forwarder 2001:db8::53 --grpc-listen 127.0.0.1:1 --http-listen [::1]:2 --insecure",
             "sextant apply -f a.yaml -f b -f - --dry-run --prune",
             "sextant apply -f a --wait 10s",
             "sextant get ports",
@@ -190,6 +190,7 @@ mod tests {
             ("sextant trace icmp6", "--port"),
             ("sextant controller --openflow-listen 6653", "HOST:PORT"),
             ("sextant controller --openflow-connect /x", "unix:PATH"),
+            ("sextant controller --dns-forwarder x.example", "is no resolver"),
         ] {
             let error = parse(line).unwrap_err();
             assert_eq!(error.exit_code(), 2, "{line}");

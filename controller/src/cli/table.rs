@@ -62,6 +62,7 @@ const COLUMNS: [(&str, &[Column], &[Column]); 8] = [
             ("ROLE", "/spec/role"),
             ("SECURITY", "/spec/port_security_enabled"),
             ("PREFIXES", "/status/prefixes"),
+            ("DNS NAME", "/spec/dns_name"),
         ],
     ),
     (

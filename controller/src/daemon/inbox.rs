@@ -26,7 +26,7 @@ pub(crate) struct Inbox {
 
 #[derive(Debug, Default)]
 struct State {
-    /// As many as the brain has proposals open.
+    /// As many as the brain has proposals and questions open.
     answers: VecDeque<Event>,
     control: ControlQueue,
     packets: FairQueue,
@@ -98,7 +98,7 @@ impl Inbox {
         Ok(())
     }
 
-    /// Brings an answer of the store: always room, before everything else.
+    /// Brings an answer of the store, or that a question has none: always room, before everything else.
     pub(crate) fn push_answer(&self, event: Event) {
         self.state().answers.push_back(event);
         self.filled.notify_one();

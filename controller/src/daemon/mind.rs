@@ -106,6 +106,11 @@ fn carry_out(effect: Effect, shared: &Shared, keeper: &Keeper) {
                 shared.metrics.packet_drops.get_or_create(&vec![("reason", reason.to_owned())]).inc();
             }
         }
+        Effect::Resolve { question, message } => {
+            if !shared.resolver.ask(question, message) {
+                shared.inbox.push_answer(Event::Resolved { question, answer: None });
+            }
+        }
         Effect::Changed { revision, resource } => {
             shared.watches.tell(Change { revision, what: Changed::Set(resource) });
         }

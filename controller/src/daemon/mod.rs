@@ -12,6 +12,7 @@ mod keeper;
 mod mind;
 mod packets;
 mod requests;
+mod resolver;
 mod watches;
 
 use std::hash::{BuildHasher as _, RandomState};
@@ -64,6 +65,8 @@ pub struct DaemonConfig {
     pub openflow_connect: Vec<PathBuf>,
     /// Where `/metrics` and `/healthz` are served.
     pub http_listen: Vec<SocketAddr>,
+    /// The resolvers that answer what hosts ask of names that are not ours; none: nobody does.
+    pub dns_forwarders: Vec<SocketAddr>,
 }
 
 /// A running daemon.
@@ -84,6 +87,7 @@ pub(crate) struct Shared {
     pub(crate) watches: watches::Watches,
     pub(crate) happenings: happenings::Happenings,
     pub(crate) metrics: Metrics,
+    pub(crate) resolver: resolver::Resolver,
     pub(crate) sessions: Sessions,
     /// When the brain began with its present event, by its clock; 0: it waits.
     thinking_since_ms: AtomicU64,
@@ -155,6 +159,7 @@ pub async fn run_with(config: DaemonConfig, store: Box<dyn Store>, mind: Box<dyn
     let daemon =
         Daemon { core, tasks: TaskTracker::new(), brain_thread, store_thread, openflow_addresses, http_addresses };
     let (shared, stop) = (&daemon.core.shared, daemon.core.stop_token());
+    daemon.tasks.spawn(resolver::open(config.dns_forwarders, shared, stop.clone()));
     for listener in http_listeners {
         daemon.tasks.spawn(http::serve(listener, Arc::clone(shared), stop.clone()));
     }
@@ -244,6 +249,7 @@ impl Shared {
             watches: watches::Watches::new(revision),
             happenings: happenings::Happenings::default(),
             metrics,
+            resolver: resolver::Resolver::default(),
             sessions: Sessions::default(),
             thinking_since_ms: AtomicU64::new(0),
         }

@@ -5,6 +5,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use packet::{Dhcp4Option, dhcp4_option as code};
 use topology::{Dhcp4, DhcpOptions, NetworkKey, PortKey, View};
 
+use crate::dns;
 use crate::options::first_said;
 
 /// How long a host that goes without IPv4 stays so before it asks again, seconds (RFC 8925, 3.4: the default).
@@ -16,6 +17,7 @@ pub(super) struct Offer<'v> {
     pub(super) fact: &'v Dhcp4,
     /// Whether the gateway is somebody's: a router's, or as the intent says.
     has_gateway: bool,
+    dns: Vec<Ipv4Addr>,
     network: &'v topology::Network,
     /// What the port alone is told.
     own: Option<&'v DhcpOptions>,
@@ -33,7 +35,11 @@ pub(super) fn of<'v>(view: &View<'v>, key: PortKey, network: NetworkKey) -> Vec<
         });
         let has_gateway = routed || fact.gateway_given;
         let own = port.addresses.iter().copied().filter_map(addr::v4).filter(|address| fact.prefix.contains(address));
-        offers.extend(own.map(|address| Offer { address, fact, has_gateway, network: noun, own: named }));
+        let offer = |address| {
+            let dns = dns::server::told_v4(view, subnet, &fact.dns);
+            Offer { address, fact, has_gateway, dns, network: noun, own: named }
+        };
+        offers.extend(own.map(offer));
     }
     offers
 }
@@ -58,8 +64,8 @@ impl Offer<'_> {
         if !routes.is_empty() {
             options.push(Dhcp4Option::routes(&routes));
         }
-        if !fact.dns.is_empty() {
-            options.push(Dhcp4Option::addresses(code::DOMAIN_SERVER, &fact.dns));
+        if !self.dns.is_empty() {
+            options.push(Dhcp4Option::addresses(code::DOMAIN_SERVER, &self.dns));
         }
         if let Some(domain) = &network.dns_domain {
             options.push(Dhcp4Option::new(code::DOMAIN_NAME, domain.as_bytes()));

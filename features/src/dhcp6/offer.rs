@@ -7,6 +7,7 @@ use bytes::Bytes;
 use packet::Dhcp6Option;
 use topology::{Delegated, Dhcp6, DhcpOption, NetworkKey, PortKey, View};
 
+use crate::dns::server;
 use crate::given;
 use crate::options::first_said;
 use crate::time::{Millis, left};
@@ -60,7 +61,8 @@ pub(super) fn of(view: &View<'_>, port: PortKey, network: NetworkKey, now: Milli
         let (preferred_s, valid_s) = left(*ends_ms, now, *preferred_s, *valid_s);
         let offer = |address: Ipv6Addr| Offer { what: address.into(), preferred_s, valid_s };
         offers.addresses.extend(addresses.into_iter().map(offer));
-        let new = servers.iter().filter(|server| !dns.contains(*server)).copied().collect::<Vec<_>>();
+        let told = server::told_v6(view, subnet, servers).into_iter();
+        let new = told.filter(|server| !dns.contains(server)).collect::<Vec<_>>();
         dns.extend(new);
         named.push(options);
     }

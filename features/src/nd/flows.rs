@@ -110,7 +110,8 @@ fn questions(on: &mut On<'_>) {
     ask(row);
 }
 
-fn ask(row: Row<'_>) {
+/// Puts a solicitation to the table of neighbours.
+pub(crate) fn ask(row: Row<'_>) {
     row.keep(Field::IPV6_DST, Reg::Kept)
         .copy(Field::ND_TARGET, Field::IPV6_DST)
         .keep_bits(Field::ND_TARGET.sub(24, 16), Reg::NdEui)

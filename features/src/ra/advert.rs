@@ -5,11 +5,11 @@ use std::sync::Arc;
 
 use addr::{Ipv6Net, MacAddr, link_local};
 use packet::{NdOption, Preference, RouterAdvert, router_advert};
-use topology::{Advert, NetworkKey, PortKey, RouterKey, RouterPreference, View};
+use topology::{Advert, NetworkKey, PortKey, RouterKey, RouterPreference, SubnetKey, View};
 
-use crate::given;
 use crate::router::network_mac;
 use crate::time::{Millis, left};
+use crate::{dns, given};
 
 /// Seconds between two unsolicited advertisements, at most (RFC 4861, 6.2.1).
 pub const MAX_INTERVAL_S: u64 = 600;
@@ -51,20 +51,27 @@ pub fn senders(view: &View<'_>, network: NetworkKey) -> Vec<Sender> {
     let mut senders: Vec<Sender> = Vec::new();
     let mut served = Vec::new();
     for (router, subnet) in view.interfaces_on(network) {
-        let (Some(interface), Some(advert)) = (view.interface(router, subnet), view.advert(subnet)) else { continue };
+        let (Some(interface), Some(advert)) = (view.interface(router, subnet), told_of(view, subnet)) else { continue };
         served.push(subnet);
         let mac = interface.mac;
         match senders.iter_mut().find(|s| s.router == Some(router) && s.mac == mac) {
-            Some(sender) => sender.adverts.push(advert.clone()),
-            None => senders.push(sender(Some(router), mac, vec![advert.clone()])),
+            Some(sender) => sender.adverts.push(advert),
+            None => senders.push(sender(Some(router), mac, vec![advert])),
         }
     }
     let unserved = view.subnets_of(network).into_iter().filter(|s| !served.contains(s));
-    let adverts: Vec<Advert> = unserved.filter_map(|s| view.advert(s).cloned()).collect();
+    let adverts: Vec<Advert> = unserved.filter_map(|s| told_of(view, s)).collect();
     if !adverts.is_empty() {
         senders.push(sender(None, network_mac(network), adverts));
     }
     senders
+}
+
+/// What is said of a subnet: its advert, with the network's own name server where no other is named.
+fn told_of(view: &View<'_>, subnet: SubnetKey) -> Option<Advert> {
+    let mut advert = view.advert(subnet)?.clone();
+    advert.rdnss = dns::server::told_v6(view, subnet, &advert.rdnss);
+    Some(advert)
 }
 
 /// What a sender tells a port alone. One that was given an address on a prefix that its neighbours form theirs from: to ask DHCPv6

@@ -83,7 +83,7 @@ pub fn subnet(n: u32) -> [Change; 2] {
         preference: None,
     };
     [
-        Change::Subnet(SubnetKey(n), Some(Subnet { network: NetworkKey(n), cidr: prefix(n) })),
+        Change::Subnet(SubnetKey(n), Some(Subnet { network: NetworkKey(n), cidr: prefix(n), own_dns: true })),
         Change::Advert(SubnetKey(n), Some(advert)),
     ]
 }

@@ -20,7 +20,7 @@ pub fn site(encap: Encap) -> Vec<Change> {
     changes.extend([network(3, 1280), policy(8, false), policy(3, false)]);
     changes.push(route(1, 1, port_address(1, 4)));
     for n in 1..=2u32 {
-        let subnet = Subnet { network: NetworkKey(n), cidr: "10.0.0.0/24".parse().unwrap() };
+        let subnet = Subnet { network: NetworkKey(n), cidr: "10.0.0.0/24".parse().unwrap(), own_dns: true };
         let mac = features::router::generated_mac(RouterKey(n));
         let interface = Interface { network: NetworkKey(n), mac, address: "10.0.0.254".parse().unwrap() };
         changes.push(Change::Subnet(SubnetKey(10 + n), Some(subnet)));

@@ -155,13 +155,14 @@ impl Maker {
         let tenant = self.dice.of(&["acme", "acme", "umbra"]);
         let name = format!("net{n}").into();
         let auto_ports = self.dice.one_in(3);
+        let dns_domain = self.dice.one_in(2).then(|| "example.net".into());
         let fact = Network {
             tenant: tenant.into(),
             name,
             segment,
             mtu,
             auto_ports,
-            dns_domain: None,
+            dns_domain,
             captive_portal: None,
             delegates: false,
         };
@@ -179,7 +180,7 @@ impl Maker {
         for s in 0..self.dice.of(&[0, 1, 1, 2, 2, 2, 3]) {
             let cidr: IpNet = free.swap_remove(self.dice.below(free.len())).parse().unwrap();
             let subnet = SubnetKey(self.key(10 * n + s, 32));
-            self.changes.push(Change::Subnet(subnet, Some(Subnet { network: key, cidr })));
+            self.changes.push(Change::Subnet(subnet, Some(Subnet { network: key, cidr, own_dns: true })));
             if let (IpNet::V6(prefix), true) = (cidr, self.dice.one_in(2)) {
                 let advert = Advert {
                     prefix,

@@ -12,4 +12,4 @@ mod seeds;
 pub use bounds::bounded;
 pub use damage::{Step, damaged, steps};
 pub use run::{Input, run};
-pub use seeds::{documents, frames, lldp, openflow, regressions};
+pub use seeds::{dns, documents, frames, lldp, openflow, regressions};

@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 
 use addr::MacAddr;
 use packet::{
-    Dhcp6Kind, Dhcp6Message, Dhcp6Option, Dhcp6Relay, Ethernet, Icmpv4, Icmpv6, Lldp, LldpId, LldpTlv, MldQuery,
-    MldRecord, MldRecordKind, NdOption, Preference, RouterAdvert, Tcp, protocol,
+    Dhcp6Kind, Dhcp6Message, Dhcp6Option, Dhcp6Relay, DnsAnswer, DnsCode, DnsData, DnsQuery, Ethernet, Icmpv4, Icmpv6,
+    Lldp, LldpId, LldpTlv, MldQuery, MldRecord, MldRecordKind, NdOption, Preference, RouterAdvert, Tcp, protocol,
 };
 
 fn repository() -> PathBuf {
@@ -97,6 +97,22 @@ pub fn frames() -> Vec<Vec<u8>> {
     frames.push(packet::icmpv6_frame(MAC, OTHER, router, group, 1, &Icmpv6::MldDone { group }).into());
     frames.push(Ethernet::untagged(MAC, packet::LLDP_GROUP, packet::ETHERTYPE_LLDP).emit(&lldp()).into());
     frames
+}
+
+/// Questions, and what is answered to them.
+pub fn dns() -> Vec<Vec<u8>> {
+    let question =
+        b"\x12\x34\x01\0\0\x01\0\0\0\0\0\x01\x03vm1\x03red\x07example\0\0\x1c\0\x01\0\0\x29\x04\xd0\0\0\x80\0\0\0";
+    let asked = DnsQuery::parse(question).expect("a question");
+    let records = vec![DnsData::Aaaa(v6("2001:db8::7")), DnsData::Ptr("vm1.red.example".to_owned())];
+    let some = DnsAnswer { code: DnsCode::NoError, records, ttl_s: 60, nothing_in: None };
+    let nothing = DnsAnswer {
+        code: DnsCode::NxDomain,
+        records: vec![],
+        ttl_s: 60,
+        nothing_in: Some(("red.example".to_owned(), 10)),
+    };
+    vec![question.to_vec(), asked.answer(&some, 1232).into(), asked.answer(&nothing, 1232).into()]
 }
 
 /// What one bridge tells another.

@@ -76,6 +76,38 @@ fn dhcp6(bytes: &[u8]) {
     assert_eq!(written.as_deref(), Ok(bytes));
 }
 
+/// A message, as a question and as another server's answer to a good one.
+fn names(bytes: &[u8]) {
+    let read = bounded(bytes.len() + 64, FACTOR, || DnsQuery::parse(bytes));
+    match read {
+        Ok(query) => {
+            let put = query.forwarded();
+            assert_eq!(
+                DnsQuery::parse(&put).map(|again| (again.name, again.kind)),
+                Ok((query.name.clone(), query.kind))
+            );
+            for code in [DnsCode::ServFail, DnsCode::NxDomain] {
+                let failed = query.failed(code);
+                assert_eq!(failed.get(..2), bytes.get(..2));
+                assert!(query.relayed(&failed, usize::MAX).is_some());
+            }
+            let records = (1..40u8).map(|n| DnsData::A([10, 0, 0, n].into())).collect();
+            let answer = DnsAnswer { code: DnsCode::NoError, records, ttl_s: 60, nothing_in: None };
+            let told = query.answer(&answer, query.room());
+            assert!((12..=query.room()).contains(&told.len()) && query.relayed(&told, usize::MAX).is_some());
+        }
+        Err(bad) => {
+            if let Some(told) = DnsQuery::refusal(bytes, bad) {
+                assert!(told[2] & 0x80 != 0 && told[..2] == bytes[..2] && told.len() <= bytes.len() + 32);
+            }
+        }
+    }
+    let asked = DnsQuery::parse(&fuzz::dns()[0]).unwrap();
+    if let Some(relayed) = bounded(bytes.len() + 512, FACTOR, || asked.relayed(bytes, asked.room())) {
+        assert!(relayed.len() <= asked.room() && relayed[..2] == [0x12, 0x34]);
+    }
+}
+
 fn neighbour(bytes: &[u8]) {
     let Ok(lldp) = bounded(bytes.len(), FACTOR, || Lldp::parse(bytes)) else { return };
     // What was read can be written: nothing of it but padding is lost.
@@ -108,6 +140,11 @@ fn damaged_dhcp6() {
 }
 
 #[test]
+fn damaged_dns() {
+    run(damaged(&fuzz::dns(), 2), |Input(bytes)| names(&bytes));
+}
+
+#[test]
 fn damaged_lldp() {
     run(damaged(&[lldp()], 1), |Input(bytes)| neighbour(&bytes));
 }
@@ -117,6 +154,7 @@ fn random_bytes() {
     run(any::<(u8, Vec<u8>)>(), |(kind, bytes)| {
         read(&bytes);
         dhcp6(&bytes);
+        names(&bytes);
         neighbour(&bytes);
         message(Ipv6Addr::LOCALHOST, Ipv6Addr::LOCALHOST, &[&[kind, 0, 0, 0][..], &bytes].concat());
     });

@@ -101,7 +101,8 @@ fn chassis(switch: u8, endpoint: u8) -> v1::Chassis {
 }
 
 fn network_of(network: u8, mtu: Option<u32>, segment: Option<u32>) -> v1::Network {
-    let spec = v1::NetworkSpec { mtu, segmentation_id: segment, ..v1::NetworkSpec::default() };
+    let dns_domain = network.is_multiple_of(2).then(|| "example.net".to_owned());
+    let spec = v1::NetworkSpec { mtu, segmentation_id: segment, dns_domain, ..v1::NetworkSpec::default() };
     v1::Network { meta: meta(name(&NETWORKS, network)), spec: Some(spec), status: None }
 }
 
@@ -162,6 +163,7 @@ fn port_of(tenant: u8, port: u8, network: u8, chassis: Option<u8>, secured: bool
         mac_address: Some(mac_of(mac.unwrap_or(port)).to_string()),
         binding: chassis.map(|chassis| binding(tenant, port, chassis)),
         port_security_enabled: Some(secured),
+        dns_name: Some(format!("p{port}")),
         ..v1::PortSpec::default()
     };
     v1::Port { meta: meta(format!("p{port}")), spec: Some(spec), status: None }

@@ -8,7 +8,7 @@ use proto::v1;
 use topology::{Change, Encap, NetworkKey, ResourceId};
 
 use super::fabric::{DEFAULT_MTU, IPV6_MTU};
-use super::{Model, subnet, text};
+use super::{Model, port, subnet, text};
 use crate::catalog::Catalog;
 use crate::catalog::findings::Findings;
 use crate::catalog::ident::{DELEGATION, PORT, ROUTER, SUBNET};
@@ -37,7 +37,7 @@ pub(crate) struct Network {
     pub(crate) shared: bool,
     /// What no port resource claims becomes its port.
     pub(crate) auto_ports: bool,
-    dns_domain: Option<Arc<str>>,
+    pub(crate) dns_domain: Option<Arc<str>>,
     captive_portal: Option<Arc<str>>,
 }
 
@@ -90,6 +90,11 @@ pub(super) fn check(catalog: &Catalog, id: &ResourceId, network: &Network, findi
     let segment = catalog.by_id(id).map_or(0, |stored| stored.record.segmentation_id);
     if segment > catalog.segment_max() {
         findings.spec("segmentation_id", format!("{segment} is not in 1 to {VLAN_MAX}, as VLAN ids of the fabric are"));
+    }
+    for (user, port) in catalog.users(id, PORT).filter_map(|user| Some((user, catalog.port(user)?))) {
+        if let Some(message) = port::misnamed(id, network, port) {
+            findings.rather((user.clone(), ""), "dns_domain", format!("{user}: dns_name: {message}"));
+        }
     }
     if !network.shared {
         for user in foreign_users(catalog, id) {

@@ -8,6 +8,7 @@ use proto::v1;
 use topology::{Change, ChassisKey, DhcpOptions, NetworkKey, PortKey, ResourceId};
 
 use super::dhcp_options::{self, Whose};
+use super::network::Network;
 use super::subnet::Subnet;
 use super::{Model, text};
 use crate::catalog::Catalog;
@@ -34,6 +35,7 @@ pub(crate) struct Port {
     dhcp_options: DhcpOptions,
     /// A DHCPv6 relay agent's.
     relays: bool,
+    pub(crate) dns_name: Option<text::DnsName>,
     /// What it has.
     pub(crate) assigned: Vec<Assigned>,
     /// Made by its network's `auto_ports`: it is given no addresses, it learns them.
@@ -79,6 +81,7 @@ pub(super) fn parse(id: &ResourceId, record: &mut v1::Record, findings: &mut Fin
         Some((chassis, Arc::from(binding.interface.as_str())))
     });
     let dhcp_options = dhcp_options::read(&mut spec.extra_dhcp_opts, Whose::Port, findings);
+    let dns_name = text::dns_name(&mut spec.dns_name, findings);
     let network = network?;
     let assigned = record.addresses.iter().filter_map(|assigned| {
         let address = assigned.ip_address.parse().ok()?;
@@ -92,6 +95,7 @@ pub(super) fn parse(id: &ResourceId, record: &mut v1::Record, findings: &mut Fin
         secured: spec.port_security_enabled.unwrap_or(true),
         dhcp_options,
         relays: spec.dhcp_relay,
+        dns_name,
         assigned: assigned.collect(),
         automatic: record.automatic,
         network,
@@ -149,6 +153,24 @@ pub(super) fn check(catalog: &Catalog, port: &Port, findings: &mut Findings) {
     {
         findings.spec("binding.interface", format!("{interface} is the fabric's interface"));
     }
+    if let Some(message) = catalog.network(&port.network).and_then(|network| misnamed(&port.network, network, port)) {
+        findings.spec("dns_name", message);
+    }
+}
+
+/// What is wrong with a port's name on its network.
+pub(super) fn misnamed(id: &ResourceId, network: &Network, port: &Port) -> Option<String> {
+    let (label, given) = port.dns_name.as_ref()?;
+    let domain = network.dns_domain.as_deref();
+    if given.is_some() && given.as_deref() != domain {
+        let domain = domain.map_or("it has none".to_owned(), |domain| format!("that is {domain}"));
+        return Some(format!(
+            "{label}.{}. is not in the dns_domain of {id}: {domain}",
+            given.as_deref().unwrap_or_default()
+        ));
+    }
+    let length = label.len() + domain.map_or(0, |domain| domain.len() + 1);
+    (length > text::DOMAIN_MAX).then(|| format!("is too long with the dns_domain of {id}: {length} characters"))
 }
 
 pub(super) fn facts(catalog: &Catalog, id: &ResourceId, key: u32, port: &Port, facts: &mut Vec<Change>) {
@@ -176,6 +198,7 @@ pub(super) fn facts(catalog: &Catalog, id: &ResourceId, key: u32, port: &Port, f
     if port.dhcp_options != DhcpOptions::default() {
         facts.push(Change::DhcpOptions(key, Some(port.dhcp_options.clone())));
     }
+    facts.extend(port.dns_name.as_ref().map(|(label, _)| Change::Hostname(key, Some(label.clone()))));
 }
 
 fn delegated((prefix, lifetimes): (Ipv6Net, v1::PrefixLifetimes)) -> topology::Delegated {

@@ -29,6 +29,8 @@ pub(crate) struct Subnet {
     /// What addresses are picked from, in order.
     pub(crate) pools: Vec<Range>,
     told: Told,
+    /// It names no DNS servers.
+    own_dns: bool,
 }
 
 pub(super) fn parse(id: &ResourceId, spec: &mut v1::SubnetSpec, findings: &mut Findings) -> Option<Subnet> {
@@ -53,8 +55,9 @@ pub(super) fn parse(id: &ResourceId, spec: &mut v1::SubnetSpec, findings: &mut F
     } else {
         pools(&mut spec.allocation_pools, cidr, gateway, findings)
     };
+    let own_dns = spec.dns_nameservers.is_empty();
     let told = lists.told(spec, cidr, gateway, modes, findings);
-    Some(Subnet { network: network?, cidr, gateway, modes, pools, told })
+    Some(Subnet { network: network?, cidr, gateway, modes, pools, told, own_dns })
 }
 
 impl Subnet {
@@ -166,7 +169,7 @@ pub(super) fn facts(catalog: &Catalog, id: &ResourceId, key: u32, subnet: &Subne
 pub(super) fn face_facts(catalog: &Catalog, subnet: &Subnet, face: Face, facts: &mut Vec<Change>) {
     let Some(network) = catalog.key_of(&subnet.network).map(NetworkKey) else { return };
     let key = SubnetKey(face.key);
-    facts.push(Change::Subnet(key, Some(topology::Subnet { network, cidr: face.cidr })));
+    facts.push(Change::Subnet(key, Some(topology::Subnet { network, cidr: face.cidr, own_dns: subnet.own_dns })));
     let Told { advert, dhcp6, dhcp4 } = subnet.told.of(face);
     facts.extend(advert.map(|advert| Change::Advert(key, Some(advert))));
     facts.extend(dhcp6.map(|dhcp6| Change::Dhcp6(key, Some(dhcp6))));

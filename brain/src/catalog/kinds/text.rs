@@ -12,7 +12,7 @@ use crate::catalog::findings::Findings;
 use crate::catalog::ident;
 
 /// The longest domain name (RFC 1035, 2.3.4), without the final dot.
-const DOMAIN_MAX: usize = 253;
+pub(crate) const DOMAIN_MAX: usize = 253;
 
 /// A kind of value that specs spell as text.
 pub(crate) trait Spelled: FromStr + Display {
@@ -76,6 +76,33 @@ pub(crate) fn canonical_domain(name: &str) -> Option<String> {
             && !label.ends_with('-')
     };
     (lower.len() <= DOMAIN_MAX && lower.split('.').all(is_label)).then_some(lower)
+}
+
+/// What a port is called in the DNS: one label, and the domain if it was given with it.
+pub(crate) type DnsName = (Arc<str>, Option<Arc<str>>);
+
+/// Reads what a port is called in the DNS: one label, or a whole name with its final dot. Empty is absent.
+pub(crate) fn dns_name(name: &mut Option<String>, findings: &mut Findings) -> Option<DnsName> {
+    if name.as_deref() == Some("") {
+        *name = None;
+    }
+    let text = name.as_mut()?;
+    let mut wrong = Findings::default();
+    let whole = text.ends_with('.');
+    let read = domain(text, "dns_name", &mut wrong).filter(|read| read.contains('.') == whole);
+    let Some(read) = read else {
+        let message =
+            format!("{text:?} is neither one label such as vm1 nor a whole name such as vm1.cloud.example.net.");
+        findings.spec("dns_name", message);
+        return None;
+    };
+    if whole {
+        text.push('.');
+    }
+    Some(match read.split_once('.') {
+        Some((label, domain)) => (label.into(), Some(domain.into())),
+        None => (read, None),
+    })
 }
 
 /// Reads a MAC that may be absent: unicast, and not all zeros.

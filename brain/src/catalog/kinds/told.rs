@@ -175,11 +175,14 @@ fn nameservers(texts: &mut [String], cidr: Option<IpNet>, findings: &mut Finding
         findings.spec("dns_nameservers", format!("has {} entries; {DNS_MAX} are the most", texts.len()));
     }
     let mut found = Vec::new();
+    let alone = texts.len() == 1;
     for (i, text) in texts.iter_mut().enumerate() {
         let field = format!("dns_nameservers[{i}]");
         let Some(address) = text::read::<IpAddr>(text, &field, findings) else { continue };
         if let Some(cidr) = cidr.filter(|cidr| !same_family(address, *cidr)) {
             findings.spec(field, format!("{address} is not of {cidr}'s family"));
+        } else if alone && address.is_unspecified() {
+            // Neutron's way to say that hosts shall be told of none.
         } else if address.is_multicast() || address.is_unspecified() {
             findings.spec(field, format!("{address} is not a unicast address"));
         } else if found.contains(&address) {

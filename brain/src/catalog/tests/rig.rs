@@ -167,6 +167,7 @@ fn assert_same(ours: &World, theirs: &World, facts: &[Change]) {
             Change::Binding(k, _) => assert_eq!(ours.binding(*k), theirs.binding(*k)),
             Change::Policy(k, _) => assert_eq!(ours.policy(*k), theirs.policy(*k)),
             Change::DhcpOptions(k, _) => assert_eq!(ours.dhcp_options(*k), theirs.dhcp_options(*k)),
+            Change::Hostname(k, _) => assert_eq!(ours.hostname(*k), theirs.hostname(*k)),
             Change::Plug(..) | Change::Trunk(..) | Change::Hop(..) | Change::Way(..) => {
                 unreachable!("the catalog states none of them")
             }
@@ -193,6 +194,7 @@ pub(super) fn changed(applied: &Applied) -> Vec<String> {
         Change::Binding(k, f) => format!("{}{}", gone(f.is_none()), Key::Binding(*k)),
         Change::Policy(k, f) => format!("{}{}", gone(f.is_none()), Key::Policy(*k)),
         Change::DhcpOptions(k, f) => format!("{}{}", gone(f.is_none()), Key::DhcpOptions(*k)),
+        Change::Hostname(k, f) => format!("{}{}", gone(f.is_none()), Key::Hostname(*k)),
     };
     applied.facts.iter().map(word).collect()
 }

@@ -46,6 +46,50 @@ fn port_rules() {
 }
 
 #[test]
+fn names() {
+    let named = |a: &mut Document, domain: Option<&str>, name: &str| {
+        a.networks[0].spec.as_mut().unwrap().dns_domain = domain.map(Into::into);
+        prt(a, 0).dns_name = text(name);
+    };
+    for bad in ["-a", "a b", "a.b", "vm1.", ".", "a..b.", "é", &"a".repeat(64)] {
+        let mut documents = site();
+        named(&mut documents[1], None, bad);
+        let (_, violations) = Rig::default().refused(&apply(&documents));
+        let [(path, message)] = &violations[..] else { panic!("{bad:?}: {violations:?}") };
+        assert!(path == "documents[1].ports[0].dns_name" && message.contains("is neither one label"), "{message}");
+    }
+    refuses(
+        |_, a| prt(a, 0).dns_name = text("vm1.red.example."),
+        &[("ports[0].dns_name", "vm1.red.example. is not in the dns_domain of network acme/red: it has none")],
+    );
+    let long = format!("{}a", "a.".repeat(125));
+    let mut documents = site();
+    named(&mut documents[1], Some(&long), "vm1");
+    let (_, violations) = Rig::default().refused(&apply(&documents));
+    assert!(violations[0].1.contains("is too long with the dns_domain"), "{violations:?}");
+    // The domain can't go from under a name; nor can it come, were it another.
+    let mut rig = Rig::default();
+    let mut documents = site();
+    named(&mut documents[1], Some("red.example"), "VM1.Red.Example.");
+    rig.apply(&documents);
+    let mut network = network("red");
+    network.meta.as_mut().unwrap().tenant = "acme".into();
+    network.spec.as_mut().unwrap().dns_domain = text("blue.example");
+    let (_, violations) = rig.refused(&update(v1::resource::Kind::Network(network), &["spec.dns_domain"]));
+    let [(path, message)] = &violations[..] else { panic!("{violations:?}") };
+    assert!(
+        path == "spec.dns_domain" && message.starts_with("port acme/vm1: dns_name: vm1.red.example. is not"),
+        "{message}"
+    );
+    // Two may be called the same, and an empty name is none.
+    accepts(|_, a| {
+        prt(a, 0).dns_name = text("vm");
+        prt(a, 1).dns_name = text("vm");
+    });
+    accepts(|_, a| prt(a, 0).dns_name = text(""));
+}
+
+#[test]
 fn fixed_ips() {
     fn fix(a: &mut Document, fixed: &[&str]) {
         a.ports[1] = with_fixed(port("vm2", "blue"), fixed);
