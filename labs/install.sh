@@ -8,8 +8,10 @@ packages="openvswitch-switch mininet ethtool ndisc6 iputils-ping iperf3 iproute2
 [ "${1:-}" = bench ] && packages="$packages ovn-central ovn-host python3-grpcio python3-matplotlib"
 watchers="tcpdump tshark python3-scapy thc-ipv6"
 clients="isc-dhcp-client isc-dhcp-relay dhcpcd-base dibbler-client wide-dhcpv6-client systemd"
+routers="radvd"
 case "${1:-}" in
-test) packages="$packages $watchers $clients dnsmasq-base bind9-dnsutils" ;;
+test) packages="$packages $watchers $clients $routers dnsmasq-base bind9-dnsutils" ;;
+delegation) packages="$packages $watchers $clients $routers" ;;
 addresses | nics) packages="$packages $watchers $clients" ;;
 esac
 

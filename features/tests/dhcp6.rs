@@ -458,6 +458,14 @@ fn prefixes_are_delegated_without_addresses_too() {
     let (reply, leases) = asks(&world, &ask).unwrap();
     assert_eq!((got_prefixes(&reply).0.len(), leases.len()), (1, 1));
     assert_eq!(punts(&world, &frame(&ask)), 1);
+    // Who has nothing any more is told so when it renews, also where nobody is served (RFC 8415, 18.3.4).
+    let after = delegating(false, &[]);
+    for kind in [Dhcp6Kind::Renew, Dhcp6Kind::Rebind] {
+        let (reply, leases) = asks(&after, &message(kind, vec![pd(2, &["2001:db8:d000:100::/56"])])).unwrap();
+        let gone = ("2001:db8:d000:100::/56".parse().unwrap(), 0);
+        assert_eq!((reply.kind, got_prefixes(&reply), leases), (Dhcp6Kind::Reply, (vec![gone], None), vec![]));
+        assert_eq!(asks(&after, &message(kind, vec![pd(2, &[])])), Err("not_served"));
+    }
     let none = delegating(true, &[]);
     let (reply, leases) = asks(&none, &message(Dhcp6Kind::Solicit, vec![pd(2, &[])])).unwrap();
     assert_eq!((got_prefixes(&reply), leases), ((vec![], Some(Dhcp6Status::NoPrefixAvail)), vec![]));

@@ -6,9 +6,9 @@ import time
 
 from sextantlab import wait_until
 from sextantlab.dhcp6 import Dhclient
+from sextantlab.site import expect
 
 from . import wiring
-from .site import expect
 
 PORTS = ["sf1", "sf3"]
 SOLICIT, ADVERTISE, REQUEST, CONFIRM, RELEASE, DECLINE, INFORMATION, RELAY = 1, 2, 3, 4, 8, 9, 11, 12

@@ -2,10 +2,10 @@
 
 from sextantlab import Matrix, eui64
 from sextantlab.dhcp6 import Dhclient, Dhcpcd, Dibbler
+from sextantlab.site import expect
+from sextantlab.watch import solicit
 
 from . import wiring
-from .site import expect
-from .watch import solicit
 
 PORTS = ["sf1", "sf2", "sf3", "sl1", "sl2", "sl3", "sl4", "ss1", "ss3", "ss4"]
 LATER = """\

@@ -7,10 +7,10 @@ from concurrent.futures import ThreadPoolExecutor
 
 from sextantlab import eui64
 from sextantlab.dhcp6 import CLIENTS
+from sextantlab.site import expect
+from sextantlab.watch import solicit
 
 from . import wiring
-from .site import expect
-from .watch import solicit
 
 PORTS = [*wiring.FIRST, "sl2", "sf2"]
 MTU = "1430"  # 1500 less Geneve over IPv6

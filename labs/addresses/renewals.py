@@ -4,9 +4,9 @@ import time
 
 from sextantlab import wait_until
 from sextantlab.dhcp6 import CLIENTS
+from sextantlab.site import expect
 
 from . import wiring
-from .site import expect
 
 PORTS = ["st1", "st2", "st3", "st4"]
 

@@ -6,8 +6,8 @@ import ipaddress
 import os
 import time
 
-from addresses.site import Site, expect
 from sextantlab import Lab, eui64
+from sextantlab.site import Site, expect
 
 from . import wiring
 

@@ -86,6 +86,12 @@ class Chassis(Switch):
         """Takes a port off the bridge; the interface stays."""
         self.ovs.vsctl("del-port", BRIDGE, interface)
 
+    def hand_over(self, interface, other):
+        """A port goes to another chassis, as a machine does that migrates; its host keeps the other end."""
+        self.unplug(interface)
+        self.cmd(f"ip link set {interface} netns {other.pid}")
+        other.plug(interface)
+
     def flows(self, match=""):
         """The bridge's flows, as ovs-ofctl prints them, without the heading."""
         lines = self.ovs.ofctl("dump-flows", BRIDGE, *([match] if match else [])).splitlines()

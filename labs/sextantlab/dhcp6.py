@@ -27,19 +27,28 @@ exec "$@" >>"$home/said" 2>&1
 """
 
 
+# Gives an interface an address of a delegated prefix, for clients that leave that to a script.
+ASSIGN = """\
+give() {{ [ "$3" = 0 ] && take "$1" || ip -6 addr replace "${{1%%/*}}1/64" dev {0} preferred_lft "$2" valid_lft "$3"; }}
+take() {{ ip -6 addr del "${{1%%/*}}1/64" dev {0}; }}
+"""
+
+
 class Dhcp6Client:
-    """One client on one host. `settings`: it asks for settings alone; `advertised`: a router advertises there."""
+    """One client on one host. `settings`: it asks for settings alone; `advertised`: a router advertises there; `downstream`: it asks
+    for a prefix alone, and gives that interface an address of it."""
 
     name = ""
     own_files = ()  # what it has of its own in /etc: path and text
     forms = False  # whether it forms addresses in the kernel's place
     keeps_settings = True  # whether it makes anything of settings that come without an address
 
-    def __init__(self, host, settings=False, advertised=True, device="eth0"):
+    def __init__(self, host, settings=False, advertised=True, device="eth0", downstream=""):
         self.host = host
         self.device = device
         self.settings = settings
         self.advertised = advertised
+        self.downstream = downstream
         self._process = None
         self._before = set()
         self.home = os.path.join(os.environ["SEXTANT_LAB_RUNDIR"], "clients", host.name, device, self.name)
@@ -65,6 +74,22 @@ class Dhcp6Client:
                                    f"after {timeout} s; it said:\n{self.said()}")
             time.sleep(0.1)
 
+    def wait_delegated(self, prefix, timeout=30):
+        """Waits until the interface downstream has an address of a prefix; the address."""
+        deadline = time.monotonic() + timeout
+        while True:
+            for address in self.delegated():
+                if ipaddress.ip_address(address) in ipaddress.ip_network(prefix):
+                    return address
+            if time.monotonic() > deadline:
+                raise TimeoutError(f"{self.name} on {self.host.name}: {self.downstream} has {self.delegated()}, nothing of {prefix} "
+                                   f"after {timeout} s; it said:\n{self.said()}")
+            time.sleep(0.1)
+
+    def delegated(self):
+        """The usable global addresses of the interface downstream."""
+        return self.host.addresses(device=self.downstream) if self.downstream else []
+
     def command(self):
         """Its command line, for the foreground."""
         raise NotImplementedError
@@ -75,6 +100,9 @@ class Dhcp6Client:
         self._await_end()
         for address in set(self._addresses()) - self._before:
             self.host.run("ip", "addr", "del", address, "dev", self.device)
+        if self.downstream:
+            self.host.run("ip", "-6", "addr", "flush", "dev", self.downstream, "scope", "global")
+            self.host.run("ip", "-6", "route", "flush", "proto", "dhcp")
 
     def release(self):
         """Ends it in order: it gives back what it has."""
@@ -116,7 +144,7 @@ class Dhcp6Client:
 
     def _back_to_kernel(self):
         """The kernel forms addresses and minds router advertisements again, from the beginning."""
-        settings = ("accept_ra=1", "autoconf=1", "addr_gen_mode=0", "disable_ipv6=1", "disable_ipv6=0")
+        settings = (f"accept_ra={2 if self.downstream else 1}", "autoconf=1", "addr_gen_mode=0", "disable_ipv6=1", "disable_ipv6=0")
         self.host.cmd("; ".join(f"sysctl -qw net.ipv6.conf.{self.device}.{setting}" for setting in settings))
 
     def _popen(self, command):
@@ -174,15 +202,30 @@ class Dhclient(Dhcp6Client):
     """ISC's dhclient, with Debian's configuration and script."""
 
     name = "dhclient"
+    HOOK = """\
+case $reason in
+BOUND6|RENEW6|REBIND6) [ -z "$new_ip6_prefix" ] || give "$new_ip6_prefix" "$new_preferred_life" "$new_max_life" ;;
+DEPREF6|EXPIRE6|RELEASE6|STOP6) [ -z "$old_ip6_prefix" ] || take "$old_ip6_prefix" ;;
+esac
+"""
 
     def command(self):
-        return ["dhclient", "-6", "-d", "-v", *(["-S"] if self.settings else []), self.device]
+        sort = ["-P"] if self.downstream else ["-S"] if self.settings else []
+        return ["dhclient", "-6", "-d", "-v", *sort, *self._hooked(), self.device]
 
     def release(self):
         self._signal(signal.SIGKILL)
         self._process.wait()
-        self._process = self._popen(["dhclient", "-6", "-d", "-v", "-r", self.device])
+        sort = ["-P"] if self.downstream else []
+        self._process = self._popen(["dhclient", "-6", "-d", "-v", *sort, *self._hooked(), "-r", self.device])
         self._await_end()
+
+    def _hooked(self):
+        """Options that put a hook behind its script."""
+        if not self.downstream:
+            return []
+        self._write("etc/dhclient.hooked", "#!/bin/sh\n/sbin/dhclient-script\n" + ASSIGN.format(self.downstream) + self.HOOK)
+        return ["-sf", "/etc/dhclient.hooked"]
 
 
 class Dhcpcd(Dhcp6Client):
@@ -200,6 +243,9 @@ class Dhcpcd(Dhcp6Client):
         config = ["duid", "persistent", "option dhcp6_name_servers, dhcp6_domain_search, rapid_commit", f"slaac {self.slaac}"]
         if not self.advertised:
             config += ["noipv6rs", "inform6" if self.settings else "ia_na"]
+        if self.downstream:
+            config += [f"allowinterfaces {self.device} {self.downstream}", f"interface {self.downstream}", "noipv6rs",
+                       f"interface {self.device}", f"ia_pd 1 {self.downstream}/1/64"]
         self._write("etc/dhcpcd.conf.lab", "\n".join(config) + "\n")
         return ["dhcpcd", "-6", "-B", "-d", "-f", "/etc/dhcpcd.conf.lab", "-c", "/etc/dhcpcd.hook", self.device]
 
@@ -223,11 +269,21 @@ class Dibbler(Dhcp6Client):
     name = "dibbler"
     own_files = (("dibbler/client.conf", ""),)
 
+    HOOK = """\
+case $1 in
+add|update) [ -z "$PREFIX1" ] || give "$PREFIX1" "$PREFIX1PREF" "$PREFIX1VALID" ;;
+delete|expire) [ -z "$PREFIX1" ] || take "$PREFIX1" ;;
+esac
+"""
+
     def command(self):
-        ask = "" if self.settings else "  ia\n"
-        stateless = "stateless\n" if self.settings else ""
+        ask = "  pd\n" if self.downstream else "" if self.settings else "  ia\n"
+        once = "stateless\n" if self.settings else ""
+        if self.downstream:
+            self._write("etc/dibbler/notify", "#!/bin/sh\n" + ASSIGN.format(self.downstream) + self.HOOK)
+            once = f'script "/etc/dibbler/notify"\ndownlink-prefix-ifaces "{self.downstream}"\n'
         self._write("etc/dibbler/client.conf",
-                    f"log-level 7\n{stateless}iface {self.device} {{\n{ask}  option dns-server\n  option domain\n}}\n")
+                    f"log-level 7\n{once}iface {self.device} {{\n{ask}  option dns-server\n  option domain\n}}\n")
         return ["dibbler-client", "run"]
 
 
@@ -237,10 +293,12 @@ class Dhcp6c(Dhcp6Client):
     name = "dhcp6c"
 
     def command(self):
-        ask = "information-only;" if self.settings else "send ia-na 1;"
+        ask = "send ia-pd 1;" if self.downstream else "information-only;" if self.settings else "send ia-na 1;"
+        assigned = (f"id-assoc pd 1 {{ prefix-interface {self.downstream} {{ sla-id 1; sla-len 8; }}; }};\n" if self.downstream
+                    else "id-assoc na 1 { };\n")
         self._write("etc/dhcp6c.lab",
                     f'interface {self.device} {{ {ask} request domain-name-servers, domain-name;\n'
-                    f'script "/etc/wide-dhcpv6/dhcp6c-script"; }};\nid-assoc na 1 {{ }};\n')
+                    f'script "/etc/wide-dhcpv6/dhcp6c-script"; }};\n{assigned}')
         return ["dhcp6c", "-f", "-D", "-c", "/etc/dhcp6c.lab", self.device]
 
 
@@ -268,6 +326,11 @@ class Networkd(Dhcp6Client):
                   "[DHCPv6]", "UseDomains=yes"]
         if not self.advertised:
             config.append(f"WithoutRA={'information-request' if self.settings else 'solicit'}")
+        if self.downstream:
+            config += ["UseAddress=no"]
+            below = ["[Match]", f"Name={self.downstream}", "[Network]", "DHCPPrefixDelegation=yes", "IPv6AcceptRA=no", "LLMNR=no",
+                     "[DHCPPrefixDelegation]", f"UplinkInterface={self.device}", "SubnetId=1", "Announce=no"]
+            self._write("etc/systemd/network/below.network", "\n".join(below) + "\n")
         self._write("etc/systemd/network/lab.network", "\n".join(config) + "\n")
         # It gives up root's rights early; what it notes is its user's.
         return ["sh", "-c", "cd /run; mkdir systemd; for d in . links leases lldp; do "

@@ -29,6 +29,8 @@ class HostSpec:
     addresses: list = field(default_factory=list)  # set by hand, with their prefix lengths
     routes: list = field(default_factory=list)  # as `ip route add` takes them
     more: list = field(default_factory=list)  # its further NICs, each a port of its own on the same chassis: eth1, eth2, ...
+    behind: str = ""  # the host that it is behind, in place of a chassis; `interface` is that host's
+    forwards: bool = False  # it is a router for those behind it
 
     def __post_init__(self):
         self.interface = self.interface or self.name
@@ -58,6 +60,10 @@ class Host(Node):
     def configure(self):
         """Brings the interfaces up the way the labs need them."""
         orders = ["ip link set lo up"]
+        if self.spec.forwards:
+            # A router minds router advertisements only if it is told to.
+            orders.append("sysctl -qw net.ipv6.conf.all.forwarding=1 net.ipv6.conf.eth0.accept_ra=2")
+            orders += [f"ip link set {name} up" for name in self.intfNames() if name not in self.spec.nics]
         for device, nic in self.spec.nics.items():
             orders += [
                 # Checksums must be in the packets themselves: the userspace switch does not fill them in.

@@ -39,7 +39,7 @@ class Lab:
         self.hosts = {}
         for spec in hosts:
             host = self.net.addHost(spec.name, cls=Host, spec=spec, ip=None, mac=None)
-            host.plug_into(self.net, self.chassis[spec.chassis])
+            host.plug_into(self.net, self.hosts[spec.behind] if spec.behind else self.chassis[spec.chassis])
             self.hosts[spec.name] = host
         self.controller = Controller(isolation, binary(), lambda: [c.management for c in self.chassis.values()])
 

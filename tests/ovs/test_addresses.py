@@ -2,9 +2,9 @@
 
 from addresses import damage, given, modes, renewals, wiring
 from addresses.site import site
-from addresses.watch import Watch
 from sextantlab import eui64, wait_until
 from sextantlab.dhcp6 import CLIENTS, DhcpcdPrivate
+from sextantlab.watch import Watch
 
 
 def show(isolation, part):

@@ -4,7 +4,7 @@ use std::net::Ipv6Addr;
 
 use addr::{IpNet, Ipv6Net};
 use bytes::Bytes;
-use packet::{Dhcp6Kind, Dhcp6Option, Dhcp6Status};
+use packet::{Dhcp6Kind, Dhcp6Message, Dhcp6Option, Dhcp6Status};
 
 use super::offer::{Offer, Offers};
 use crate::lease::{Association, LeaseChange};
@@ -52,6 +52,12 @@ pub(super) fn any(options: &[Dhcp6Option]) -> bool {
     let is_one =
         |o: &Dhcp6Option| matches!(o, Dhcp6Option::IaNa { .. } | Dhcp6Option::IaTa { .. } | Dhcp6Option::IaPd { .. });
     options.iter().any(is_one)
+}
+
+/// Whether a message is to go on with what it names: who has nothing any more must hear of it, or goes on for as long as it was told.
+pub(super) fn goes_on(message: &Dhcp6Message) -> bool {
+    let names = |of| asked(&message.options, of).iter().any(|asked| !asked.named.is_empty());
+    matches!(message.kind, Dhcp6Kind::Renew | Dhcp6Kind::Rebind) && (names(Of::Addresses) || names(Of::Prefixes))
 }
 
 /// Every address that a message names in its associations.

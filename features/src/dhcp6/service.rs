@@ -40,7 +40,9 @@ pub fn answer(world: &World, punted: &Punted, moment: Moment) -> Result<Served, 
         Dhcp6::Message(message) => Asked::by(punted, message),
     };
     let message = &asked.message;
-    let offers = offer::of(view, asked.client, asked.network, punted.at).ok_or("not_served")?;
+    let offers = offer::of(view, asked.client, asked.network, punted.at)
+        .or_else(|| associations::goes_on(message).then(Offers::default))
+        .ok_or("not_served")?;
     let ids = Ids::check(message, duid_ll(network_mac(asked.network)))?;
     let (mut answer, leases) = reply(message, &ids, &offers)?;
     let reconfigure = reconfigure::agree(&asked, ip.src, &mut answer, &leases, moment);

@@ -6,7 +6,7 @@ import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 
-from sextantlab import LabFailed
+from .lab import LabFailed
 
 # Our routers' and servers' MACs begin with this.
 OURS = "eth.src[0:2] == 02:53"

@@ -1,0 +1,47 @@
+"""The delegation is deleted while a client has the prefix: no route, no source, and the client is told when it renews."""
+
+import time
+
+from sextantlab import wait_until
+from sextantlab.dhcp6 import CLIENTS
+from sextantlab.site import expect
+
+from . import wiring
+from .site import SITE, delegation, everybody_reached, lease_of, prefix_of, routing
+
+PORTS = ["cpe", *wiring.OTHERS]
+
+
+def show(site):
+    """With each client; the next prefix is another one, as long as there are others."""
+    had = []
+    for kind in CLIENTS:
+        prefix = prefix_of(site)
+        expect(prefix not in had, f"{prefix} again, after {had}")
+        had.append(prefix)
+        with routing(site, kind, prefix) as client:
+            lease_of(site, prefix)
+            everybody_reached(site)
+            taken(site, client, prefix)
+        site.controller.apply(SITE)
+    site.say(f"delegated one after the other: {' '.join(had)}")
+
+
+def taken(site, client, prefix):
+    """Deletes it, and waits until the client knows."""
+    behind, far = site.host("behind"), site.host("far2")
+    site.controller.call("delete", "delegation", "acme/cpe")
+    begin = time.monotonic()
+    wait_until("no prefix is the port's", lambda: site.port("cpe")["status"]["prefixes"] == [])
+    site.wait_active("cpe")
+    expect(site.leases("cpe") == [], f"leases {site.leases('cpe')}")
+    inside = behind.addresses()[0]
+    last = site.controller.call("trace", "--port", "acme/far2", f"icmp6 from {wiring.address(far)} to {inside}").splitlines()[-1]
+    expect(last == "punted: icmp", f"the trace ends in {last}")
+    said = far.run("ping", "-c", "1", "-W", "2", inside).stdout
+    expect("No route" in said, f"far2 was told: {said}")
+    with far.capture(f"icmp6 and src {inside}") as seen:
+        behind.ping(wiring.address(far), count=2)
+    expect(seen.count() == 0, "a packet of the prefix came through")
+    wait_until(f"{client.name} has given up the prefix", lambda: client.delegated() == [], timeout=25)
+    site.say(f"{client.name:8}  {prefix} deleted: no route, no source; the client gave it up after {time.monotonic() - begin:.1f} s")
