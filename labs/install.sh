@@ -50,8 +50,8 @@ export DEBIAN_FRONTEND=noninteractive
 apt-get update -qq
 # shellcheck disable=SC2086 # a list of words
 apt-get install -y -qq --no-install-recommends $missing >/dev/null
-# DHCPv6 clients and a relay that the next boot would start on the machine's own interfaces.
-for service in dibbler-client wide-dhcpv6-client isc-dhcp-relay; do
+# DHCPv6 clients, a relay and a router that the next boot would start on the machine's own interfaces.
+for service in dibbler-client wide-dhcpv6-client isc-dhcp-relay radvd; do
     case "$missing " in
     *" $service "*) update-rc.d "$service" disable >/dev/null ;;
     esac
