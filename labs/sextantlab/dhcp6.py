@@ -41,6 +41,7 @@ class Dhcp6Client:
     name = ""
     own_files = ()  # what it has of its own in /etc: path and text
     forms = False  # whether it forms addresses in the kernel's place
+    minds_zero = True  # whether it gives up a prefix that it is told to have a lifetime of 0
     keeps_settings = True  # whether it makes anything of settings that come without an address
 
     def __init__(self, host, settings=False, advertised=True, device="eth0", downstream=""):
@@ -314,10 +315,12 @@ class DhcpcdPrivate(Dhcpcd):
 
 
 class Networkd(Dhcp6Client):
-    """systemd-networkd, which takes router advertisements itself. That of Debian 12 asks for settings alone, and forgets them."""
+    """systemd-networkd, which takes router advertisements itself. That of Debian 12 asks for settings alone, and forgets them;
+    and it ignores prefixes with lifetimes of 0."""
 
     name = "networkd"
     forms = True
+    minds_zero = False
     keeps_settings = False
     own_files = (("systemd/network/lab.network", ""),)
 

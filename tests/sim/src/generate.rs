@@ -3,7 +3,7 @@
 use fastrand::Rng;
 
 use crate::scenario::{
-    Encap, Fault, Kind, NETWORKS, PORTS, ROUTERS, Refusal, RouteTo, Scenario, Step, TENANTS, Timed, When,
+    DELEGATIONS, Encap, Fault, Kind, NETWORKS, PORTS, ROUTERS, Refusal, RouteTo, Scenario, Step, TENANTS, Timed, When,
 };
 
 /// Steps between two rests, about.
@@ -81,13 +81,21 @@ impl Draw {
                 mac: (self.rng.u8(..8) == 0).then(|| self.rng.u8(..4)),
             },
             65..=79 => Step::Move { tenant, port: self.port(), chassis: (self.rng.u8(..8) > 0).then(|| self.switch()) },
+            80..=85 => Step::Delegation {
+                tenant,
+                delegation: self.rng.u8(..DELEGATIONS),
+                port: self.port(),
+                length: [48, 56, 60, 64][self.rng.usize(..4)],
+                chosen: self.option().then(|| self.rng.u16(..4)),
+            },
             _ => {
-                let kind = match self.rng.u8(..10) {
+                let kind = match self.rng.u8(..12) {
                     0..=5 => Kind::Port,
                     6 => Kind::Router,
                     7 => Kind::Subnet,
                     8 => Kind::Network,
-                    _ => Kind::Chassis,
+                    9 => Kind::Chassis,
+                    _ => Kind::Delegation,
                 };
                 Step::Delete { kind, tenant, which: self.rng.u8(..PORTS) }
             }

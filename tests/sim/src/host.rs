@@ -2,7 +2,7 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use addr::{MacAddr, link_local};
+use addr::{Ipv6Net, MacAddr, link_local};
 use fastrand::Rng;
 use packet::{Icmpv6, NdOption, RouterAdvert, protocol};
 
@@ -62,6 +62,10 @@ impl Host<'_> {
     }
 
     fn source(&self, rng: &mut Rng) -> Ipv6Addr {
+        let delegated: Vec<Ipv6Net> = self.view.into_iter().flat_map(|view| view.prefixes.clone()).collect();
+        if !delegated.is_empty() && rng.bool() {
+            return within(delegated[rng.usize(..delegated.len())], rng);
+        }
         let own: Vec<Ipv6Addr> = self.view.into_iter().flat_map(PortView::global).collect();
         if own.is_empty() || rng.u8(..4) == 0 { link_local(self.mac(rng)) } else { own[rng.usize(..own.len())] }
     }
@@ -82,7 +86,9 @@ impl Host<'_> {
     fn any_address(&self, rng: &mut Rng) -> Ipv6Addr {
         let other = self.any(rng);
         let global: Vec<Ipv6Addr> = other.into_iter().flat_map(PortView::global).collect();
+        let delegated: Vec<Ipv6Net> = other.into_iter().flat_map(|view| view.prefixes.clone()).collect();
         match rng.u8(..10) {
+            4 | 5 if !delegated.is_empty() => within(delegated[rng.usize(..delegated.len())], rng),
             0 => link_local(mac_of(rng.u8(..PORTS))),
             1 => "fe80::1".parse().unwrap_or(Ipv6Addr::UNSPECIFIED),
             2 => Ipv6Addr::new(0x2001, 0xdb8, 0xf000, 0, 0, 0, 0, 7),
@@ -143,6 +149,13 @@ impl Host<'_> {
 fn arp(mac: MacAddr, sender: Ipv4Addr, target: Ipv4Addr) -> Sent {
     let frame = packet::arp_request(mac, sender, target).to_vec();
     Sent { frame, mac, source: Some(IpAddr::V4(sender)), forbidden: false }
+}
+
+/// An address of a prefix: its first ones and its last, mostly.
+pub fn within(prefix: Ipv6Net, rng: &mut Rng) -> Ipv6Addr {
+    let first = u128::from(prefix.network());
+    let host = [0, 1, u128::MAX, rng.u128(..)][rng.usize(..4)];
+    Ipv6Addr::from(first | (host & !u128::from(prefix.netmask())))
 }
 
 fn told(source: Ipv6Addr) -> Option<IpAddr> {

@@ -1,9 +1,15 @@
 //! Steps as northbound requests.
 
+use std::net::Ipv6Addr;
+
 use brain::Request;
 use proto::v1;
 
 use crate::scenario::{Encap, Kind, NETWORKS, PORTS, ROUTERS, RouteTo, Step, TENANTS};
+
+/// What is delegated is of this; so are static routes' destinations.
+const POOL: Ipv6Addr = Ipv6Addr::new(0x2001, 0xdb8, 0xf000, 0, 0, 0, 0, 0);
+const POOL_LENGTH: u8 = 40;
 
 /// The request that a step makes; `None`: it makes none.
 pub fn request(step: &Step, switches: u8) -> Option<Request> {
@@ -30,6 +36,10 @@ pub fn request(step: &Step, switches: u8) -> Option<Request> {
             of_tenant(*tenant, v1::Document { ports, ..v1::Document::default() })
         }
         Step::Move { tenant, port, chassis } => moved(*tenant, *port, *chassis),
+        Step::Delegation { tenant, delegation, port, length, chosen } => {
+            let delegations = vec![delegation_of(*delegation, *port, *length, *chosen)];
+            of_tenant(*tenant, v1::Document { delegations, ..v1::Document::default() })
+        }
         Step::Delete { kind, tenant, which } => delete(*kind, *tenant, *which),
         _ => return None,
     })
@@ -148,7 +158,7 @@ fn router_of(router: u8, networks: &[u8], v4: bool, routes: &[RouteTo]) -> v1::R
 }
 
 fn prefix_of(network: u8) -> addr::Ipv6Net {
-    let address = std::net::Ipv6Addr::new(0x2001, 0xdb8, network.into(), 0, 0, 0, 0, 0);
+    let address = Ipv6Addr::new(0x2001, 0xdb8, network.into(), 0, 0, 0, 0, 0);
     addr::Ipv6Net::new_assert(address, 64)
 }
 
@@ -167,6 +177,18 @@ fn port_of(tenant: u8, port: u8, network: u8, chassis: Option<u8>, secured: bool
         ..v1::PortSpec::default()
     };
     v1::Port { meta: meta(format!("p{port}")), spec: Some(spec), status: None }
+}
+
+fn delegation_of(delegation: u8, port: u8, length: u8, chosen: Option<u16>) -> v1::Delegation {
+    let length = length.clamp(POOL_LENGTH, 64);
+    let prefix = chosen.map(|number| {
+        let address = u128::from(POOL) | u128::from(number) << (128 - u32::from(length));
+        format!("{}/{length}", Ipv6Addr::from(address))
+    });
+    let pool = format!("{POOL}/{POOL_LENGTH}");
+    let spec =
+        v1::DelegationSpec { port: format!("p{port}"), pool, length: length.into(), prefix, prefix_lifetimes: None };
+    v1::Delegation { meta: meta(format!("d{delegation}")), spec: Some(spec), status: None }
 }
 
 fn binding(tenant: u8, port: u8, chassis: u8) -> v1::Binding {
@@ -190,6 +212,7 @@ fn delete(kind: Kind, tenant: u8, which: u8) -> Request {
         Kind::Router => ("router", of_tenant, name(&ROUTERS, which)),
         Kind::Port => ("port", of_tenant, format!("p{which}")),
         Kind::Chassis => ("chassis", String::new(), chassis_name(which)),
+        Kind::Delegation => ("delegation", of_tenant, format!("d{which}")),
     };
     let delete = v1::DeleteRequest { tenant, name, ..v1::DeleteRequest::default() };
     Request::Delete { kind: kind.to_owned(), delete }

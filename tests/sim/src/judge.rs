@@ -147,7 +147,7 @@ fn may_not_send(views: &[PortView], sent: &Sent) -> Option<String> {
         return Some("no host may send it".to_owned());
     }
     let honest = views.iter().any(|view| {
-        view.mac == sent.mac && sent.source.is_none_or(|source| is_unset(source) || view.addresses.contains(&source))
+        view.mac == sent.mac && sent.source.is_none_or(|source| is_unset(source) || view.sends_from(source))
     });
     (!honest).then(|| format!("its source {} {:?} is not the port's", sent.mac, sent.source))
 }

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv6Addr};
 
-use addr::{MacAddr, link_local};
+use addr::{Ipv6Net, MacAddr, link_local};
 use proto::v1::{self, Phase, resource::Kind};
 
 /// Tenant and name.
@@ -46,6 +46,8 @@ pub struct PortView {
     pub mac: MacAddr,
     /// Its addresses, the link-local one included.
     pub addresses: Vec<IpAddr>,
+    /// What is delegated to it.
+    pub prefixes: Vec<Ipv6Net>,
     /// Where it is bound.
     pub plug: Option<Plug>,
     /// Whether it may send only as itself.
@@ -198,6 +200,7 @@ impl PortView {
             network: (meta.tenant.clone(), spec.network.clone()),
             mac,
             addresses,
+            prefixes: status.prefixes.iter().filter_map(|prefix| prefix.parse().ok()).collect(),
             plug,
             secured: spec.port_security_enabled.unwrap_or(true),
             phase: status.phase(),
@@ -208,7 +211,13 @@ impl PortView {
     /// Whether two views are the same to the data plane.
     fn is_same(&self, other: &PortView) -> bool {
         let of = |view: &PortView| (view.name.clone(), view.network.clone(), view.mac, view.secured);
-        of(self) == of(other) && self.addresses == other.addresses
+        of(self) == of(other) && (&self.addresses, &self.prefixes) == (&other.addresses, &other.prefixes)
+    }
+
+    /// Whether it may send from an address.
+    pub fn sends_from(&self, source: IpAddr) -> bool {
+        let delegated = |source| self.prefixes.iter().any(|prefix| prefix.contains(&source));
+        self.addresses.contains(&source) || matches!(source, IpAddr::V6(source) if delegated(source))
     }
 
     /// Its global IPv6 addresses.

@@ -8,6 +8,7 @@ use fastrand::Rng;
 use packet::protocol;
 use proto::v1::{self, Phase, resource::Kind};
 
+use crate::host::within;
 use crate::intents::chassis_name;
 use crate::model::{Name, PortView};
 use crate::world::World;
@@ -43,6 +44,13 @@ pub fn all(world: &mut World, rng: &mut Rng) {
             && let (Some(src), Some(dst)) = (from.view.global().next(), to.view.global().next())
         {
             expect(world, from, to, (mac, src, dst), "by their router");
+        }
+        // What is delegated is behind the router, wherever the sender is.
+        if let Some(prefix) = to.view.prefixes.first()
+            && let Some(mac) = joint(&gateways, &from.view.network, &to.view.network)
+            && let Some(src) = from.view.prefixes.first().map(|own| within(*own, rng)).or(from.view.global().next())
+        {
+            expect(world, from, to, (mac, src, within(*prefix, rng)), "to what is delegated");
         }
     }
 }

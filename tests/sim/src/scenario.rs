@@ -8,6 +8,8 @@ pub const TENANTS: [&str; 3] = ["acme", "umbra", "zeta"];
 pub const NETWORKS: [&str; 3] = ["red", "blue", "green"];
 /// Routers of a tenant.
 pub const ROUTERS: [&str; 2] = ["r1", "r2"];
+/// Delegations of a tenant.
+pub const DELEGATIONS: u8 = 3;
 /// Ports of a tenant.
 pub const PORTS: u8 = 6;
 
@@ -102,6 +104,15 @@ pub enum Step {
         port: u8,
         chassis: Option<u8>,
     },
+    /// A prefix for a port, out of a pool that static routes are in too.
+    Delegation {
+        tenant: u8,
+        delegation: u8,
+        port: u8,
+        length: u8,
+        /// The number of a prefix in the pool; `None`: any.
+        chosen: Option<u16>,
+    },
     Delete {
         kind: Kind,
         tenant: u8,
@@ -162,6 +173,7 @@ pub enum Kind {
     Router,
     Port,
     Chassis,
+    Delegation,
 }
 
 /// When the controller is killed.
@@ -234,6 +246,7 @@ impl Step {
             Step::Subnet { .. } => "intent: subnet",
             Step::Router { .. } => "intent: router",
             Step::Port { .. } => "intent: port",
+            Step::Delegation { .. } => "intent: delegation",
             Step::Move { .. } => "intent: move",
             Step::Delete { .. } => "intent: delete",
             Step::Ask { .. } => "questions",
