@@ -74,7 +74,8 @@ def cold_at(size, n):
                 acked.append(time.monotonic() - t0)
                 th.join()
                 flows.append(res["f"])
-                cpus.append(sum(Usage.cpu(d.agent_pid(c)) for c in targets))
+                # One process may be the agent of several chassis.
+                cpus.append(sum(Usage.cpu(pid) for pid in {d.agent_pid(c) for c in targets}))
                 vcpu.append(sum(Usage.cpu(c.pid()) - v0[c] for c in targets))
                 time.sleep(1)
             x = dict(ports=size, chassis=which)
