@@ -12,6 +12,8 @@ from sextantlab.wired import PREFIX, TENANT, WiredLab
 RING = [(1, 2), (2, 3), (3, 4), (4, 1)]
 TREE = [(1, 2), (1, 3), (2, 4), (2, 5), (3, 6), (3, 7)]
 
+ALONE = True  # it says how long something may take
+
 
 @contextlib.contextmanager
 def wired(isolation, cables, hosts, breakable=(), auto=False):

@@ -6,6 +6,8 @@ import sys
 
 MN = os.path.join(os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))), "labs", "mn")
 
+ALONE = True  # it says how long something may take
+
 
 def lab():
     """labs/mn/lab.py, which has a name that others have too."""
