@@ -3,8 +3,8 @@
 import time
 
 import wiring
-from common import SUBNET4, address4, dvr, port, some_hosts
-from sextantlab import wait_until
+from common import SUBNET4, address4, dvr, port, site, some_hosts
+from sextantlab import Refused, wait_until
 from sextantlab.dhcp4 import Dhclient4, Dhcpcd4, Dhcpcd4Mostly
 
 HOSTS = ("acme-vm1", "acme-vm2", "acme-vm6")
@@ -79,7 +79,14 @@ def test_renewals_over_a_kill(isolation):
 
 
 def test_who_can_do_without_ipv4_does(isolation):
-    with lab_of(isolation, told(ipv6_mostly="true")) as lab:
+    reached = "    cidr: 2001:db8:a::/64\n    ipv6_mostly: true\n"
+    edits = [told(), ("    cidr: 2001:db8:a::/64\n", reached + "    pref64: 64:ff9b::/96\n")]
+    with dvr(isolation, dual=True, hosts=some_hosts(*HOSTS), edits=edits) as lab:
+        # One switch on the IPv6 subnet: router advertisements tell how IPv4 is reached, DHCP that it can be done without.
+        with lab.host("acme", "vm1").capture("icmp6") as wire:
+            lab.host("acme", "vm1").run("rdisc6", "-1", "eth0")
+        told64 = wire.fields("icmpv6.opt.pref64.prefix", display="icmpv6.type == 134")
+        assert told64 and all(row == ["64:ff9b::"] for row in told64), told64
         mostly, other = Dhcpcd4Mostly(lab.host("acme", "vm2")), Dhclient4(lab.host("acme", "vm1"))
         mostly.start()
         other.start()
@@ -87,3 +94,8 @@ def test_who_can_do_without_ipv4_does(isolation):
         wait_until("dhcpcd heard that it may do without", lambda: "IPv6-Only Preferred" in mostly.said(60))
         assert lab.host("acme", "vm2").addresses(4) == []
         assert lab.host("acme", "vm2").ping(wiring.address(lab.host("acme", "vm6"))) == 3
+        try:
+            lab.controller.apply_text(site(dual=True, edits=[told(), ("    cidr: 2001:db8:a::/64\n", reached)]))
+            raise AssertionError("it is accepted without a pref64")
+        except Refused as refused:
+            assert "needs pref64 on an IPv6 subnet of network acme/red" in refused.reasons, refused.reasons

@@ -321,6 +321,12 @@ impl<'a> Admission<'a> {
             _ => "",
         };
         for id in self.asked.deletes.clone() {
+            let network = self.before.subnet(&id).map(|subnet| subnet.network.clone());
+            if let Some(mostly) = network.and_then(|network| self.after.mostly_in_vain(&network).cloned()) {
+                let message = format!("{id} is needed: {mostly} has ipv6_mostly, and no other subnet tells a pref64");
+                let violation = Violation { path: path.to_owned(), message };
+                self.wrong.push((usize::MAX, RefusalKind::InUse, violation));
+            }
             // Those that were asked for say themselves that what they name is not there.
             let users = self.after.all_users(&id).filter(|user| !self.index.contains_key(user));
             let users: Vec<String> = users.map(ResourceId::to_string).collect();

@@ -233,6 +233,13 @@ impl Catalog {
             match id.kind {
                 SUBNET => {
                     dirty.extend(self.users(&id, ROUTER).chain(self.users(&id, RENUMBERING)).cloned());
+                    // Whether hosts do without IPv4 is said to those who ask for it on others.
+                    let mostly = |catalog: &Catalog| catalog.subnet(&id).is_some_and(|subnet| subnet.mostly);
+                    if mostly(before) != mostly(self) {
+                        let either = [before.subnet(&id), self.subnet(&id)].into_iter().flatten();
+                        let networks: Vec<ResourceId> = either.map(|subnet| subnet.network.clone()).collect();
+                        dirty.extend(networks.iter().flat_map(|network| self.users(network, SUBNET).cloned()));
+                    }
                     // Whether ports form addresses depends on it.
                     let (before, after) = (forms_on(before, &id), forms_on(self, &id));
                     if before != after {

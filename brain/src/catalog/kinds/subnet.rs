@@ -31,6 +31,8 @@ pub(crate) struct Subnet {
     told: Told,
     /// It names no DNS servers.
     own_dns: bool,
+    /// Hosts of the network that can do without IPv4 shall.
+    pub(crate) mostly: bool,
 }
 
 pub(super) fn parse(id: &ResourceId, spec: &mut v1::SubnetSpec, findings: &mut Findings) -> Option<Subnet> {
@@ -57,10 +59,15 @@ pub(super) fn parse(id: &ResourceId, spec: &mut v1::SubnetSpec, findings: &mut F
     };
     let own_dns = spec.dns_nameservers.is_empty();
     let told = lists.told(spec, cidr, gateway, modes, findings);
-    Some(Subnet { network: network?, cidr, gateway, modes, pools, told, own_dns })
+    Some(Subnet { network: network?, cidr, gateway, modes, pools, told, own_dns, mostly: spec.ipv6_mostly })
 }
 
 impl Subnet {
+    /// Whether its router advertisements tell by which prefix IPv4 addresses are reached.
+    pub(crate) fn tells_pref64(&self) -> bool {
+        self.told.advert.as_ref().is_some_and(|advert| advert.pref64.is_some())
+    }
+
     /// What it wants its router to say of itself.
     pub(crate) fn preference(&self) -> Option<RouterPreference> {
         self.told.advert.as_ref().and_then(|advert| advert.preference)
@@ -153,6 +160,17 @@ pub(super) fn check(catalog: &Catalog, id: &ResourceId, subnet: &Subnet, finding
             findings.spec("cidr", format!("{cidr} overlaps {words}"));
         }
     }
+    if let Some(mostly) = catalog.mostly_in_vain(&subnet.network) {
+        let message = format!(
+            "{mostly} needs pref64 on an IPv6 subnet of {} with ipv6_ra_mode: hosts that do without IPv4 reach it by that",
+            subnet.network
+        );
+        if subnet.mostly {
+            findings.spec("ipv6_mostly", message);
+        } else if matches!(subnet.cidr, IpNet::V6(_)) {
+            findings.rather((mostly.clone(), ""), "pref64", message);
+        }
+    }
     let holders = catalog.holders(&subnet.network, subnet.gateway);
     if let Some(port) = holders.iter().find(|holder| holder.kind == PORT) {
         findings.spec("gateway_ip", format!("{} is held by {port}", subnet.gateway));
@@ -173,7 +191,10 @@ pub(super) fn face_facts(catalog: &Catalog, subnet: &Subnet, face: Face, facts: 
     let Told { advert, dhcp6, dhcp4 } = subnet.told.of(face);
     facts.extend(advert.map(|advert| Change::Advert(key, Some(advert))));
     facts.extend(dhcp6.map(|dhcp6| Change::Dhcp6(key, Some(dhcp6))));
-    facts.extend(dhcp4.map(|dhcp4| Change::Dhcp4(key, Some(dhcp4))));
+    if let Some(mut dhcp4) = dhcp4 {
+        dhcp4.ipv6_mostly |= catalog.subnets_of(&subnet.network).iter().any(|(_, subnet)| subnet.mostly);
+        facts.push(Change::Dhcp4(key, Some(dhcp4)));
+    }
 }
 
 /// The MAC that a link-local address was formed from (RFC 4291, appendix A); `None` for one formed otherwise.
@@ -184,6 +205,13 @@ pub(crate) fn mac_of_link_local(address: std::net::Ipv6Addr) -> Option<addr::Mac
 }
 
 impl Catalog {
+    /// A subnet of a network that has hosts do without IPv4, where none tells how they reach it (RFC 8781).
+    pub(crate) fn mostly_in_vain(&self, network: &ResourceId) -> Option<&ResourceId> {
+        let subnets = self.subnets_of(network);
+        let told = subnets.iter().any(|(_, subnet)| subnet.tells_pref64());
+        subnets.into_iter().find(|(_, subnet)| subnet.mostly && !told).map(|(id, _)| id)
+    }
+
     pub(crate) fn subnet(&self, id: &ResourceId) -> Option<&Subnet> {
         match self.model(id) {
             Some(Model::Subnet(subnet)) => Some(subnet),

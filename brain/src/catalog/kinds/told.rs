@@ -278,7 +278,6 @@ fn check_meaning6(spec: &v1::SubnetSpec, modes: Modes, findings: &mut Findings) 
     let of_v4 = [
         (spec.enable_dhcp.is_some(), "enable_dhcp", ": ipv6_address_mode says whether DHCPv6 is served"),
         (spec.dhcp_lease_s.is_some(), "dhcp_lease_s", ": prefix_lifetimes are DHCPv6's too"),
-        (spec.ipv6_mostly, "ipv6_mostly", ": it is told by DHCP for IPv4"),
     ];
     for (_, field, instead) in of_v4.into_iter().filter(|(given, ..)| *given) {
         findings.spec(field, format!("is for IPv4 subnets only{instead}"));

@@ -184,7 +184,6 @@ fn what_hosts_are_told() {
         sub(a, 2).host_routes = vec![v1::HostRoute { destination: "10.9.0.7/16".into(), nexthop: "10.1.0.9".into() }];
         sub(a, 2).dns_nameservers = vec!["192.0.2.53".into()];
         sub(a, 2).dhcp_lease_s = Some(60);
-        sub(a, 2).ipv6_mostly = true;
     });
     accepts(|_, a| sub(a, 2).enable_dhcp = Some(false));
     let mut rig = Rig::default();
@@ -209,7 +208,6 @@ fn what_hosts_are_told() {
     for (edit, path, words) in [
         ((|_, a| sub(a, 0).enable_dhcp = Some(true)) as Edit, "subnets[0].enable_dhcp", "is for IPv4 subnets only"),
         (|_, a| sub(a, 0).dhcp_lease_s = Some(60), "subnets[0].dhcp_lease_s", "prefix_lifetimes are DHCPv6's too"),
-        (|_, a| sub(a, 0).ipv6_mostly = true, "subnets[0].ipv6_mostly", "is for IPv4 subnets only"),
         (|_, a| sub(a, 2).dhcp_lease_s = Some(9), "subnets[2].dhcp_lease_s", "9 is less than 10"),
         (|_, a| sub(a, 2).advertise_router = Some(true), "subnets[2].advertise_router", "is for IPv6 subnets only"),
     ] {
@@ -217,9 +215,55 @@ fn what_hosts_are_told() {
     }
     refuses(
         |_, a| {
+            reached(a);
             sub(a, 2).enable_dhcp = Some(false);
             sub(a, 2).ipv6_mostly = true;
         },
         &[("subnets[2].ipv6_mostly", "has no meaning with enable_dhcp false")],
     );
+}
+
+/// The blue network tells how IPv4 is reached.
+fn reached(a: &mut Document) {
+    sub(a, 1).ipv6_ra_mode = v1::Ipv6Mode::Slaac.into();
+    sub(a, 1).ipv6_address_mode = v1::Ipv6Mode::Slaac.into();
+    sub(a, 1).pref64 = text("64:ff9b::/96");
+}
+
+#[test]
+fn hosts_do_without_ipv4_only_where_they_are_told_how_to_reach_it() {
+    // On either family's subnet it is one and the same.
+    for i in [1, 2] {
+        let mut documents = site();
+        sub(&mut documents[1], i).ipv6_mostly = true;
+        let (_, violations) = Rig::default().refused(&apply(&documents));
+        let [(path, message)] = &violations[..] else { panic!("{violations:?}") };
+        assert_eq!(path, &format!("documents[1].subnets[{i}].ipv6_mostly"));
+        assert!(message.contains("needs pref64 on an IPv6 subnet of network acme/blue"), "{message}");
+        reached(&mut documents[1]);
+        let mut rig = Rig::default();
+        rig.apply(&documents);
+        let told = |rig: &Rig| topology::View::new(&rig.world).dhcp4(topology::SubnetKey(3)).unwrap().ipv6_mostly;
+        assert!(told(&rig));
+        // What it needs can't go from under it.
+        let mut blue6 = documents[1].subnets[1].clone();
+        blue6.meta.as_mut().unwrap().tenant = "acme".into();
+        blue6.spec.as_mut().unwrap().pref64 = None;
+        let (_, violations) = rig.refused(&update(v1::resource::Kind::Subnet(blue6), &["spec.pref64"]));
+        let field = if i == 1 { "spec.ipv6_mostly" } else { "spec.pref64" };
+        assert!(violations[0].0 == field && violations[0].1.contains("needs pref64"), "{violations:?}");
+        sub(&mut documents[1], i).ipv6_mostly = false;
+        rig.apply(&documents);
+        assert!(!told(&rig));
+    }
+    let mut documents = site();
+    reached(&mut documents[1]);
+    sub(&mut documents[1], 2).ipv6_mostly = true;
+    documents[1].routers[0].spec.as_mut().unwrap().interfaces.remove(1);
+    let mut rig = Rig::default();
+    rig.apply(&documents);
+    let (kind, violations) = rig.refused(&delete("subnet", "acme", "blue6"));
+    assert_eq!(kind, RefusalKind::InUse);
+    let words = "subnet acme/blue6 is needed: subnet acme/blue4 has ipv6_mostly";
+    assert!(violations.iter().any(|(_, message)| message.contains(words)), "{violations:?}");
 }
