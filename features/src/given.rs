@@ -13,8 +13,13 @@ pub fn assigned(view: &View<'_>, key: PortKey, prefix: Ipv6Net) -> Vec<Ipv6Addr>
 
 /// Those of them that do not follow from the port's MAC.
 pub fn not_formed(view: &View<'_>, key: PortKey, prefix: Ipv6Net) -> Vec<Ipv6Addr> {
-    let formed = view.port(key).filter(|_| prefix.prefix_len() == 64).map(|port| eui64_address(prefix, port.mac));
-    assigned(view, key, prefix).into_iter().filter(|address| Some(*address) != formed).collect()
+    // Where each host has a /64 of its own, that is the one that an address is of.
+    let mac = view.port(key).filter(|_| prefix.prefix_len() <= 64).map(|port| port.mac);
+    let formed = |address: &Ipv6Addr| {
+        let around = Ipv6Net::new(*address, 64).ok()?.trunc();
+        Some(eui64_address(around, mac?))
+    };
+    assigned(view, key, prefix).into_iter().filter(|address| formed(address) != Some(*address)).collect()
 }
 
 /// Whether one of them does.
@@ -22,8 +27,10 @@ pub fn forms(view: &View<'_>, key: PortKey, prefix: Ipv6Net) -> bool {
     assigned(view, key, prefix).len() > not_formed(view, key, prefix).len()
 }
 
-/// The prefixes of a network on which hosts form their addresses, in the order of subnets.
+/// The prefixes of a network on which hosts form their addresses, in the order of subnets. Where each has one of its own, what it forms
+/// is its own anyway.
 pub fn formed_on(view: &View<'_>, network: NetworkKey) -> Vec<Ipv6Net> {
     let told = view.subnets_of(network).into_iter().filter_map(|subnet| view.dhcp6(subnet));
-    told.filter(|fact| !fact.stateful).map(|fact| fact.prefix).collect()
+    let shared = told.filter(|fact| !fact.stateful && fact.prefix.prefix_len() == 64);
+    shared.map(|fact| fact.prefix).collect()
 }

@@ -399,7 +399,8 @@ fn delegating(dhcp6_too: bool, prefixes: &[&str]) -> World {
     let mut changes = if dhcp6_too { vec![] } else { small(Encap::Geneve) };
     let Change::Port(key, Some(mut fact)) = port(HOST, 1) else { unreachable!() };
     fact.addresses = vec![v6("2001:db8::77").into()];
-    let delegated = |text: &&str| Delegated { prefix: text.parse().unwrap(), preferred_s: 500, valid_s: 1000 };
+    let delegated =
+        |text: &&str| Delegated { prefix: text.parse().unwrap(), preferred_s: 500, valid_s: 1000, advertised: false };
     fact.prefixes = prefixes.iter().map(delegated).collect();
     changes.push(Change::Port(key, Some(fact)));
     let Change::Network(key, Some(fact)) = network(1, 1500) else { unreachable!() };

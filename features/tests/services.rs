@@ -326,3 +326,54 @@ fn keys_that_no_network_has_change_no_advertisement() {
         []
     );
 }
+
+#[test]
+fn each_host_is_told_of_its_own_prefix_alone_and_of_none_on_the_link() {
+    let mut changes = small(Encap::Geneve);
+    let [_, Change::Advert(key, Some(mut shared))] = subnet(1) else { unreachable!() };
+    shared.prefix = "2001:db8:100::/56".parse().unwrap();
+    shared.per_host = true;
+    let cidr = shared.prefix.into();
+    changes.push(Change::Advert(key, Some(shared)));
+    changes.push(Change::Subnet(SubnetKey(1), Some(topology::Subnet { network: NetworkKey(1), cidr, own_dns: true })));
+    let own = |p: u32, n: u32| {
+        let Change::Port(key, Some(mut fact)) = port(p, 1) else { unreachable!() };
+        let prefix: addr::Ipv6Net = format!("2001:db8:100:{n}::/64").parse().unwrap();
+        fact.addresses = vec![addr::eui64_address(prefix, fact.mac).into()];
+        fact.prefixes = vec![topology::Delegated { prefix, preferred_s: 14_400, valid_s: 86_400, advertised: true }];
+        Change::Port(key, Some(fact))
+    };
+    // Of the network's ports 4 and 13 are on chassis 2, and 13 has no prefix.
+    changes.extend([own(4, 1), own(8, 2), own(12, 3), port(13, 1), bind(13, 2), plug(2, "vm13", Some(13))]);
+    let mut world = World::default();
+    world.commit(changes);
+    let told = |out: &PacketOut| {
+        let prefixes = advert(out).options.into_iter().filter_map(|option| match option {
+            NdOption::PrefixInformation { prefix, on_link, autonomous, valid_s, .. } => {
+                Some((prefix.to_string(), on_link, autonomous, valid_s))
+            }
+            _ => None,
+        });
+        (v6(out).0.dst, prefixes.collect::<Vec<_>>())
+    };
+    let of_host = ("2001:db8:100:1::/64".to_owned(), false, true, 86_400);
+    let mac = port_mac(4);
+    let solicit = packet::router_solicit(mac, addr::link_local(mac));
+    let out = ra::service::solicited(&View::new(&world), &punted(PuntOp::RouterSolicit, 1, &solicit)).unwrap();
+    assert_eq!(told(&out[0]), (mac, vec![of_host.clone()]));
+    assert!(!advert(&out[0]).managed, "nothing is to be had by DHCPv6");
+    // Unasked too: each its own frame.
+    let mut service = ra::service::Service::default();
+    let changed: Vec<Key> = world.all_keys();
+    service.changed(&world, &changed, Millis(0), |chassis| chassis == ChassisKey(2));
+    let out = service.due(&world, Millis(1_000));
+    let mut heard: Vec<_> =
+        out.iter().filter(|out| v6(out).0.dst == mac || v6(out).0.dst == port_mac(13)).map(told).collect();
+    heard.sort();
+    assert_eq!(heard, [(mac, vec![of_host]), (port_mac(13), vec![])]);
+    let network1 = |out: &&PacketOut| v6(out).0.src == features::router::generated_mac(RouterKey(1));
+    let others = out.iter().filter(network1).filter(|out| v6(out).0.dst.is_multicast());
+    assert!(
+        others.map(told).all(|(_, prefixes)| !prefixes.iter().any(|(prefix, ..)| prefix.starts_with("2001:db8:100:")))
+    );
+}

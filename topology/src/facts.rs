@@ -115,6 +115,8 @@ pub struct Advert {
     pub default_router: bool,
     /// The prefix is in the RA at all.
     pub advertise_prefix: bool,
+    /// Not the prefix, but each port's own /64 of it, which is on no link (RFC 8273).
+    pub per_host: bool,
     /// Seconds.
     pub valid_s: u32,
     /// Seconds, at most `valid_s`.
@@ -258,7 +260,7 @@ pub struct Port {
     pub prefixes: Vec<Delegated>,
 }
 
-/// A prefix that a port's DHCPv6 client is given (RFC 8415, 6.3).
+/// A prefix that is routed to a port: its DHCPv6 client is given it (RFC 8415, 6.3), or it is told of it by router advertisements.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Delegated {
     /// The prefix, 64 bits at most.
@@ -267,6 +269,8 @@ pub struct Delegated {
     pub preferred_s: u32,
     /// Seconds.
     pub valid_s: u32,
+    /// It is the port's share of a subnet's prefix, told by router advertisements to it alone (RFC 8273), not by DHCPv6.
+    pub advertised: bool,
 }
 
 impl Port {

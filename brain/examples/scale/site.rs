@@ -180,6 +180,7 @@ fn network(n: u32) -> [Change; 5] {
         pref64: None,
         routes: vec![],
         preference: None,
+        per_host: false,
     };
     let mac = features::router::generated_mac(RouterKey(n));
     let address = Ipv6Addr::from(u128::from(prefix(n).network()) | 1).into();

@@ -4,9 +4,9 @@
 //! every subnet that hosts form their own addresses on; those last are always added), but any address may be given on any
 //! subnet. Explicit addresses have their place before any are picked, and kept ones before new ones.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv6Addr};
 
-use addr::{IpNet, eui64_address, is_link_local};
+use addr::{IpNet, Ipv6Net, eui64_address, is_link_local};
 use proto::v1::{self, resource::Kind};
 use topology::ResourceId;
 
@@ -89,10 +89,8 @@ impl Admission<'_> {
             self.write(work);
         }
         for work in &mut works {
-            if work.fresh {
-                self.pick(work);
-                self.write(work);
-            }
+            self.pick(work);
+            self.write(work);
         }
     }
 
@@ -173,7 +171,20 @@ impl Admission<'_> {
             }
         }
         for (subnet, model) in subnets.iter().filter(|(_, s)| s.modes.form()) {
-            let has = slots.iter().any(|slot| matches!(slot, Slot::Fixed(assigned) if assigned.subnet == **subnet));
+            let has = slots.iter().any(|slot| match slot {
+                Slot::Fixed(assigned) => assigned.subnet == **subnet,
+                Slot::Pool { from, .. } => from.contains(subnet),
+            });
+            if model.per_host {
+                if !has {
+                    slots.push(Slot::Pool {
+                        from: vec![(*subnet).clone()],
+                        field: "fixed_ips".to_owned(),
+                        found: None,
+                    });
+                }
+                continue;
+            }
             if let Some(formed) = formed(subnet, model, port).filter(|_| !has) {
                 if let Err(message) = hosts(&self.after, id, port, subnet, model, formed.address) {
                     findings.spec("mac_address", format!("{}, formed from it, {message}", formed.address));
@@ -210,7 +221,7 @@ impl Admission<'_> {
         };
         let Some(address) = fixed.address else {
             let (subnet, model) = named?;
-            if model.modes.form() {
+            if model.modes.form() && !model.per_host {
                 return formed(subnet, model, port).map(Slot::Fixed);
             }
             return Some(Slot::Pool { from: vec![(*subnet).clone()], field: field.to_owned(), found: None });
@@ -266,7 +277,11 @@ impl Admission<'_> {
             own(old.address)
                 && slots.next().is_some_and(|slot| match slot {
                     Slot::Fixed(assigned) => assigned == old,
-                    Slot::Pool { from, .. } => from.contains(&old.subnet) && self.free(work, &old.subnet, old.address),
+                    Slot::Pool { from, .. } => {
+                        from.contains(&old.subnet)
+                            && self.free(work, &old.subnet, old.address)
+                            && self.kept_as(work, old) == Some(old.address)
+                    }
                 })
         });
         fits && slots.next().is_none() && item.stored.record.addresses.len() == work.old.len()
@@ -276,24 +291,55 @@ impl Admission<'_> {
     fn keep(&mut self, work: &mut Work) {
         for i in 0..work.slots.len() {
             let Slot::Pool { from, found: None, .. } = &work.slots[i] else { continue };
-            let kept = work.old.iter().find(|old| {
-                from.contains(&old.subnet)
-                    && !has(&work.slots, old.address)
-                    && self.free(work, &old.subnet, old.address)
+            let kept = work.old.iter().filter(|old| from.contains(&old.subnet)).find_map(|old| {
+                let address = self.kept_as(work, old)?;
+                let kept = !has(&work.slots, address) && self.free(work, &old.subnet, address);
+                kept.then(|| Assigned { address, subnet: old.subnet.clone() })
             });
-            let kept = kept.cloned();
             if let Slot::Pool { found, .. } = &mut work.slots[i] {
                 *found = kept;
             }
         }
     }
 
-    /// Picks what is missing.
+    /// What a port keeps of an address that it had: of a prefix of its own the address that its MAC makes there now.
+    fn kept_as(&self, work: &Work, old: &Assigned) -> Option<IpAddr> {
+        match self.after.subnet(&old.subnet)?.share(old.address) {
+            Some(share) => Some(IpAddr::V6(eui64_address(share, self.after.port(&work.id)?.mac?))),
+            None => Some(old.address),
+        }
+    }
+
+    /// The next free prefix of a subnet whose ports have one each, with the address that a port's MAC makes there.
+    fn pick_share(&self, work: &Work, subnet: &ResourceId) -> Option<Assigned> {
+        let (model, mac) = (self.after.subnet(subnet)?, self.after.port(&work.id)?.mac?);
+        let IpNet::V6(cidr) = model.cidr else { return None };
+        let shares = 1u64.checked_shl(64 - u32::from(cidr.prefix_len()))?;
+        let first = (u128::from(cidr.network()) >> 64) as u64;
+        let last = self.after.hints.get(subnet).copied().and_then(addr::v6);
+        let start = last.map_or(0, |last| ((u128::from(last) >> 64) as u64).wrapping_sub(first).wrapping_add(1));
+        let address = |step: u64| {
+            let share = first | (start.wrapping_add(step) % shares);
+            let share = Ipv6Net::new(Ipv6Addr::from(u128::from(share) << 64), 64).ok()?;
+            Some(IpAddr::V6(eui64_address(share, mac)))
+        };
+        let free = (0..shares).filter_map(address).find(|address| self.free(work, subnet, *address));
+        free.map(|address| Assigned { address, subnet: subnet.clone() })
+    }
+
+    /// Picks what is missing: of a port that was only changed, no more than its own prefixes.
     fn pick(&mut self, work: &mut Work) {
         for i in 0..work.slots.len() {
             let Slot::Pool { from, field, found: None } = &work.slots[i] else { continue };
+            let per_host = from.iter().any(|id| self.after.subnet(id).is_some_and(|subnet| subnet.per_host));
+            if !per_host && !work.fresh {
+                continue;
+            }
             let picked = from.iter().find_map(|subnet| {
                 let model = self.after.subnet(subnet)?;
+                if model.per_host {
+                    return self.pick_share(work, subnet);
+                }
                 let hint = self.after.hints.get(subnet).copied();
                 let mut walk = range::walk(&model.pools, hint);
                 let address = walk.find(|a| !has(&work.slots, *a) && self.free(work, subnet, *a))?;
@@ -314,11 +360,19 @@ impl Admission<'_> {
 
     fn free(&self, work: &Work, subnet: &ResourceId, address: IpAddr) -> bool {
         let (Some(model), Some(port)) = (self.after.subnet(subnet), self.after.port(&work.id)) else { return false };
+        let share = model.share(address).map(|share| IpAddr::V6(share.network()));
+        let foreign = |share: &IpAddr| self.after.taken(&Claim::Address(work.network.clone(), *share), &work.id);
         hosts(&self.after, &work.id, port, subnet, model, address).is_ok()
+            && !share.as_ref().is_some_and(foreign)
             && !self.after.taken(&Claim::Address(work.network.clone(), address), &work.id)
     }
 
     fn exhausted(&self, from: &[ResourceId]) -> String {
+        if let [id] = from
+            && let Some(subnet) = self.after.subnet(id).filter(|subnet| subnet.per_host)
+        {
+            return format!("no /64 is free in {id} ({})", subnet.cidr);
+        }
         let pools = from.iter().map(|id| {
             let pools = self.after.subnet(id).map(|subnet| subnet.pools.clone()).unwrap_or_default();
             format!("{id} ({})", pools.iter().map(Range::to_string).collect::<Vec<_>>().join(", "))
@@ -354,6 +408,11 @@ fn has(slots: &[Slot], address: IpAddr) -> bool {
     })
 }
 
+/// A subnet's IPv6 gateway; of another family there is none.
+fn gateway_of(model: &Subnet) -> Ipv6Addr {
+    addr::v6(model.gateway).unwrap_or(Ipv6Addr::UNSPECIFIED)
+}
+
 /// Whether an address of a subnet can be a port's.
 fn hosts(
     catalog: &Catalog,
@@ -370,6 +429,9 @@ fn hosts(
     // A gateway may lie in another subnet of the network.
     if let Some((subnet, _)) = catalog.subnets_of(&port.network).into_iter().find(|(_, s)| s.gateway == address) {
         return Err(format!("is the gateway of {subnet}"));
+    }
+    if let Some(share) = model.share(address).filter(|share| share.contains(&gateway_of(model))) {
+        return Err(format!("is of {share}, the gateway's of {subnet}"));
     }
     if range::is_edge(*cidr, address) {
         let what = if address.is_ipv6() { "subnet-router anycast" } else { "network or broadcast" };

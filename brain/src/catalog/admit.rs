@@ -381,6 +381,9 @@ fn check_constant(before: Option<&Model>, after: Option<&Model>, findings: &mut 
                     format!("can't change: it is {}; a renumbering gives a subnet another prefix", before.cidr);
                 findings.spec("cidr", message);
             }
+            if before.per_host != after.per_host {
+                findings.spec("prefix_per_host", format!("can't change: it is {}", before.per_host));
+            }
         }
         (Some(Model::Port(before)), Some(Model::Port(after))) if before.network != after.network => {
             findings.spec("network", format!("can't change: the port is on {}", before.network));

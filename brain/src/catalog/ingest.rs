@@ -178,7 +178,7 @@ impl Catalog {
         let Some(port) = self.port(id) else { return };
         let given = |address| port.fixed.iter().flatten().any(|fixed| fixed.address == Some(address));
         let new = port.assigned.iter().filter(|a| !known.contains(a) && !given(a.address));
-        let pooled = |a: &&Assigned| self.subnet(&a.subnet).is_some_and(|subnet| !subnet.modes.form());
+        let pooled = |a: &&Assigned| self.subnet(&a.subnet).is_some_and(|s| s.per_host || !s.modes.form());
         for Assigned { address, subnet } in new.filter(pooled).cloned().collect::<Vec<_>>() {
             self.hints.insert_mut(subnet, address);
         }
@@ -240,6 +240,10 @@ impl Catalog {
                         let networks: Vec<ResourceId> = either.map(|subnet| subnet.network.clone()).collect();
                         dirty.extend(networks.iter().flat_map(|network| self.users(network, SUBNET).cloned()));
                     }
+                    // What ports are told of their own prefixes is said there.
+                    if self.subnet(&id).is_some_and(|subnet| subnet.per_host) {
+                        dirty.extend(self.users(&id, PORT).cloned());
+                    }
                     // Whether ports form addresses depends on it.
                     let (before, after) = (forms_on(before, &id), forms_on(self, &id));
                     if before != after {
@@ -263,6 +267,10 @@ impl Catalog {
                 }
                 PORT => dirty.extend(self.users(&id, DELEGATION).cloned()),
                 ROUTER => {
+                    let both = [before, self].into_iter().flat_map(|catalog| catalog.per_host_behind(&id));
+                    for subnet in both.collect::<BTreeSet<_>>() {
+                        dirty.extend(self.users(&subnet, PORT).cloned());
+                    }
                     dirty.extend(before.delegations_over(&id).into_iter().chain(self.delegations_over(&id)).cloned())
                 }
                 CHASSIS if renumbered => dirty.extend(self.users(&id, PORT).cloned()),

@@ -163,7 +163,7 @@ specs! {
         advertise_prefix = "advertise_prefix", prefix_lifetimes = "prefix_lifetimes", pref64 = "pref64",
         host_routes = "host_routes", enable_dhcp = "enable_dhcp", dhcp_lease_s = "dhcp_lease_s",
         ipv6_mostly = "ipv6_mostly", extra_dhcp_opts = "extra_dhcp_opts",
-        router_preference = "router_preference"
+        router_preference = "router_preference", prefix_per_host = "prefix_per_host"
     }
     Router RouterSpec { interfaces = "interfaces", routes = "routes" }
     Port PortSpec {

@@ -4,6 +4,7 @@ use std::net::IpAddr;
 use std::ops::Bound;
 use std::sync::Arc;
 
+use addr::Ipv6Net;
 use features::{dns::names, router};
 use proto::v1::{self, resource::Kind};
 use topology::ResourceId;
@@ -111,7 +112,7 @@ impl Catalog {
                     addresses: assigned.into_iter().chain(local).collect(),
                     chassis: port.binding.as_ref().map(|(chassis, _)| chassis.name.to_string()).unwrap_or_default(),
                     automatic: port.automatic,
-                    prefixes: self.delegated_to(id).map(|(prefix, _)| prefix.to_string()).collect(),
+                    prefixes: self.routed_to(id, port).iter().map(Ipv6Net::to_string).collect(),
                     dns_assignment: self.dns_assignment(id, port),
                     ..Default::default()
                 });
@@ -141,6 +142,12 @@ impl Catalog {
 }
 
 impl Catalog {
+    /// The prefixes that are routed to a port: delegated ones, and shares of subnets.
+    fn routed_to(&self, id: &ResourceId, port: &Port) -> Vec<Ipv6Net> {
+        let shares = self.shares_of(port).into_iter().map(|(_, share)| share);
+        self.delegated_to(id).map(|(prefix, _)| prefix).chain(shares).collect()
+    }
+
     /// What a port's addresses are called in the DNS.
     fn dns_assignment(&self, id: &ResourceId, port: &Port) -> Vec<v1::DnsAssignment> {
         let domain = self.network(&port.network).and_then(|network| network.dns_domain.as_deref());

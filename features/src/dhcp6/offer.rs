@@ -68,7 +68,7 @@ pub(super) fn of(view: &View<'_>, port: PortKey, network: NetworkKey, now: Milli
     }
     if let Some(port) = view.port(port) {
         let offer = |d: &Delegated| Offer { what: d.prefix, preferred_s: d.preferred_s, valid_s: d.valid_s };
-        offers.prefixes = port.prefixes.iter().map(offer).collect();
+        offers.prefixes = port.prefixes.iter().filter(|d| !d.advertised).map(offer).collect();
         served |= !offers.prefixes.is_empty();
     }
     let (domain, portal) = match view.network(network) {

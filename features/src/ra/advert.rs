@@ -80,16 +80,28 @@ fn told_of(view: &View<'_>, subnet: SubnetKey) -> Option<Advert> {
 pub fn alone(view: &View<'_>, sender: &Sender, port: PortKey) -> Option<Sender> {
     let mut told = sender.clone();
     for advert in told.adverts.iter_mut().filter(|advert| advert.autonomous) {
+        if advert.per_host {
+            own_prefix(view, advert, port);
+        }
         if !given::not_formed(view, port, advert.prefix).is_empty() {
             (advert.autonomous, advert.managed) = (given::forms(view, port, advert.prefix), true);
         }
     }
     if let Some(first) = told.adverts.first_mut()
-        && view.port(port).is_some_and(|port| !port.prefixes.is_empty())
+        && view.port(port).is_some_and(|port| port.prefixes.iter().any(|prefix| !prefix.advertised))
     {
         first.managed = true;
     }
     (told != *sender).then_some(told)
+}
+
+/// Puts a port's own prefix in the place of the one that it is of. Without one, it is told of none.
+fn own_prefix(view: &View<'_>, advert: &mut Advert, port: PortKey) {
+    let mut prefixes = view.port(port).into_iter().flat_map(|port| &port.prefixes).filter(|own| own.advertised);
+    match prefixes.find(|own| advert.prefix.contains(&own.prefix)) {
+        Some(own) => advert.prefix = own.prefix,
+        None => advert.advertise_prefix = false,
+    }
 }
 
 /// To whom an advertisement goes.
@@ -122,7 +134,8 @@ fn advert(sender: &Sender, taken_back: &[Advert], now: Millis) -> RouterAdvert {
     let is_default = sender.router.is_some() && sender.adverts.iter().any(|a| a.default_router);
     let adverts = &sender.adverts;
     let mut options = vec![NdOption::SourceLinkLayer(sender.mac), NdOption::Mtu(sender.mtu)];
-    let shown = |a: &&Advert| a.advertise_prefix;
+    // A prefix that is shared out among hosts is told to nobody as a whole.
+    let shown = |a: &&Advert| a.advertise_prefix && !(a.per_host && a.prefix.prefix_len() < 64);
     for advert in adverts.iter().filter(shown) {
         let (preferred_s, valid_s) = left(advert.ends_ms, now, advert.preferred_s, advert.valid_s);
         options.push(prefix(advert, valid_s, preferred_s));
@@ -173,7 +186,7 @@ fn preference(adverts: &[Advert]) -> Preference {
 fn prefix(advert: &Advert, valid_s: u32, preferred_s: u32) -> NdOption {
     NdOption::PrefixInformation {
         prefix: advert.prefix,
-        on_link: true,
+        on_link: !advert.per_host,
         autonomous: advert.autonomous,
         router_address: false,
         pd_preferred: false,

@@ -81,6 +81,7 @@ pub fn subnet(n: u32) -> [Change; 2] {
         pref64: None,
         routes: vec![],
         preference: None,
+        per_host: false,
     };
     [
         Change::Subnet(SubnetKey(n), Some(Subnet { network: NetworkKey(n), cidr: prefix(n), own_dns: true })),

@@ -197,6 +197,7 @@ impl Maker {
                     pref64: None,
                     routes: vec![],
                     preference: None,
+                    per_host: false,
                 };
                 self.changes.push(Change::Advert(subnet, Some(advert)));
             }
@@ -317,7 +318,7 @@ impl Maker {
         let count = self.dice.of(&[0, 0, 0, 1, 2]);
         let prefix = |n: u32| {
             let text = format!("2001:db8:d{p:x}{n:x}::/{}", [48, 56, 64][(p + n) as usize % 3]);
-            Delegated { prefix: text.parse().unwrap_or_default(), preferred_s: 100, valid_s: 200 }
+            Delegated { prefix: text.parse().unwrap_or_default(), preferred_s: 100, valid_s: 200, advertised: false }
         };
         (0..count).map(prefix).collect()
     }

@@ -90,7 +90,8 @@ pub(super) fn read(spec: &v1::SubnetSpec, cidr: Option<IpNet>, findings: &mut Fi
         }
     }
     let forms = ra.or(address).filter(|mode| mode.forms());
-    if let Some(mode) = forms.filter(|_| matches!(cidr, IpNet::V6(_)) && cidr.prefix_len() != 64) {
+    let shared = !spec.prefix_per_host;
+    if let Some(mode) = forms.filter(|_| shared && matches!(cidr, IpNet::V6(_)) && cidr.prefix_len() != 64) {
         findings.spec("cidr", format!("{cidr} is not a /64, which {} needs", mode.name()));
     }
     Modes { ra, address }

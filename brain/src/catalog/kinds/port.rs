@@ -3,9 +3,9 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use addr::{Ipv6Net, MacAddr};
+use addr::{IpNet, Ipv6Net, MacAddr, link_local};
 use proto::v1;
-use topology::{Change, ChassisKey, DhcpOptions, NetworkKey, PortKey, ResourceId};
+use topology::{Change, ChassisKey, DhcpOptions, NetworkKey, PortKey, ResourceId, Route, RouterKey};
 
 use super::dhcp_options::{self, Whose};
 use super::network::Network;
@@ -13,7 +13,7 @@ use super::subnet::Subnet;
 use super::{Model, text};
 use crate::catalog::Catalog;
 use crate::catalog::findings::Findings;
-use crate::catalog::ident::{self, CHASSIS, NETWORK, SUBNET};
+use crate::catalog::ident::{self, CHASSIS, NETWORK, ROUTER, SUBNET};
 use crate::catalog::index::Claim;
 use crate::catalog::learned::Formed;
 
@@ -131,6 +131,9 @@ pub(super) fn claims(catalog: &Catalog, id: &ResourceId, port: &Port, claims: &m
     let all = written.chain(catalog.addresses_of(port));
     claims.extend(all.map(|address| Claim::Address(port.network.clone(), address)));
     claims.extend(catalog.learned_by(id).map(|address| Claim::Address(port.network.clone(), address)));
+    // Nobody else has an address of its shares.
+    let shares = catalog.shares_of(port).into_iter();
+    claims.extend(shares.map(|(_, share)| Claim::Address(port.network.clone(), IpAddr::V6(share.network()))));
     claims.extend(port.binding.clone().map(|(chassis, interface)| Claim::Interface(chassis, interface)));
 }
 
@@ -152,6 +155,11 @@ pub(super) fn check(catalog: &Catalog, port: &Port, findings: &mut Findings) {
         && *interface == fabric.interface
     {
         findings.spec("binding.interface", format!("{interface} is the fabric's interface"));
+    }
+    for (i, (subnet, share)) in catalog.shares_of(port).iter().enumerate() {
+        if let Some((_, other)) = catalog.shares_of(port)[..i].iter().find(|(other, _)| other == subnet) {
+            findings.spec("fixed_ips", format!("{share} and {other} are two prefixes of {subnet}: a port has one"));
+        }
     }
     if let Some(message) = catalog.network(&port.network).and_then(|network| misnamed(&port.network, network, port)) {
         findings.spec("dns_name", message);
@@ -176,6 +184,10 @@ pub(super) fn misnamed(id: &ResourceId, network: &Network, port: &Port) -> Optio
 pub(super) fn facts(catalog: &Catalog, id: &ResourceId, key: u32, port: &Port, facts: &mut Vec<Change>) {
     let key = PortKey(key);
     let (Some(network), Some(mac)) = (catalog.key_of(&port.network).map(NetworkKey), port.mac) else { return };
+    let shares = catalog.shares_of(port).into_iter().map(|(subnet, share)| {
+        let lifetimes = catalog.subnet(&subnet).map(Subnet::lifetimes).unwrap_or_default();
+        topology::Delegated { advertised: true, ..delegated((share, lifetimes)) }
+    });
     let fact = topology::Port {
         tenant: id.tenant.clone(),
         name: id.name.clone(),
@@ -183,9 +195,14 @@ pub(super) fn facts(catalog: &Catalog, id: &ResourceId, key: u32, port: &Port, f
         mac,
         addresses: catalog.addresses_of(port),
         learned: catalog.learned_by(id).collect(),
-        prefixes: catalog.delegated_to(id).map(delegated).collect(),
+        prefixes: catalog.delegated_to(id).map(delegated).chain(shares).collect(),
     };
     facts.push(Change::Port(key, Some(fact)));
+    for (subnet, share) in catalog.shares_of(port) {
+        let routers = catalog.users(&subnet, ROUTER).filter_map(|router| catalog.key_of(router)).map(RouterKey);
+        let route = Route { network, nexthop: link_local(mac).into() };
+        facts.extend(routers.map(|router| Change::Route(router, IpNet::V6(share), Some(route.clone()))));
+    }
     if let Some((chassis, interface)) = &port.binding
         && let Some(Ok(chassis)) = catalog.key_of(chassis).map(u16::try_from)
     {
@@ -203,7 +220,7 @@ pub(super) fn facts(catalog: &Catalog, id: &ResourceId, key: u32, port: &Port, f
 
 fn delegated((prefix, lifetimes): (Ipv6Net, v1::PrefixLifetimes)) -> topology::Delegated {
     let v1::PrefixLifetimes { preferred_s, valid_s } = lifetimes;
-    topology::Delegated { prefix, preferred_s, valid_s }
+    topology::Delegated { prefix, preferred_s, valid_s, advertised: false }
 }
 
 impl Catalog {
@@ -212,10 +229,23 @@ impl Catalog {
         self.ids(ident::PORT)
     }
 
+    /// The /64s that are a port's own, each once, with their subnets.
+    pub(crate) fn shares_of(&self, port: &Port) -> Vec<(ResourceId, Ipv6Net)> {
+        let share = |assigned: &Assigned| {
+            let share = self.subnet(&assigned.subnet)?.share(assigned.address)?;
+            Some((assigned.subnet.clone(), share))
+        };
+        let mut shares: Vec<_> = port.assigned.iter().filter_map(share).collect();
+        shares.dedup();
+        shares
+    }
+
     /// What a port forms as it likes: addresses where hosts do and it was given none by its intent, and link-local ones.
     pub(crate) fn formed_by(&self, id: &ResourceId) -> Formed {
         let Some(port) = self.port(id).filter(|port| port.secured) else { return Formed::default() };
-        let subnets = self.subnets_of(&port.network).into_iter().filter(|(_, subnet)| subnet.modes.form());
+        // Of its own prefix all addresses are its: there is nothing to learn.
+        let forms = |subnet: &Subnet| subnet.modes.form() && !subnet.per_host;
+        let subnets = self.subnets_of(&port.network).into_iter().filter(|(_, subnet)| forms(subnet));
         let given = |id: &ResourceId, subnet: &Subnet| {
             let mut given = port.fixed.iter().flatten().filter_map(|fixed| fixed.address);
             given.any(|address| self.written_in(id, subnet, address).is_some())

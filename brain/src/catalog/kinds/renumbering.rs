@@ -95,6 +95,10 @@ pub(super) fn check(catalog: &Catalog, id: &ResourceId, renumbering: &Renumberin
         findings.spec("subnet", format!("{of} is IPv4: only IPv6 subnets are renumbered"));
         return;
     };
+    if subnet.per_host {
+        findings.spec("subnet", format!("{of} has prefix_per_host: it can't be renumbered"));
+        return;
+    }
     if from.prefix_len() != to.prefix_len() {
         let message = format!("{to} must be as long as {from}, the prefix of {of}: addresses keep what follows it");
         findings.spec("cidr", message);

@@ -7,7 +7,7 @@ use proto::v1;
 use topology::{Change, NetworkKey, ResourceId, RouterKey, RouterPreference, SubnetKey};
 
 use super::renumbering::{Face, shift};
-use super::{range, text};
+use super::{Model, range, text};
 use crate::catalog::Catalog;
 use crate::catalog::findings::Findings;
 use crate::catalog::ident::{SUBNET, short};
@@ -178,8 +178,31 @@ pub(super) fn check(catalog: &Catalog, id: &ResourceId, router: &Router, finding
     }
     check_preferences(id, &interfaces, findings);
     check_delegated(catalog, id, router, &interfaces, findings);
+    check_shares(catalog, router, &interfaces, findings);
     for (i, route) in router.routes.iter().enumerate() {
         check_route(router, &interfaces, route, i, findings);
+    }
+}
+
+impl Catalog {
+    /// The subnets of a router's interfaces whose ports have prefixes of their own.
+    pub(crate) fn per_host_behind(&self, router: &ResourceId) -> Vec<ResourceId> {
+        let Some(Model::Router(model)) = self.model(router) else { return Vec::new() };
+        let subnets = model.interfaces.iter().map(|interface| &interface.subnet);
+        subnets.filter(|id| self.subnet(id).is_some_and(|subnet| subnet.per_host)).cloned().collect()
+    }
+}
+
+/// What is of hosts' own prefixes is routed to them.
+fn check_shares(catalog: &Catalog, router: &Router, interfaces: &[Resolved<'_>], findings: &mut Findings) {
+    for (i, destination) in router.routes.iter().map(|route| route.destination).enumerate() {
+        let of_hosts = interfaces.iter().find(|interface| {
+            catalog.subnet(&interface.subnet).is_some_and(|s| s.per_host && s.cidr.contains(&destination))
+        });
+        if let Some(interface) = of_hosts.filter(|interface| !interface.prefixes().any(|p| p == destination)) {
+            let message = format!("{destination} is of {}, whose prefixes are its hosts' own", interface.subnet);
+            findings.spec(format!("routes[{i}].destination"), message);
+        }
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use addr::IpNet;
+use addr::{IpNet, Ipv6Net};
 use proto::v1;
 use topology::{Change, NetworkKey, ResourceId, RouterPreference, SubnetKey};
 
@@ -33,6 +33,8 @@ pub(crate) struct Subnet {
     own_dns: bool,
     /// Hosts of the network that can do without IPv4 shall.
     pub(crate) mostly: bool,
+    /// Each port has a /64 of its own.
+    pub(crate) per_host: bool,
 }
 
 pub(super) fn parse(id: &ResourceId, spec: &mut v1::SubnetSpec, findings: &mut Findings) -> Option<Subnet> {
@@ -59,10 +61,32 @@ pub(super) fn parse(id: &ResourceId, spec: &mut v1::SubnetSpec, findings: &mut F
     };
     let own_dns = spec.dns_nameservers.is_empty();
     let told = lists.told(spec, cidr, gateway, modes, findings);
-    Some(Subnet { network: network?, cidr, gateway, modes, pools, told, own_dns, mostly: spec.ipv6_mostly })
+    Some(Subnet {
+        network: network?,
+        cidr,
+        gateway,
+        modes,
+        pools,
+        told,
+        own_dns,
+        mostly: spec.ipv6_mostly,
+        per_host: spec.prefix_per_host,
+    })
 }
 
 impl Subnet {
+    /// The /64 that is a port's whose address this is.
+    pub(crate) fn share(&self, address: IpAddr) -> Option<Ipv6Net> {
+        let address = addr::v6(address).filter(|address| self.per_host && self.cidr.contains(&IpAddr::V6(*address)))?;
+        Ipv6Net::new(address, 64).ok().map(|share| share.trunc())
+    }
+
+    /// The lifetimes of what is told of it, seconds.
+    pub(crate) fn lifetimes(&self) -> v1::PrefixLifetimes {
+        let advert = self.told.advert.as_ref();
+        advert.map(|a| v1::PrefixLifetimes { preferred_s: a.preferred_s, valid_s: a.valid_s }).unwrap_or_default()
+    }
+
     /// Whether its router advertisements tell by which prefix IPv4 addresses are reached.
     pub(crate) fn tells_pref64(&self) -> bool {
         self.told.advert.as_ref().is_some_and(|advert| advert.pref64.is_some())

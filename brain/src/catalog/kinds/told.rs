@@ -119,6 +119,7 @@ impl Lists {
             pref64: self.pref64,
             routes: self.routes.iter().filter_map(destination).collect(),
             preference: self.preference,
+            per_host: spec.prefix_per_host,
         })
     }
 
@@ -165,7 +166,10 @@ pub(super) fn lifetimes(given: Option<v1::PrefixLifetimes>) -> v1::PrefixLifetim
 /// What can't be told by anybody is refused.
 pub(super) fn check_meaning(spec: &v1::SubnetSpec, cidr: IpNet, modes: Modes, findings: &mut Findings) {
     match cidr {
-        IpNet::V6(_) => check_meaning6(spec, modes, findings),
+        IpNet::V6(_) => {
+            check_per_host(spec, cidr, modes, findings);
+            check_meaning6(spec, modes, findings);
+        }
         IpNet::V4(_) => check_meaning4(spec, findings),
     }
 }
@@ -243,6 +247,7 @@ fn check_meaning4(spec: &v1::SubnetSpec, findings: &mut Findings) {
         (spec.advertise_router.is_some(), "advertise_router"),
         (spec.advertise_prefix.is_some(), "advertise_prefix"),
         (spec.pref64.is_some(), "pref64"),
+        (spec.prefix_per_host, "prefix_per_host"),
         (spec.prefix_lifetimes.is_some(), "prefix_lifetimes"),
         (spec.router_preference != 0, "router_preference"),
     ];
@@ -270,6 +275,27 @@ pub(super) fn check_lifetimes(given: Option<v1::PrefixLifetimes>, findings: &mut
         && preferred_s > valid_s
     {
         findings.spec("prefix_lifetimes", format!("preferred_s {preferred_s} is more than valid_s {valid_s}"));
+    }
+}
+
+/// Each port its own prefix: there must be some, and hosts that form addresses of them.
+fn check_per_host(spec: &v1::SubnetSpec, cidr: IpNet, modes: Modes, findings: &mut Findings) {
+    if !spec.prefix_per_host {
+        return;
+    }
+    if cidr.prefix_len() >= 64 {
+        let message = format!("{cidr} has no /64 for each port, as prefix_per_host needs: a /56 has 256");
+        findings.spec("cidr", message);
+    }
+    if !modes.ra.is_some_and(Mode::forms) {
+        findings.spec("prefix_per_host", "needs ipv6_ra_mode slaac or dhcpv6-stateless: hosts form their addresses");
+    }
+    let senseless = [
+        (!spec.allocation_pools.is_empty(), "allocation_pools"),
+        (spec.advertise_prefix == Some(false), "advertise_prefix"),
+    ];
+    for (_, field) in senseless.into_iter().filter(|(given, _)| *given) {
+        findings.spec(field, "has no meaning with prefix_per_host: each port is told of its own prefix");
     }
 }
 

@@ -9,4 +9,5 @@ mod property;
 mod refusals;
 mod renumbering;
 mod rig;
+mod shares;
 mod store;
