@@ -175,7 +175,7 @@ impl Brain {
         }
         let now = reconfigure::told(&self.world, port);
         let Some(known) = self.reconfigures.known.get_mut(&port) else { return };
-        if now.is_some() && known.told != now {
+        if known.told != now {
             known.told = now;
             self.reconfigures.begin(port, self.now);
         }

@@ -48,10 +48,14 @@ fn server() -> Bytes {
 
 /// What the port's client says, and what it hears: DHCPv6 only.
 fn says(site: &mut Site, kind: Dhcp6Kind, accepts: bool) -> Vec<Dhcp6Message> {
+    says_of(site, kind, accepts, Dhcp6Option::IaNa { iaid: 7, t1_s: 0, t2_s: 0, options: vec![] })
+}
+
+fn says_of(site: &mut Site, kind: Dhcp6Kind, accepts: bool, association: Dhcp6Option) -> Vec<Dhcp6Message> {
     site.bridges[BRIDGE].packets.clear();
     let mut options = vec![Dhcp6Option::ClientId(CLIENT.into()), Dhcp6Option::ServerId(server())];
     options.extend(accepts.then_some(Dhcp6Option::ReconfigureAccept));
-    options.push(Dhcp6Option::IaNa { iaid: 7, t1_s: 0, t2_s: 0, options: vec![] });
+    options.push(association);
     let payload = Dhcp6Message { kind, transaction: 1, options }.emit().unwrap();
     let from = link_local(MAC);
     let payload = udp(from, ALL_DHCP_SERVERS, DHCP6_CLIENT_PORT, DHCP6_SERVER_PORT, &payload);
@@ -140,6 +144,37 @@ fn a_client_is_told_as_soon_as_its_address_is_another() {
     site.apply(with_address(0x78)).unwrap();
     site.tick(SOON_MS);
     assert_eq!(told(&mut site, key).0, 1);
+}
+
+/// A prefix that is taken back where nobody else is served.
+#[test]
+fn a_client_is_told_when_there_is_nothing_for_it_any_more() {
+    let mut site = Site::new(bridges());
+    let delegation = v1::DelegationSpec {
+        port: "vm1".to_owned(),
+        pool: "2001:db8:d000::/40".to_owned(),
+        length: 56,
+        ..v1::DelegationSpec::default()
+    };
+    let meta = v1::Meta { name: "cpe".to_owned(), ..v1::Meta::default() };
+    let mut documents = site_documents();
+    documents[1].delegations = vec![v1::Delegation { meta: Some(meta), spec: Some(delegation), status: None }];
+    site.apply(documents).unwrap();
+    site.connect_all();
+    site.now = 10_000;
+    let of = |options| Dhcp6Option::IaPd { iaid: 7, t1_s: 0, t2_s: 0, options };
+    let key = key_in(&says_of(&mut site, Dhcp6Kind::Request, true, of(vec![]))[0]).unwrap();
+    let delete =
+        v1::DeleteRequest { tenant: "acme".to_owned(), name: "cpe".to_owned(), ..v1::DeleteRequest::default() };
+    site.ask(brain::Request::Delete { kind: "delegation".to_owned(), delete }).unwrap().unwrap();
+    site.tick(SOON_MS);
+    assert_eq!(told(&mut site, key).0, 1);
+    let prefix = "2001:db8:d000::/56".parse().unwrap();
+    let had = Dhcp6Option::IaPrefix { prefix, preferred_s: 0, valid_s: 0, options: vec![] };
+    let renewed = says_of(&mut site, Dhcp6Kind::Renew, true, of(vec![had.clone()]));
+    assert!(renewed[0].options.contains(&of(vec![had])), "{renewed:?}");
+    site.tick(100_000);
+    assert_eq!(told(&mut site, key).0, 0);
 }
 
 #[test]

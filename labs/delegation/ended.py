@@ -3,13 +3,17 @@
 import time
 
 from sextantlab import wait_until
-from sextantlab.dhcp6 import CLIENTS
+from sextantlab.dhcp6 import CLIENTS, Dhcpcd
 from sextantlab.site import expect
 
 from . import wiring
 from .site import SITE, delegation, everybody_reached, lease_of, prefix_of, routing
 
 PORTS = ["cpe", *wiring.OTHERS]
+LONG = """\
+tenant: acme
+delegations: [{name: cpe, port: cpe, pool: "2001:db8:d000::/40", length: 56}]
+"""
 
 
 def show(site):
@@ -23,8 +27,21 @@ def show(site):
             lease_of(site, prefix)
             everybody_reached(site)
             taken(site, client, prefix)
-        site.controller.apply(SITE)
+        if kind is not CLIENTS[-1]:
+            site.controller.apply(SITE)
     site.say(f"delegated one after the other: {' '.join(had)}")
+    told_at_once(site)
+
+
+def told_at_once(site):
+    """dhcpcd takes reconfigure messages (RFC 8415, 18.3.11): with hours left until it would renew, it gives the prefix up at once."""
+    site.controller.apply_text(LONG)
+    prefix = prefix_of(site)
+    with routing(site, Dhcpcd, prefix) as client:
+        begin = time.monotonic()
+        site.controller.call("delete", "delegation", "acme/cpe")
+        wait_until("dhcpcd has given up the prefix", lambda: client.delegated() == [], timeout=10)
+        site.say(f"dhcpcd    {prefix} deleted, with hours until a renewal: given up after {time.monotonic() - begin:.1f} s")
 
 
 def taken(site, client, prefix):

@@ -15,7 +15,7 @@ PORTS = ["cpe", "near1"]
 # Datagrams, each with another source, to the host's next hop.
 SEND = """
 for source in {sources}:
-    sendp(Ether(dst='{mac}')/IPv6(src=source, dst='{to}')/UDP(sport=7000, dport=7000)/Raw(source.encode()), iface='eth0')
+    sendp(Ether(dst='{mac}')/IPv6(src=source, dst='{to}')/UDP(sport=7001, dport=7000)/Raw(source.encode()), iface='eth0')
     time.sleep(.05)
 """
 
@@ -35,7 +35,7 @@ def judge(site, sender, honest, lies):
     """Every honest datagram arrives, on both networks and chassis, and no lie; each lie is counted by the row that drops it."""
     for receiver in ("near2", "far1", "far2"):
         before = spoofed(site)
-        with site.host(receiver).capture("udp and dst port 7000") as seen:
+        with site.host(receiver).capture("udp and src port 7001 and dst port 7000") as seen:
             to = wiring.address(site.host(receiver))
             host = site.host(sender)
             host.scapy(SEND.format(mac=next_hop(host, to), to=to, sources=[*honest, *lies]))
