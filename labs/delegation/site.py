@@ -43,6 +43,7 @@ def prefix_of(here):
 def routing(here, kind, prefix):
     """The VM is a router as long as this lasts: a client gets it the prefix, and radvd tells the host behind it."""
     client = kind(here.host("cpe"), downstream=wiring.DOWNSTREAM)
+    client.forget()
     client.start()
     client.wait_delegated(prefix)
     with Radvd(here.host("cpe"), wiring.DOWNSTREAM):
