@@ -245,8 +245,8 @@ class Dhcpcd(Dhcp6Client):
         if not self.advertised:
             config += ["noipv6rs", "inform6" if self.settings else "ia_na"]
         if self.downstream:
-            config += [f"allowinterfaces {self.device} {self.downstream}", f"interface {self.downstream}", "noipv6rs",
-                       f"interface {self.device}", f"ia_pd 1 {self.downstream}/1/64"]
+            config += ["option dhcp6_reconfigure_accept", f"allowinterfaces {self.device} {self.downstream}",
+                       f"interface {self.downstream}", "noipv6rs", f"interface {self.device}", f"ia_pd 1 {self.downstream}/1/64"]
         self._write("etc/dhcpcd.conf.lab", "\n".join(config) + "\n")
         return ["dhcpcd", "-6", "-B", "-d", "-f", "/etc/dhcpcd.conf.lab", "-c", "/etc/dhcpcd.hook", self.device]
 
