@@ -20,6 +20,7 @@ BINARY = os.environ.get("SEXTANT") or os.path.join(
     os.environ.get("CARGO_TARGET_DIR") or os.path.join(HERE, "..", "target"), "release", "sextant")
 TENANT = "bench"
 ACTIVE = 3                 # Phase
+MODES = {"slaac": 1, "dhcpv6_stateful": 2, "dhcpv6_stateless": 3}      # Ipv6Mode
 # A controller that is being started is tried again soon; a second would be the default.
 AT_ONCE = [("grpc.%s_reconnect_backoff_ms" % which, 20) for which in ("initial", "min", "max")]
 # By which fields' prefixes the switch looks up rows, by table: from the pipeline's declaration.
@@ -157,9 +158,7 @@ class Driver(BaseDriver):
             self.router_nets[n.router].append(n)
             document += field(4, resource(n.name, field(2, 1500)))
             spec = field(1, n.name) + field(2, n.prefix + "::/64") + field(3, n.prefix + "::1")
-            if n.mode != "slaac":
-                raise RuntimeError("sextant does %s later: run with BENCH_MODE=slaac" % n.mode)
-            document += field(5, resource("s" + n.name, spec + field(4, 1) + field(5, 1)))
+            document += field(5, resource("s" + n.name, spec + field(4, MODES[n.mode]) + field(5, MODES[n.mode])))
         document += b"".join(field(6, self._router(router)) for router in {n.router for n in nets})
         self._apply(document)
 

@@ -3,7 +3,7 @@ import random
 import time
 
 import packets as pk
-from core import MODE, emit, lab_of, plain_pair, purge, reps, small_lab_ports, vm_on
+from core import emit, lab_of, plain_pair, purge, reps, small_lab_ports, vm_on
 
 
 def ask_ns(vm, target, timeout=1.0):
@@ -46,6 +46,24 @@ def counted(lab, fn, n, gap):
     return xs, round((sum(c.packet_ins() for c in lab.chassis) - p0) / n, 3)
 
 
+def exchanges(lab, measure, name, fn, n, gap):
+    """The figure of n calls of fn, after a first one."""
+    with_first = fn()
+    xs, punts = counted(lab, fn, reps(n), gap)
+    emit(measure, name + "_ms", xs, "ms", punts_per_exchange=punts, first_ms=with_first and round(with_first * 1e3, 3))
+
+
+def m_dhcp():
+    """What a VM waits for at its start, on subnets with stateful DHCPv6, whatever the mode of the run."""
+    with lab_of(2, 4, 1, mode="dhcpv6_stateful") as lab:
+        vm = vm_on(lab, "r1", lab.chassis[0], 0, 0x21, kernel=False)
+        small_lab_ports(lab, 100)
+        lab.drv.add_ports([vm.port], wait=True)
+        time.sleep(1)
+        exchanges(lab, "dhcp", "rs_to_ra", lambda: ask_rs(vm), 200, .005)
+        exchanges(lab, "dhcp", "dhcpv6_four_messages", lambda: ask_dhcp(vm), 200, .005)
+
+
 def m_nd():
     with lab_of(2, 4, 1) as lab:
         ch = lab.chassis
@@ -61,15 +79,9 @@ def m_nd():
                 ("ns_same_network_other_chassis", lambda: ask_ns(r1, k2.addr), 300, .005),
                 ("ns_gateway", lambda: ask_ns(r1, r1.gw), 300, .005),
                 ("rs_to_ra", lambda: ask_rs(r1), 200, .005),
-                ("dhcpv6_solicit_to_reply", lambda: ask_dhcp(r1), 200, .005),
                 ("plain_bridge_ns_other_chassis", lambda: ask_ns(plain[0], plain[2].addr), 300,
                  .005)):
-            if MODE == "slaac" and name.startswith("dhcpv6"):
-                continue               # nobody is told to ask
-            with_first = fn()
-            xs, punts = counted(lab, fn, reps(n), gap)
-            emit("nd", name + "_ms", xs, "ms", punts_per_exchange=punts,
-                 first_ms=with_first and round(with_first * 1e3, 3))
+            exchanges(lab, "nd", name, fn, n, gap)
         cold = []
         for _ in range(reps(40)):
             purge(lab)

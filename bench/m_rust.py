@@ -72,6 +72,20 @@ def m_scale():
             emit("scale", measure + "_ms", row["median_us"] / 1e3, "ms", most_ms=row["most_us"] / 1e3, **x)
 
 
+def m_leases():
+    for row in example("leases", str(scaled(100_000))):
+        x = {"leases": row["leases"]}
+        emit("leases", "mebibytes", row["mebibytes"], "MiB", bytes_per_lease=row["bytes_per_lease"], **x)
+        emit("leases", "brain_exchanges_per_s", row["exchanges_per_s"], "1/s", **x)
+
+
+def m_exchanges():
+    for row in example("storm", "exchanges", str(max(20, scaled(1000) // 10)), "20", "10"):
+        x = {k: row[k] for k in ("switches", "ports", "seconds")}
+        for metric, unit in (("per_s", "1/s"), ("median_ms", "ms"), ("p99_ms", "ms"), ("cpu_s", "s"), ("rss_most_mib", "MiB")):
+            emit("exchanges", metric, row[metric], unit, **x)
+
+
 def m_reconnect():
     switches = scaled(1000)
     for row in example("storm", str(switches), "10"):

@@ -76,6 +76,9 @@ def targets(f):
     nd = lambda metric: f.value("sextant", "nd", metric)
     beside("NS to NA, neighbour on another chassis", nd("ns_same_network_other_chassis_ms"),
            nd("plain_bridge_ns_other_chassis_ms"), "ms", "plain bridge", lambda r: r <= 1, "no slower")
+    wait = lambda d, metric: f.value(d, "dhcp", metric)
+    for name, metric in (("RS to RA", "rs_to_ra_ms"), ("DHCPv6, four messages", "dhcpv6_four_messages_ms")):
+        beside(name, wait("sextant", metric), wait("ovn", metric), "ms", "OVN", lambda r: r <= 1, "no slower than OVN")
     flood = [r for r in f.rows if (r["driver"], r["measure"], r["metric"]) == ("sextant", "flood", "answered_per_s")]
     answered = [r["median"] for r in flood if "median" in r]
     alone("NS answered per second, from one port", max(answered, default=None), "1/s", lambda n: n >= 50000,
@@ -117,6 +120,11 @@ def targets(f):
     scale = lambda what: f.value("sextant", "scale", what)
     alone("recompute of 100,000 ports on 1,000 switches", scale("recompute_s"), "s", lambda s: s < 10, "under 10")
     alone("an address change there", scale("address_change_ms"), "ms", lambda s: s < 1, "under 1")
+    alone("DHCPv6 exchanges of four messages per second, through one controller", f.value("sextant", "exchanges", "per_s"), "1/s",
+          lambda n: n >= 20000, "at least 20,000")
+    alone("the same: median of an exchange, 2,000 at once", f.value("sextant", "exchanges", "median_ms"), "ms", None, "printed")
+    leases = f.row("sextant", "leases", "mebibytes")
+    alone("memory of %s DHCPv6 leases" % show(leases.get("leases")), leases.get("median"), "MiB", lambda n: n < 100, "under 100")
     alone("memory per port there", scale("bytes_per_port"), "bytes", None, "printed")
     alone("memory per flow there", scale("bytes_per_flow"), "bytes", None, "printed")
     return out

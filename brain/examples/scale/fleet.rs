@@ -20,6 +20,8 @@ pub(crate) struct Fleet {
     pub(crate) taken: Duration,
     /// Operations that switches were sent.
     pub(crate) operations: u64,
+    /// Packets that they were given to send.
+    packets: u64,
     /// Keeps what one switch was sent.
     pub(crate) recorded: Option<(ChassisKey, Tables)>,
     revision: u64,
@@ -43,6 +45,7 @@ impl Fleet {
             site,
             taken: Duration::ZERO,
             operations: 0,
+            packets: 0,
             recorded: None,
             revision: 1,
             now: 1_000,
@@ -84,6 +87,13 @@ impl Fleet {
         });
         let up = SwitchEvent::Up { dpid: Dpid(chassis.0.into()), ports, peer: "scale".to_owned() };
         self.event(Event::Switch(session(chassis), up));
+    }
+
+    /// Says something on a chassis' connection; how many packets it is answered by.
+    pub(crate) fn says(&mut self, chassis: ChassisKey, event: SwitchEvent) -> u64 {
+        let before = self.packets;
+        self.event(Event::Switch(session(chassis), event));
+        self.packets - before
     }
 
     pub(crate) fn disconnect(&mut self, chassis: ChassisKey) {
@@ -132,7 +142,11 @@ impl Fleet {
                 }
                 Some(SwitchEvent::BatchDone { batch: batch.number, commit_us: 1_000 })
             }
-            SwitchCommand::PacketOut { .. } | SwitchCommand::Close { .. } => None,
+            SwitchCommand::PacketOut { .. } => {
+                self.packets += 1;
+                None
+            }
+            SwitchCommand::Close { .. } => None,
         }
     }
 }

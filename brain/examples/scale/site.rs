@@ -21,12 +21,14 @@ pub(crate) const UPLINK: u32 = 60_000;
 pub(crate) struct Site {
     pub(crate) ports: u32,
     pub(crate) chassis: u32,
+    /// How its hosts come by their addresses.
+    pub(crate) mode: v1::Ipv6Mode,
 }
 
 impl Site {
     /// A chassis for each 100 ports.
     pub(crate) fn of(ports: u32) -> Site {
-        Site { ports, chassis: (ports / 100).max(CHASSIS_OF_NETWORK) }
+        Site { ports, chassis: (ports / 100).max(CHASSIS_OF_NETWORK), mode: v1::Ipv6Mode::Slaac }
     }
 
     pub(crate) fn networks(&self) -> u32 {
@@ -45,10 +47,15 @@ impl Site {
         self.home(if index == 0 { p + 1 } else { p - 1 })
     }
 
+    /// A port's OpenFlow port.
+    pub(crate) fn number(&self, p: u32) -> u32 {
+        1 + (p - 1) % 50_000
+    }
+
     /// What is plugged on a chassis: OpenFlow port and name.
     pub(crate) fn plugged(&self, chassis: ChassisKey) -> Vec<(u32, String)> {
         let here = (1..=self.ports).filter(|p| self.home(*p) == chassis);
-        here.map(|p| (1 + (p - 1) % 50_000, format!("vm{p}"))).chain([(UPLINK, "sx-tun".to_owned())]).collect()
+        here.map(|p| (self.number(p), format!("vm{p}"))).chain([(UPLINK, "sx-tun".to_owned())]).collect()
     }
 
     /// All facts.
@@ -62,7 +69,7 @@ impl Site {
         }
         changes.extend((1..=self.networks()).flat_map(network));
         for p in 1..=self.ports {
-            let number = OfPort(1 + (p - 1) % 50_000);
+            let number = OfPort(self.number(p));
             changes.extend([addressed(p, 0), bound(p, self.home(p))]);
             changes.push(Change::Policy(
                 PortKey(p),
@@ -96,8 +103,8 @@ impl Site {
         let subnet = v1::SubnetSpec {
             network: "net".to_owned(),
             cidr: prefix(n).to_string(),
-            ipv6_ra_mode: v1::Ipv6Mode::Slaac.into(),
-            ipv6_address_mode: v1::Ipv6Mode::Slaac.into(),
+            ipv6_ra_mode: self.mode.into(),
+            ipv6_address_mode: self.mode.into(),
             ..v1::SubnetSpec::default()
         };
         let interface = v1::RouterInterface { subnet: "sub".to_owned(), ..v1::RouterInterface::default() };
@@ -143,11 +150,11 @@ fn prefix(n: u32) -> Ipv6Net {
     Ipv6Net::new_assert(Ipv6Addr::new(0x2001, 0xdb8, (n >> 16) as u16, n as u16, 0, 0, 0, 0), 64)
 }
 
-fn mac(p: u32) -> MacAddr {
+pub(crate) fn mac(p: u32) -> MacAddr {
     MacAddr::from_u64(0x0200_0000_0000 | u64::from(p))
 }
 
-fn network_of(p: u32) -> u32 {
+pub(crate) fn network_of(p: u32) -> u32 {
     1 + (p - 1) / PORTS_OF_NETWORK
 }
 

@@ -1,6 +1,6 @@
 //! A network for each switch, its ports spread over ten of them, with a SLAAC subnet and a router of its own.
 
-use addr::Dpid;
+use addr::{Dpid, MacAddr};
 use proto::v1;
 
 pub(crate) const CHASSIS_OF_NETWORK: u32 = 10;
@@ -10,6 +10,8 @@ pub(crate) const CHASSIS_OF_NETWORK: u32 = 10;
 pub(crate) struct Site {
     pub(crate) chassis: u32,
     pub(crate) ports_of_network: u32,
+    /// How hosts come by their addresses.
+    pub(crate) mode: v1::Ipv6Mode,
 }
 
 impl Site {
@@ -17,11 +19,22 @@ impl Site {
         self.chassis * self.ports_of_network
     }
 
-    /// The interfaces that are plugged on a chassis.
+    /// The ports that are on a chassis: network and number.
+    fn here(&self, chassis: u32) -> impl Iterator<Item = (u32, u32)> {
+        let site = *self;
+        let networks = (0..CHASSIS_OF_NETWORK).map(move |back| (chassis + site.chassis - back) % site.chassis);
+        let ports = networks.flat_map(move |network| (0..site.ports_of_network).map(move |port| (network, port)));
+        ports.filter(move |(network, port)| site.home(*network, *port) == chassis)
+    }
+
+    /// The interfaces that are plugged on a chassis, numbered from 1.
     pub(crate) fn plugged(&self, chassis: u32) -> Vec<String> {
-        let networks = (0..CHASSIS_OF_NETWORK).map(|back| (chassis + self.chassis - back) % self.chassis);
-        let ports = networks.flat_map(|network| (0..self.ports_of_network).map(move |port| (network, port)));
-        ports.filter(|(network, port)| self.home(*network, *port) == chassis).map(|(n, p)| interface(n, p)).collect()
+        self.here(chassis).map(|(network, port)| interface(network, port)).collect()
+    }
+
+    /// The MACs behind them.
+    pub(crate) fn macs(&self, chassis: u32) -> impl Iterator<Item = (u32, MacAddr)> {
+        (1..).zip(self.here(chassis).map(|(network, port)| mac(network, port)))
     }
 
     fn home(&self, network: u32, port: u32) -> u32 {
@@ -51,8 +64,8 @@ impl Site {
         let subnet = v1::SubnetSpec {
             network: "net".to_owned(),
             cidr: format!("2001:db8:{:x}:{:x}::/64", n >> 16, n & 0xffff),
-            ipv6_ra_mode: v1::Ipv6Mode::Slaac.into(),
-            ipv6_address_mode: v1::Ipv6Mode::Slaac.into(),
+            ipv6_ra_mode: self.mode.into(),
+            ipv6_address_mode: self.mode.into(),
             ..v1::SubnetSpec::default()
         };
         let interface = v1::RouterInterface { subnet: "sub".to_owned(), ..v1::RouterInterface::default() };
@@ -69,7 +82,9 @@ impl Site {
 
     fn port(&self, network: u32, port: u32) -> v1::Port {
         let binding = v1::Binding { chassis: name(self.home(network, port)), interface: interface(network, port) };
-        let spec = v1::PortSpec { network: "net".to_owned(), binding: Some(binding), ..v1::PortSpec::default() };
+        let mac_address = Some(mac(network, port).to_string());
+        let spec =
+            v1::PortSpec { network: "net".to_owned(), mac_address, binding: Some(binding), ..v1::PortSpec::default() };
         v1::Port { meta: meta(format!("vm{port}")), spec: Some(spec), status: None }
     }
 }
@@ -82,6 +97,11 @@ pub(crate) fn name(chassis: u32) -> String {
 /// A chassis' identity.
 pub(crate) fn dpid(chassis: u32) -> Dpid {
     Dpid(u64::from(chassis) + 1)
+}
+
+/// A port's MAC.
+fn mac(network: u32, port: u32) -> MacAddr {
+    MacAddr::from_u64(0x0200_0000_0000 | u64::from(network) << 12 | u64::from(port))
 }
 
 fn interface(network: u32, port: u32) -> String {
