@@ -15,7 +15,7 @@ use features::router::{FE80_1, network_mac};
 use flows::eval::{Fate, Output, Switch};
 use flows::{Engine, PuntOp};
 use packet::{DnsQuery, Frame, Icmpv6, NdOption, Net, Udp, icmpv6_frame, ipv6_frame, protocol, udp};
-use topology::{Change, ChassisKey, Encap, Network, NetworkKey, PortKey, RouterKey, SubnetKey, View, World};
+use topology::{Change, ChassisKey, Encap, NetworkKey, PortKey, RouterKey, SubnetKey, View, World};
 
 /// On network 1 and chassis 2. Ports 8 and 12 are on network 1 too, ports 2, 6 and 10 on network 3 behind the same router; the
 /// others are another tenant's.
@@ -25,11 +25,6 @@ const SOA: u16 = 6;
 const PTR: u16 = 12;
 const AAAA: u16 = 28;
 const ANY: u16 = 255;
-
-fn domain(n: u32, domain: Option<&str>) -> Change {
-    let Change::Network(key, Some(fact)) = network(n, 1430) else { unreachable!() };
-    Change::Network(key, Some(Network { dns_domain: domain.map(Into::into), ..fact }))
-}
 
 fn called(p: u32, name: &str) -> Change {
     Change::Hostname(PortKey(p), Some(name.into()))

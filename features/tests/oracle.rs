@@ -140,6 +140,7 @@ fn any_change() -> impl Strategy<Value = Vec<Change>> {
         2 => (p.clone(), any::<bool>()).prop_map(|(p, s)| vec![policy(p, s)]),
         2 => (p.clone(), any::<bool>()).prop_map(|(p, l)| vec![learning(p, l)]),
         2 => (n.clone(), any::<bool>()).prop_map(|(n, auto)| vec![auto_ports(n, auto)]),
+        2 => (n.clone(), any::<bool>()).prop_map(|(n, named)| vec![domain(n, named.then_some("red.example"))]),
         6 => (p.clone(), c.clone(), any::<bool>(), 1..40u32)
             .prop_map(|(p, c, there, port)| vec![plug(c, &format!("vm{p}"), there.then_some(port + 40 * p))]),
         1 => (c.clone(), any::<bool>()).prop_map(|(c, there)| vec![plug(c, "sx-tun", there.then_some(100))]),

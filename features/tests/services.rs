@@ -371,6 +371,26 @@ fn each_host_is_told_of_its_own_prefix_alone_and_of_none_on_the_link() {
         out.iter().filter(|out| v6(out).0.dst == mac || v6(out).0.dst == port_mac(13)).map(told).collect();
     heard.sort();
     assert_eq!(heard, [(mac, vec![of_host]), (port_mac(13), vec![])]);
+    // What is a host's no longer, or of a subnet that is gone, it is told at once, and by nobody else's frame.
+    let Change::Port(_, Some(mut moved)) = own(4, 9) else { unreachable!() };
+    let committed = world.commit(vec![Change::Port(PortKey(4), Some(moved.clone()))]);
+    let first = service.changed(&world, &committed.changed, Millis(2_000), |_| true);
+    let gone = ("2001:db8:100:1::/64".to_owned(), false, true, 0);
+    let new = ("2001:db8:100:9::/64".to_owned(), false, true, 86_400);
+    let heard: Vec<_> = first.iter().map(told).filter(|(_, prefixes)| prefixes.contains(&gone)).collect();
+    assert_eq!(heard, [(mac, vec![new.clone(), gone])]);
+    moved.prefixes.clear();
+    let mut gone_subnet =
+        vec![Change::Port(PortKey(4), Some(moved)), Change::Interface(RouterKey(1), SubnetKey(1), None)];
+    gone_subnet.extend([Change::Advert(SubnetKey(1), None), Change::Subnet(SubnetKey(1), None)]);
+    let committed = world.commit(gone_subnet);
+    let last = service.changed(&world, &committed.changed, Millis(3_000), |_| true);
+    let gone = ("2001:db8:100:9::/64".to_owned(), false, true, 0);
+    assert!(
+        last.iter().map(told).any(|heard| heard == (mac, vec![gone.clone()])),
+        "{:?}",
+        last.iter().map(told).collect::<Vec<_>>()
+    );
     let network1 = |out: &&PacketOut| v6(out).0.src == features::router::generated_mac(RouterKey(1));
     let others = out.iter().filter(network1).filter(|out| v6(out).0.dst.is_multicast());
     assert!(

@@ -63,6 +63,9 @@ def test_names_of_ports(isolation):
         # Nobody else is asked where there is no resolver; and nobody listens to TCP.
         assert dig(vm1, at, "www.example.net", "AAAA")[0] == "SERVFAIL"
         assert "refused" in dig(vm1, at, "db.red.example", "AAAA", "+tcp")[3]
+        # `trace` knows whose it is.
+        traced = lab.controller.call("trace", "--port", "acme/vm1", f"udp from {wiring.address(vm1)} to {GATEWAY['red']} dport 53")
+        assert traced.rstrip().endswith("punted: dns"), traced
         assigned = port(lab, "acme", "vm2")["status"]["dns_assignment"]
         assert {"hostname": "db", "ip_address": wiring.address(vm2), "fqdn": "db.red.example"} in assigned, assigned
 

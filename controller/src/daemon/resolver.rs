@@ -148,3 +148,103 @@ fn is_cut(answer: &[u8]) -> bool {
 fn says_something(answer: &[u8]) -> bool {
     answer.len() >= HEADER && matches!(answer[3] & 0x0f, 0 | 3)
 }
+
+#[cfg(test)]
+mod tests {
+    use packet::{DnsAnswer, DnsCode, DnsData};
+    use tokio::net::TcpListener;
+
+    use super::*;
+
+    /// A question for AAAA of `name`, with EDNS.
+    fn question(name: &str) -> Question {
+        let mut message = vec![0, 0, 1, 0, 0, 1, 0, 0, 0, 0, 0, 1, name.len() as u8];
+        message.extend(name.as_bytes());
+        message.extend(*b"\0\0\x1c\0\x01\0\0\x29\x04\xd0\0\0\0\0\0\0");
+        Question { id: QuestionId(7), message }
+    }
+
+    async fn resolver() -> (UdpSocket, SocketAddr) {
+        let socket = UdpSocket::bind("[::1]:0").await.unwrap();
+        let address = socket.local_addr().unwrap();
+        (socket, address)
+    }
+
+    async fn ask_of(forwarders: &[SocketAddr]) -> Option<Vec<u8>> {
+        resolve(forwarders, &question("www"), &RandomState::new()).await
+    }
+
+    fn failed(message: &[u8], code: DnsCode) -> Vec<u8> {
+        DnsQuery::parse(message).unwrap().failed(code).to_vec()
+    }
+
+    #[tokio::test]
+    async fn only_the_answer_to_the_question_is_taken() {
+        let (socket, address) = resolver().await;
+        let forger = tokio::spawn(async move {
+            let mut buffer = [0; 512];
+            let (length, from) = socket.recv_from(&mut buffer).await.unwrap();
+            let asked = &buffer[..length];
+            let good = failed(asked, DnsCode::NxDomain);
+            let mut other_id = good.clone();
+            other_id[0] ^= 1;
+            let mut elsewhere = question("wwx").message;
+            elsewhere[..2].copy_from_slice(&asked[..2]);
+            for message in [&other_id, &failed(&elsewhere, DnsCode::NxDomain), &asked.to_vec(), &vec![], &good] {
+                socket.send_to(message, from).await.unwrap();
+            }
+            good
+        });
+        let answer = ask_of(&[address]).await;
+        assert_eq!(answer, Some(forger.await.unwrap()));
+    }
+
+    #[tokio::test]
+    async fn where_one_does_not_know_the_next_is_asked() {
+        let (first, at_first) = resolver().await;
+        let (second, at_second) = resolver().await;
+        let answering = tokio::spawn(async move {
+            let mut ids = Vec::new();
+            for (socket, code) in [(&first, DnsCode::ServFail), (&second, DnsCode::NoError), (&first, DnsCode::Refused)]
+            {
+                let mut buffer = [0; 512];
+                let (length, from) = socket.recv_from(&mut buffer).await.unwrap();
+                ids.push([buffer[0], buffer[1]]);
+                socket.send_to(&failed(&buffer[..length], code), from).await.unwrap();
+            }
+            ids
+        });
+        let answer = ask_of(&[at_first, at_second]).await.unwrap();
+        assert_eq!(answer[3] & 0x0f, 0);
+        // One alone that refuses: that is the answer, after it was asked again and nobody listens there.
+        let refused = ask_of(&[at_first]).await.unwrap();
+        assert_eq!(refused[3] & 0x0f, 5);
+        let ids = answering.await.unwrap();
+        assert!(ids[0] != ids[1] || ids[1] != ids[2], "an id by chance each: {ids:?}");
+        assert_eq!(ask_of(&[at_second]).await, None, "nobody is there");
+    }
+
+    #[tokio::test]
+    async fn what_was_cut_is_asked_for_by_tcp() {
+        let listener = TcpListener::bind("[::1]:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let socket = UdpSocket::bind(address).await.unwrap();
+        let answering = tokio::spawn(async move {
+            let mut buffer = [0; 512];
+            let (length, from) = socket.recv_from(&mut buffer).await.unwrap();
+            let query = DnsQuery::parse(&buffer[..length]).unwrap();
+            let records = (1..100u16).map(|n| DnsData::Aaaa([0x2001, 0xdb8, 0, 0, 0, 0, 0, n].into())).collect();
+            let whole = DnsAnswer { code: DnsCode::NoError, records, ttl_s: 60, nothing_in: None };
+            socket.send_to(&query.answer(&whole, 512), from).await.unwrap();
+            let (mut stream, _) = listener.accept().await.unwrap();
+            let mut again = vec![0; usize::from(stream.read_u16().await.unwrap())];
+            stream.read_exact(&mut again).await.unwrap();
+            let answer = DnsQuery::parse(&again).unwrap().answer(&whole, 65_535);
+            stream.write_u16(answer.len() as u16).await.unwrap();
+            stream.write_all(&answer).await.unwrap();
+        });
+        let answer = ask_of(&[address]).await.unwrap();
+        answering.await.unwrap();
+        assert_eq!((answer[2] & 0x02, answer[7]), (0, 99));
+    }
+}

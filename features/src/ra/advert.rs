@@ -104,6 +104,12 @@ fn own_prefix(view: &View<'_>, advert: &mut Advert, port: PortKey) {
     }
 }
 
+/// What an advert says of a prefix of one host's, without what else is told with it.
+pub fn only_prefix(advert: &Advert, prefix: Ipv6Net) -> Advert {
+    let (rdnss, routes, withdrawn) = (Vec::new(), Vec::new(), Vec::new());
+    Advert { prefix, rdnss, routes, withdrawn, pref64: None, ..advert.clone() }
+}
+
 /// To whom an advertisement goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum To {

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use addr::Ipv6Net;
 use ofp::Action;
 use packet::{Frame, Icmpv6, Net};
 use topology::{Advert, ChassisKey, Key, Member, NetworkKey, Place, PortKey, View, World};
@@ -32,6 +33,8 @@ pub struct Service {
     due: BTreeSet<(Millis, NetworkKey, ChassisKey)>,
     /// Ports that were told something else than their neighbours.
     alone: BTreeSet<PortKey>,
+    /// The prefixes of their own that ports were told of.
+    own: BTreeMap<PortKey, Vec<Ipv6Net>>,
 }
 
 #[derive(Debug)]
@@ -75,7 +78,9 @@ impl Service {
     ) -> Vec<PacketOut> {
         let view = View::new(world);
         let networks: BTreeSet<NetworkKey> = changed.iter().filter_map(|key| network_of(&view, key)).collect();
-        let mut out = Vec::new();
+        // By who advertised until now: it may be gone with the prefix.
+        let ports = changed.iter().filter_map(|key| if let Key::Port(port) = key { Some(*port) } else { None });
+        let mut out: Vec<PacketOut> = ports.flat_map(|port| self.withdraw(&view, port, now)).collect();
         for network in networks {
             out.extend(self.reconcile(world, network, now, &ready));
         }
@@ -87,6 +92,25 @@ impl Service {
             }
         }
         out
+    }
+
+    /// A port's own prefixes are noted; what is its no longer, it is told at once: it forms no more addresses of that.
+    fn withdraw(&mut self, view: &View<'_>, port: PortKey, now: Millis) -> Vec<PacketOut> {
+        let fact = view.port(port);
+        let own = fact.into_iter().flat_map(|fact| &fact.prefixes).filter(|own| own.advertised);
+        let own: Vec<Ipv6Net> = own.map(|own| own.prefix).collect();
+        let had = if own.is_empty() { self.own.remove(&port) } else { self.own.insert(port, own.clone()) };
+        let gone: Vec<Ipv6Net> = had.into_iter().flatten().filter(|prefix| !own.contains(prefix)).collect();
+        let (Some(fact), Some(place)) = (fact, view.place(port)) else { return Vec::new() };
+        let told = self.told.get(&(fact.network, place.chassis));
+        let shared = |advert: &Advert| gone.iter().any(|gone| advert.per_host && advert.prefix.contains(gone));
+        let frame = |sender: &Sender| {
+            let advert = sender.adverts.iter().find(|advert| shared(advert))?;
+            let taken_back: Vec<Advert> = gone.iter().map(|gone| advert::only_prefix(advert, *gone)).collect();
+            let alone = advert::alone(view, sender, port).unwrap_or_else(|| sender.clone());
+            Some(PacketOut::to(place, advert::frame(&alone, To::One(fact.mac), &taken_back, now)))
+        };
+        told.into_iter().flat_map(|told| &told.senders).filter_map(frame).collect()
     }
 
     /// Whether a port was, and is now, told something else than its neighbours.

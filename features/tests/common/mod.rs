@@ -140,6 +140,12 @@ pub fn learning(p: u32, learning: bool) -> Change {
     Change::Policy(PortKey(p), Some(Policy { secured: true, learning, forming: false, relays: false }))
 }
 
+/// A network with a domain of its own, and so with a name server, or without.
+pub fn domain(n: u32, domain: Option<&str>) -> Change {
+    let Change::Network(key, Some(fact)) = network(n, 1430) else { unreachable!() };
+    Change::Network(key, Some(Network { dns_domain: domain.map(Into::into), ..fact }))
+}
+
 /// A network that takes in what no port claims, or does not.
 pub fn auto_ports(n: u32, auto_ports: bool) -> Change {
     let Change::Network(key, Some(fact)) = network(n, 1430) else { unreachable!() };

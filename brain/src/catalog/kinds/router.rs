@@ -197,7 +197,7 @@ impl Catalog {
 fn check_shares(catalog: &Catalog, router: &Router, interfaces: &[Resolved<'_>], findings: &mut Findings) {
     for (i, destination) in router.routes.iter().map(|route| route.destination).enumerate() {
         let of_hosts = interfaces.iter().find(|interface| {
-            catalog.subnet(&interface.subnet).is_some_and(|s| s.per_host && s.cidr.contains(&destination))
+            catalog.subnet(interface.subnet).is_some_and(|s| s.per_host && s.cidr.contains(&destination))
         });
         if let Some(interface) = of_hosts.filter(|interface| !interface.prefixes().any(|p| p == destination)) {
             let message = format!("{destination} is of {}, whose prefixes are its hosts' own", interface.subnet);
