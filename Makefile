@@ -2,11 +2,16 @@
 
 LAB ?= dvr
 
-.PHONY: lab test check docs sim trace-equality fuzz bench bench-ovn
+.PHONY: lab attack test check docs sim trace-equality fuzz bench bench-ovn
 
 # A lab to look at. KEEP=1 leaves it up; LAB=name picks another one of labs/.
 lab:
 	@KEEP=$(KEEP) labs/run $(LAB)
+
+# Attackers with other people's tools against a protected network: a table of what was sent, what arrived, and what was counted.
+# ATTACK=word runs those with that in their family or name.
+attack:
+	ATTACK="$(ATTACK)" KEEP=$(KEEP) labs/run attack
 
 # Everything: unit tests of all crates, then on real Open vSwitch the labs and the system tests.
 test:

@@ -10,8 +10,9 @@ watchers="tcpdump tshark python3-scapy thc-ipv6"
 clients="isc-dhcp-client isc-dhcp-relay dhcpcd-base dibbler-client wide-dhcpv6-client systemd"
 routers="radvd"
 case "${1:-}" in
-test) packages="$packages $watchers $clients $routers dnsmasq-base bind9-dnsutils" ;;
+test) packages="$packages $watchers $clients $routers dnsmasq-base bind9-dnsutils ipv6toolkit keepalived" ;;
 delegation) packages="$packages $watchers $clients $routers" ;;
+attack) packages="$packages $watchers ipv6toolkit" ;;
 addresses | nics) packages="$packages $watchers $clients" ;;
 esac
 

@@ -10,6 +10,7 @@ use proto::v1;
 use topology::{Change, ChassisKey, Key, ResourceId, World};
 
 use crate::catalog::{Applied, Catalog};
+use crate::drops::Drops;
 use crate::effect::{Effect, SwitchCommand};
 use crate::event::{Caller, Event, ProposalId, Request, RequestId, SessionId};
 use crate::learning::Learning;
@@ -54,6 +55,7 @@ pub struct Brain {
     /// Whose turn it was: what the brain itself wants written, or what is requested.
     pub(crate) own_turn: bool,
     pub(crate) waiters: Waiters,
+    pub(crate) drops: Drops,
     pub(crate) releases: Releases,
     /// The world's sequence number after each of the last store revisions.
     pub(crate) sequences: BTreeMap<u64, u64>,
@@ -107,6 +109,7 @@ impl Default for Brain {
             asked: None,
             own_turn: false,
             waiters: Waiters::default(),
+            drops: Drops::default(),
             releases: Releases::default(),
             sequences: BTreeMap::new(),
             statuses: HashMap::new(),
@@ -169,7 +172,7 @@ impl Brain {
         let (resting, waiter) = (self.switches.next_due(), self.waiters.next_deadline());
         let services = [self.ra.next_due(), self.announce.next_due(), self.learning.next_due(), self.links.next_due()];
         let services = services.into_iter().chain([self.reconfigures.next_due(), self.resolving.next_due()]);
-        services.chain([warm, resting, waiter, self.next_renumbered()]).flatten().min()
+        services.chain([warm, resting, waiter, self.next_renumbered(), self.drops.next_deadline()]).flatten().min()
     }
 
     /// Where what was compiled piece by piece differs from what the same facts compile to from scratch, in words; empty: nowhere.

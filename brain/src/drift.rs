@@ -12,6 +12,7 @@ use ofp::{Action, FlowUpdate, Instruction};
 use topology::{ChassisKey, ResourceId};
 
 use crate::brain::Brain;
+use crate::drops;
 use crate::effect::Effect;
 use crate::event::SessionId;
 use crate::found::same_on_switch;
@@ -98,6 +99,8 @@ enum Verdict {
 impl Brain {
     pub(crate) fn flows_changed(&mut self, id: SessionId, updates: Vec<FlowUpdate>, more: bool) {
         let now = self.now;
+        let (counts, updates) = updates.into_iter().partition(drops::is_count);
+        self.first_drops(id, counts);
         let Some((chassis, mut switch)) = self.switch_of(id) else { return };
         if !switch.in_step() {
             switch.drift.meanwhile = true;

@@ -89,6 +89,8 @@ pub enum Reply {
     Bindings(Vec<v1::AddressBinding>),
     /// To `Leases`.
     Leases(Vec<v1::Lease>),
+    /// To `Drops`.
+    Drops(Vec<v1::DropCount>),
     /// To `Links`.
     Links(Vec<v1::Link>),
 }
@@ -133,6 +135,11 @@ pub struct Violation {
 pub enum SwitchCommand {
     /// Read all flows, groups and meters; answered by `SwitchEvent::Tables`.
     ReadBack,
+    /// Read the rows that count drops; answered by `SwitchEvent::Drops`. It waits for nothing else.
+    CountDrops {
+        /// The table that they are in.
+        table: u8,
+    },
     /// Send a batch; answered by `SwitchEvent::BatchDone` or `BatchFailed`.
     Batch(Batch),
     /// Send a packet out.

@@ -167,6 +167,8 @@ pub enum Request {
     Bindings(v1::BindingsRequest),
     /// What clients were promised by DHCP; answered with [`crate::Reply::Leases`].
     Leases(v1::LeasesRequest),
+    /// What the guard has dropped, by port and name; answered with [`crate::Reply::Drops`] when the switches have told it.
+    Drops(v1::DropsRequest),
     /// Which chassis are wired to each other.
     Links(v1::LinksRequest),
 }
@@ -222,6 +224,8 @@ pub enum SwitchEvent {
         /// The error's OpenFlow name and the switch's words.
         error: String,
     },
+    /// What the switch counts of drops, as asked for by [`crate::SwitchCommand::CountDrops`].
+    Drops(Vec<FlowStats>),
     /// Somebody else changed flows, or the switch did by itself: not this connection.
     FlowsChanged {
         /// What became of them, in order; with instructions where there are any.

@@ -19,6 +19,10 @@ impl Found {
     pub(crate) fn new(flows: Vec<FlowStats>, groups: Vec<GroupDesc>, meters: Vec<MeterConfig>) -> Found {
         let mut found = Found::default();
         for flow in flows {
+            // What a switch counts for us, it keeps for itself.
+            if flow.table == Table::Accused.id() {
+                continue;
+            }
             let Some(table) = Table::from_id(flow.table).filter(|_| is_ours(flow.cookie)) else {
                 found.foreign_flows += 1;
                 continue;

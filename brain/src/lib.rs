@@ -4,6 +4,7 @@ mod bindings;
 mod brain;
 mod catalog;
 mod drift;
+mod drops;
 mod effect;
 mod event;
 mod found;

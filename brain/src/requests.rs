@@ -58,6 +58,10 @@ impl Brain {
             Request::Bindings(request) => self.bindings(request),
             Request::Leases(request) => self.leases(request),
             Request::Links(request) => self.links_shown(request),
+            Request::Drops(request) => {
+                self.drops(id, request.clone());
+                return;
+            }
         };
         self.reply(id, result);
     }

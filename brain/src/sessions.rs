@@ -27,6 +27,7 @@ impl Brain {
             SwitchEvent::BatchFailed { batch, operation, error } => {
                 self.batch_failed(session, batch, operation, &error)
             }
+            SwitchEvent::Drops(flows) => self.drops_counted(session, &flows),
             SwitchEvent::FlowsChanged { updates, more } => self.flows_changed(session, updates, more),
             SwitchEvent::Packet(punt) => self.punted(session, punt),
         }

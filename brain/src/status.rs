@@ -41,6 +41,7 @@ impl Brain {
             self.statuses.insert(id, standing);
         }
         self.answer_waiters();
+        self.answer_drops();
     }
 
     /// A connection came or went: all that the chassis has flows for may stand differently.

@@ -16,7 +16,8 @@ use packet::{
     Dhcp6Relay, Frame, Net, Udp, ipv6_frame, protocol, udp,
 };
 use topology::{
-    Change, ChassisKey, Dhcp6 as Fact, Encap, NetworkKey, Place, Policy, Port, PortKey, RouterKey, SubnetKey, World,
+    Change, ChassisKey, Dhcp6 as Fact, Encap, NetworkKey, Place, Policy, Port, PortKey, Role, RouterKey, SubnetKey,
+    World,
 };
 
 const MOMENT: Moment = Moment { now: features::Millis(1), secret: [0; 16] };
@@ -59,7 +60,10 @@ fn world(relays: bool) -> World {
         network(3, 1430),
         dhcp6(3),
         Change::Port(PortKey(CLIENT), Some(client(3))),
-        Change::Policy(PortKey(RELAY), Some(Policy { secured: true, learning: false, forming: false, relays })),
+        Change::Policy(
+            PortKey(RELAY),
+            Some(Policy { secured: true, learning: false, forming: false, relays, role: Role::Host }),
+        ),
     ]);
     changes.extend(subnet(3));
     world.commit(changes);

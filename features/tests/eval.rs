@@ -172,7 +172,7 @@ fn what_does_not_begin_with_the_sender_s_mac_is_punted_and_a_second_one_is_no_qu
         assert_eq!((punted(&site, 4, &trace).op, &trace.problems[..]), (PuntOp::NeighborSolicit, &[][..]));
     }
     let twice = vec![NdOption::SourceLinkLayer(port_mac(4)); 2];
-    assert_eq!(ask(twice).dropped(), Some(Some(Drop::UnknownTarget)));
+    assert_eq!(ask(twice).dropped(), Some(Some(Drop::MalformedNd)));
 }
 
 /// The punt as the controller reads it.

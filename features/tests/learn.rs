@@ -12,7 +12,7 @@ use features::punt::Punted;
 use flows::eval::{Fate, Output, Switch, Trace};
 use flows::{Drop, Engine, PuntOp, Reg};
 use packet::{Advertised, Frame, Icmpv6, NdOption, Net, arp_request, icmpv6_frame, neighbor_advert};
-use topology::{Change, ChassisKey, Dhcp6, Encap, NetworkKey, Policy, PortKey, SubnetKey, View, World};
+use topology::{Change, ChassisKey, Dhcp6, Encap, NetworkKey, Policy, PortKey, Role, SubnetKey, View, World};
 
 /// A port of network 1 that learns, on chassis 2; one of another network that does not; and one that nobody claims.
 const LEARNER: u32 = 4;
@@ -245,7 +245,7 @@ fn a_formed_address_is_learned_where_hosts_form_them() {
             dns: vec![],
             options: vec![],
         };
-        let policy = Policy { secured: true, learning: false, forming, relays: false };
+        let policy = Policy { secured: true, learning: false, forming, relays: false, role: Role::Host };
         changes.extend([Change::Dhcp6(SubnetKey(1), Some(told)), Change::Policy(PortKey(LEARNER), Some(policy))]);
         let mut world = World::default();
         world.commit(changes);

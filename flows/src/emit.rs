@@ -3,14 +3,21 @@
 use std::sync::Arc;
 
 use addr::OfPort;
-use ofp::{Action, Controller, Field, Instruction, Match, MatchFields, MeterBand, Subfield, Value};
+use ofp::{
+    Action, Controller, Field, Instruction, Learn, LearnDst, LearnSpec, LearnSrc, Match, MatchFields, MeterBand,
+    Subfield, Value,
+};
 use topology::ChassisKey;
 
+use crate::cookie::ACCUSED_COOKIE;
 use crate::item::{Drop, Flow, Item, Meter, PuntClass, PuntOp, flow_hash};
 use crate::pipeline::{Miss, Table, TableSpec};
 use crate::recent::Recent;
 use crate::registers::Reg;
 use crate::replicate::{self, Part};
+
+/// How long after the last drop of a name a port's count of it is kept.
+const COUNTED_IDLE_S: u16 = 3_600;
 
 /// What the rows of one unit are gathered in.
 #[derive(Debug)]
@@ -417,8 +424,16 @@ impl Row<'_> {
         self.emit(None, None);
     }
 
-    /// Nowhere, under a name.
+    /// Nowhere, under a name. If that accuses the port that it came in by, the switch counts it for that port.
     pub fn drop(self, drop: Drop) {
+        if drop.accuses() {
+            let counted = Table::Accused;
+            self.emit.draft.actions.extend([
+                Action::RegLoad { dst: Reg::Accused.subfield(), value: drop as u64 },
+                Action::Learn(count(drop)),
+                Action::Resubmit { port: None, table: Some(counted.id()), ct: false },
+            ]);
+        }
         self.emit(None, Some(drop));
     }
 
@@ -451,6 +466,20 @@ impl Row<'_> {
         }
         let at = (self.spec.table, self.priority);
         self.emit.row(self.chassis, at, (self.meter, next), (self.why, drop));
+    }
+}
+
+/// The row that counts a port's drops of a name: made by the switch with the first of them.
+fn count(drop: Drop) -> Learn {
+    let spec = |src, subfield: Subfield| LearnSpec { bits: subfield.bits, src, dst: LearnDst::Match(subfield) };
+    let port = Subfield::all(Field::IN_PORT);
+    Learn {
+        idle_timeout_s: COUNTED_IDLE_S,
+        priority: 1,
+        cookie: ACCUSED_COOKIE,
+        table: Table::Accused.id(),
+        specs: vec![spec(LearnSrc::Field(port), port), spec(LearnSrc::Imm(drop as u128), Reg::Accused.subfield())],
+        ..Learn::default()
     }
 }
 

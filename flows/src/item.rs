@@ -64,6 +64,7 @@ pub struct Meter {
 
 /// Why a packet is dropped. Every drop has one of these names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[repr(u8)]
 #[allow(missing_docs)] // The names and `about` say it.
 pub enum Drop {
     UnknownPort,
@@ -74,7 +75,15 @@ pub enum Drop {
     FragmentedNd,
     RogueRouterAdvert,
     RogueRedirect,
+    RogueMulticastRouter,
+    RogueDhcpServer,
     ForeignNeighborAdvert,
+    ForeignNeighborSolicit,
+    MalformedNd,
+    FragmentedControl,
+    TruncatedHeaders,
+    TunnelCarrier,
+    MonitorSends,
     EtherType,
     SpoofedSource,
     UnsolicitedAdvert,
@@ -90,6 +99,37 @@ pub enum Drop {
 }
 
 impl Drop {
+    /// What the guard drops: it is counted for each port, by the switch itself.
+    pub const ACCUSED: [Drop; 17] = [
+        Drop::ForeignMac,
+        Drop::VlanTag,
+        Drop::UnparsableHeaders,
+        Drop::FragmentedNd,
+        Drop::RogueRouterAdvert,
+        Drop::RogueRedirect,
+        Drop::RogueMulticastRouter,
+        Drop::RogueDhcpServer,
+        Drop::ForeignNeighborAdvert,
+        Drop::ForeignNeighborSolicit,
+        Drop::MalformedNd,
+        Drop::FragmentedControl,
+        Drop::TruncatedHeaders,
+        Drop::TunnelCarrier,
+        Drop::MonitorSends,
+        Drop::EtherType,
+        Drop::SpoofedSource,
+    ];
+
+    /// Whether it says of a port that it sent what it may not.
+    pub fn accuses(self) -> bool {
+        Drop::ACCUSED.contains(&self)
+    }
+
+    /// The one of [`Drop::ACCUSED`] that a number in register `accused` stands for.
+    pub fn accused(number: u128) -> Option<Drop> {
+        Drop::ACCUSED.into_iter().find(|drop| *drop as u128 == number)
+    }
+
     /// The name that counters, traces and events use.
     pub const fn name(self) -> &'static str {
         match self {
@@ -101,7 +141,15 @@ impl Drop {
             Drop::FragmentedNd => "fragmented_nd",
             Drop::RogueRouterAdvert => "rogue_router_advert",
             Drop::RogueRedirect => "rogue_redirect",
+            Drop::RogueMulticastRouter => "rogue_multicast_router",
+            Drop::RogueDhcpServer => "rogue_dhcp_server",
             Drop::ForeignNeighborAdvert => "foreign_neighbor_advert",
+            Drop::ForeignNeighborSolicit => "foreign_neighbor_solicit",
+            Drop::MalformedNd => "malformed_nd",
+            Drop::FragmentedControl => "fragmented_control",
+            Drop::TruncatedHeaders => "truncated_headers",
+            Drop::TunnelCarrier => "tunnel_carrier",
+            Drop::MonitorSends => "monitor_sends",
             Drop::EtherType => "ethertype",
             Drop::SpoofedSource => "spoofed_source",
             Drop::UnsolicitedAdvert => "unsolicited_advert",

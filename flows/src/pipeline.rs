@@ -17,6 +17,7 @@ pub enum Table {
     Restore = 4,
     Guard = 10,
     Admit = 20,
+    Accused = 24,
     Nd = 30,
     Gateway = 50,
     RouterIn = 60,
@@ -77,7 +78,7 @@ pub struct TableSpec {
 const NONE: &[Field] = &[];
 
 /// The pipeline, in the order of table numbers.
-pub const PIPELINE: [TableSpec; 19] = [
+pub const PIPELINE: [TableSpec; 20] = [
     TableSpec {
         table: Table::Classify,
         name: "classify",
@@ -127,6 +128,7 @@ pub const PIPELINE: [TableSpec; 19] = [
         about: "What no secured port may send, whoever it is. What it says of itself beyond the source is put to the proof.",
         writers: &["port"],
         matches: &[
+            Field::IN_PORT,
             Field::ETH_TYPE,
             Field::VLAN_VID,
             Field::IP_PROTO,
@@ -134,9 +136,16 @@ pub const PIPELINE: [TableSpec; 19] = [
             Field::NW_TTL,
             Field::IPV6_SRC,
             Field::IPV6_DST,
+            Field::IPV4_DST,
             Field::ICMPV6_TYPE,
             Field::ICMPV6_CODE,
+            Field::ND_TARGET,
+            Field::ND_SLL,
             Field::ND_TLL,
+            Field::TCP_SRC,
+            Field::TCP_DST,
+            Field::UDP_SRC,
+            Field::UDP_DST,
         ],
         reads: &[Reg::Claim],
         sets: &[Field::ETH_SRC, Field::IPV6_SRC],
@@ -153,6 +162,7 @@ pub const PIPELINE: [TableSpec; 19] = [
         writers: &["port", "learn", "dhcp4"],
         matches: &[
             Field::IN_PORT,
+            Field::ETH_SRC,
             Field::ETH_TYPE,
             Field::IP_PROTO,
             Field::IPV6_SRC,
@@ -169,6 +179,21 @@ pub const PIPELINE: [TableSpec; 19] = [
         reenters: &[],
         outputs: false,
         miss: Miss::Drop(Drop::SpoofedSource),
+    },
+    TableSpec {
+        table: Table::Accused,
+        name: "accused",
+        about: "Counts what the guard drops, by port and name. The switch makes its rows itself, when there is something to count, and \
+                takes them away an hour after the last; the rows that drop send packets by here.",
+        writers: &[],
+        matches: &[Field::IN_PORT],
+        reads: &[Reg::Accused],
+        sets: &[],
+        loads: &[],
+        next: &[],
+        reenters: &[],
+        outputs: false,
+        miss: Miss::Covered,
     },
     TableSpec {
         table: Table::Nd,

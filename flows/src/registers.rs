@@ -50,6 +50,8 @@ pub enum Reg {
     NdRouter,
     /// What is being proved of a packet: see [`Claim`].
     Claim,
+    /// Why the guard drops it: a [`crate::Drop`].
+    Accused,
 }
 
 /// What a secured port says of itself beyond Ethernet source and IP source, and which of it is being proved: for that it
@@ -63,6 +65,8 @@ pub enum Claim {
     TargetMac = 2,
     /// That the sender's MAC in an ARP packet is the port's.
     SenderMac = 3,
+    /// That a solicitation's link-layer option is the port's MAC.
+    SourceMac = 4,
 }
 
 /// One row of the register map.
@@ -98,7 +102,7 @@ const fn row(
 }
 
 /// The register map, in the order of [`Reg`].
-pub const REGISTERS: [RegSpec; 21] = [
+pub const REGISTERS: [RegSpec; 22] = [
     row(Reg::Net, "net", (0, 0, 24), Table::Classify, Table::Punt, "network key"),
     row(Reg::FromFabric, "from_fabric", (0, 24, 1), Table::Classify, Table::Fabric, "came from another chassis"),
     row(Reg::Secured, "secured", (0, 25, 1), Table::Classify, Table::Nd, "sends only with its own addresses"),
@@ -164,11 +168,12 @@ pub const REGISTERS: [RegSpec; 21] = [
     row(
         Reg::Claim,
         "claim",
-        (12, 20, 2),
+        (12, 20, 3),
         Table::Classify,
         Table::Nd,
-        "proves 1: an advertisement's target, 2: its MAC, 3: an ARP sender's MAC",
+        "proves 1: an advertisement's target, 2: its MAC, 3: an ARP sender's MAC, 4: a solicitation's MAC",
     ),
+    row(Reg::Accused, "accused", (13, 0, 8), Table::Classify, Table::Accused, "why the guard drops it"),
 ];
 
 impl Reg {

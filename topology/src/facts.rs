@@ -258,6 +258,17 @@ pub struct Port {
     pub learned: Vec<IpAddr>,
     /// Prefixes that are routed to it: whatever is behind it sends from them.
     pub prefixes: Vec<Delegated>,
+    /// What it may also send from.
+    pub pairs: Vec<AddressPair>,
+}
+
+/// What a port may send from beside its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct AddressPair {
+    /// The addresses.
+    pub prefix: IpNet,
+    /// The MAC that goes with them; `None`: the port's.
+    pub mac: Option<MacAddr>,
 }
 
 /// A prefix that is routed to a port: its DHCPv6 client is given it (RFC 8415, 6.3), or it is told of it by router advertisements.
@@ -316,6 +327,20 @@ pub struct Policy {
     pub forming: bool,
     /// It is a DHCPv6 relay agent's (RFC 8415, 19): what it says of others is believed.
     pub relays: bool,
+    /// What is behind it.
+    pub role: Role,
+}
+
+/// What is behind a port.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Role {
+    /// An end host.
+    #[default]
+    Host,
+    /// A router: it sends what only routers may, and what it forwards.
+    Router,
+    /// Who only listens.
+    Monitor,
 }
 
 /// Where a labelled frame goes on, on a fabric of links. It never changes while a frame with the label may be on its way.

@@ -15,8 +15,8 @@ mod world;
 
 pub use commit::{Change, Committed};
 pub use facts::{
-    Advert, Binding, Chassis, Delegated, Dhcp4, Dhcp6, DhcpOption, DhcpOptions, Encap, Fabric, Hop, Interface, Lane,
-    Network, Policy, Port, Route, Router, RouterPreference, Subnet, Way,
+    AddressPair, Advert, Binding, Chassis, Delegated, Dhcp4, Dhcp6, DhcpOption, DhcpOptions, Encap, Fabric, Hop,
+    Interface, Lane, Network, Policy, Port, Role, Route, Router, RouterPreference, Subnet, Way,
 };
 pub use keys::{ChassisKey, Key, KeyKind, NetworkKey, PortKey, ResourceId, RouterKey, SubnetKey};
 pub use needs::Need;

@@ -146,7 +146,7 @@ impl Fleet {
                 self.packets += 1;
                 None
             }
-            SwitchCommand::Close { .. } => None,
+            SwitchCommand::CountDrops { .. } | SwitchCommand::Close { .. } => None,
         }
     }
 }

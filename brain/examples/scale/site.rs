@@ -8,7 +8,7 @@ use addr::{Dpid, Ipv6Net, MacAddr, OfPort, eui64_address};
 use proto::v1;
 use topology::{
     Advert, Binding, Change, Chassis, ChassisKey, Encap, Fabric, Interface, Network, NetworkKey, Policy, Port, PortKey,
-    Router, RouterKey, Subnet, SubnetKey,
+    Role, Router, RouterKey, Subnet, SubnetKey,
 };
 
 const PORTS_OF_NETWORK: u32 = 100;
@@ -73,7 +73,7 @@ impl Site {
             changes.extend([addressed(p, 0), bound(p, self.home(p))]);
             changes.push(Change::Policy(
                 PortKey(p),
-                Some(Policy { secured: true, learning: false, forming: true, relays: false }),
+                Some(Policy { secured: true, learning: false, forming: true, relays: false, role: Role::Host }),
             ));
             changes.push(Change::Plug(self.home(p), interface(p), Some(number)));
         }
@@ -222,6 +222,7 @@ pub(crate) fn addressed(p: u32, other: u64) -> Change {
         addresses: vec![address(p, other).into()],
         learned: vec![],
         prefixes: vec![],
+        pairs: vec![],
     };
     Change::Port(PortKey(p), Some(fact))
 }

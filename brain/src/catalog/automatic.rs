@@ -183,6 +183,7 @@ fn automatic_port(id: &ResourceId, found: &Found) -> Kind {
         extra_dhcp_opts: vec![],
         dhcp_relay: false,
         dns_name: None,
+        allowed_address_pairs: vec![],
     };
     Kind::Port(v1::Port { meta: Some(meta), spec: Some(spec), status: None })
 }
@@ -266,7 +267,11 @@ impl Admission<'_> {
             for port in self.after.users(&network, PORT).cloned().collect::<Vec<_>>() {
                 self.unlearn_unformed(&port);
             }
-            let illegal = |address: &IpAddr| self.after.illegal(&network, *address).is_some();
+            let paired = |address: &IpAddr| {
+                let owner = self.after.learned(&(network.clone(), *address)).and_then(|l| self.after.port(&l.port));
+                owner.is_some_and(|port| port.pairs.iter().any(|pair| pair.prefix.contains(address)))
+            };
+            let illegal = |address: &IpAddr| self.after.illegal(&network, *address).is_some() && !paired(address);
             let gone: Vec<Address> =
                 self.after.learned_on(&network).filter(illegal).map(|address| (network.clone(), address)).collect();
             self.unlearn(gone);

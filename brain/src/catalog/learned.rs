@@ -143,13 +143,17 @@ impl Catalog {
         if holders.contains(id) {
             return Some(Unlearnable::Known);
         }
-        if let Some(why) = self.illegal(&port.network, address) {
+        // An address of a pair may be on no subnet; and it goes to whoever has announced it last.
+        let paired = port.pairs.iter().any(|pair| pair.prefix.contains(&address));
+        let illegal = self.illegal(&port.network, address);
+        if let Some(why) = illegal.filter(|why| !paired || !matches!(why, Unlearnable::Edge | Unlearnable::Outside)) {
             return Some(why);
         }
         if !port.automatic && !self.formed_by(id).has(address) {
             return Some(Unlearnable::NotFormed);
         }
-        if !holders.is_empty() {
+        let moves = paired && self.learned(&(port.network.clone(), address)).is_some();
+        if !holders.is_empty() && !moves {
             return Some(Unlearnable::Held);
         }
         (self.learned_by(id).count() >= LEARNED_MAX).then_some(Unlearnable::TooMany)

@@ -169,7 +169,8 @@ specs! {
     Port PortSpec {
         network = "network", mac_address = "mac_address", fixed_ips = "fixed_ips", vnic_type = "vnic_type",
         role = "role", binding = "binding", port_security_enabled = "port_security_enabled",
-        extra_dhcp_opts = "extra_dhcp_opts", dhcp_relay = "dhcp_relay", dns_name = "dns_name"
+        extra_dhcp_opts = "extra_dhcp_opts", dhcp_relay = "dhcp_relay", dns_name = "dns_name",
+        allowed_address_pairs = "allowed_address_pairs"
     }
     Renumbering RenumberingSpec { subnet = "subnet", cidr = "cidr", overlap_s = "overlap_s" }
     Delegation DelegationSpec {

@@ -106,16 +106,17 @@ impl Brain {
     /// A frame from a port that learns, with an address that it has not.
     pub(crate) fn learn_addresses(&mut self, punted: Punted) -> Outcome {
         let at = (punted.place.chassis, punted.place.ofport);
-        let mac = View::new(&self.world).port(punted.port).map(|port| port.mac);
+        let view = View::new(&self.world);
+        let port = view.port(punted.port).ok_or("gone")?;
         let Some(id) = self.world.resource_of(&Key::Port(punted.port)) else { return Err("gone") };
         let heard = heard::hear(&punted.frame)?;
-        if mac != Some(heard.mac) {
+        if port.mac != heard.mac && port.pairs.iter().all(|pair| pair.mac != Some(heard.mac)) {
             return Err("foreign_sender");
         }
         let Heard { addresses, .. } = heard;
         let probe = addresses.iter().any(|(_, how)| *how == heard::Proof::Dad);
         let mut learned = None;
-        let mut refused: Option<(IpAddr, Unlearnable)> = None;
+        let mut refused: Option<(IpAddr, Unlearnable, heard::Proof)> = None;
         for (address, how) in addresses {
             match self.catalog.unlearnable(&id, address) {
                 None => {
@@ -123,13 +124,14 @@ impl Brain {
                     learned = self.learning.wishes.see(seen).then_some(address).or(learned);
                 }
                 Some(Unlearnable::Known) => {}
-                Some(why) => refused = Some((address, why)),
+                Some(why) => refused = Some((address, why, how)),
             }
         }
         let wait = match (learned, refused) {
             (Some(address), _) => Wait::Address(punted.network, address),
-            (None, Some((address, why))) => {
+            (None, Some((address, why, how))) => {
                 self.refuse_address(at, &id, address, why);
+                self.drops.judge(id, how);
                 return Err(why.name());
             }
             // It has it by now: switches may not know yet.

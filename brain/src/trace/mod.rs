@@ -181,11 +181,15 @@ impl Brain {
     }
 
     fn delivered(&self, chassis: ChassisKey, ofport: OfPort) -> String {
-        let plugs = self.plugs.get(&chassis).into_iter().flatten();
-        let interface = plugs.into_iter().find(|(_, port)| **port == ofport).map(|(interface, _)| interface);
-        let port = interface.and_then(|interface| self.world.bound_to(chassis, interface));
-        let name = port.and_then(|port| self.full_name(&Key::Port(port)));
+        let name = self.port_behind(chassis, ofport).and_then(|port| self.full_name(&Key::Port(port)));
         format!("delivered: {}", name.unwrap_or_else(|| format!("port {ofport}")))
+    }
+
+    /// The port that is bound to an OpenFlow port.
+    pub(crate) fn port_behind(&self, chassis: ChassisKey, ofport: OfPort) -> Option<PortKey> {
+        let plugs = self.plugs.get(&chassis)?;
+        let (interface, _) = plugs.iter().find(|(_, port)| **port == ofport)?;
+        self.world.bound_to(chassis, interface)
     }
 
     /// Who is spoken for by a row that answers: the last one that knew an address.

@@ -387,6 +387,11 @@ impl Site {
                 bridge.take(&batch)
             }
             SwitchCommand::PacketOut { actions, data, .. } => return bridge.packets.push((actions, data)),
+            SwitchCommand::CountDrops { .. } if bridge.mute => return,
+            SwitchCommand::CountDrops { table } => {
+                let rows = bridge.tables.flows.values().filter(|row| row.table == table);
+                SwitchEvent::Drops(rows.cloned().collect())
+            }
             SwitchCommand::Close { .. } => {
                 bridge.session = None;
                 SwitchEvent::Down { reason: "closed".to_owned() }

@@ -6,6 +6,7 @@ mod client;
 mod config;
 mod controller;
 mod delete;
+mod drops;
 mod events;
 mod flows;
 mod get;

@@ -89,6 +89,18 @@ impl<B: Backend> OperationService for Face<B> {
         }
     }
 
+    type DropsStream = Pin<Box<dyn Stream<Item = Result<v1::DropCount, Status>> + Send>>;
+
+    async fn drops(&self, request: tonic::Request<v1::DropsRequest>) -> Result<Response<Self::DropsStream>, Status> {
+        let bytes = detail_bytes(request.metadata());
+        let asked = Request::Drops(request.into_inner());
+        match self.backend.request(Caller::administrator(), asked).await {
+            Ok(Reply::Drops(all)) => Ok(Response::new(Box::pin(tokio_stream::iter(all.into_iter().map(Ok))))),
+            Ok(other) => Err(mismatch("Drops", &other)),
+            Err(refusal) => Err(status(&refusal, bytes)),
+        }
+    }
+
     type LinksStream = Pin<Box<dyn Stream<Item = Result<v1::Link, Status>> + Send>>;
 
     async fn links(&self, request: tonic::Request<v1::LinksRequest>) -> Result<Response<Self::LinksStream>, Status> {

@@ -7,7 +7,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use brain::{Batch, SwitchCommand, SwitchEvent};
-use ofp::{Body, Message, NO_BUFFER, PacketOut};
+use ofp::{
+    Body, FlowStats, FlowStatsRequest, Message, MultipartReply, MultipartRequest, NO_BUFFER, PacketOut, StatsReply,
+    StatsRequest,
+};
 use tokio::sync::{AcquireError, OwnedSemaphorePermit};
 use tokio::time::Instant;
 
@@ -24,6 +27,8 @@ const WORK_MAX: Duration = Duration::from_secs(120);
 const REST: Duration = Duration::from_millis(2);
 /// Commands that may wait behind the one in work. The brain waits for its answers, so more is a fault.
 const BACKLOG_MAX: usize = 64;
+/// Rows that count drops: a few for each port of a bridge.
+const COUNTED_MAX: usize = 100_000;
 
 /// What is done, and what waits.
 pub(super) struct Work {
@@ -39,6 +44,8 @@ pub(super) struct Work {
     commit_at: Option<Instant>,
     commit: Duration,
     rest_until: Option<Instant>,
+    /// The question for what is counted of drops, and the answer so far.
+    counting: Option<(u32, Vec<FlowStats>)>,
     pub(super) turn: Turn,
 }
 
@@ -88,6 +95,7 @@ impl Work {
             commit_at: None,
             commit: Duration::ZERO,
             rest_until: None,
+            counting: None,
             turn: Turn::default(),
         }
     }
@@ -141,6 +149,7 @@ impl Session {
             SwitchCommand::PacketOut { in_port, actions, data } => {
                 self.packet_out(PacketOut { buffer_id: NO_BUFFER, in_port, actions, data: data.into() })
             }
+            SwitchCommand::CountDrops { table } => self.count_drops(table),
             SwitchCommand::Batch(_) | SwitchCommand::ReadBack if self.work.backlog.len() >= BACKLOG_MAX => {
                 Err(Fault::Limit(format!("more than {BACKLOG_MAX} commands wait")))
             }
@@ -192,8 +201,44 @@ impl Session {
         }
     }
 
+    /// Asks for the rows that count drops, unless that is asked already: who asks meanwhile gets the same answer.
+    fn count_drops(&mut self, table: u8) -> Result<(), Fault> {
+        if self.work.counting.is_some() {
+            return Ok(());
+        }
+        let xid = self.outgoing.xids(1);
+        self.work.counting = Some((xid, Vec::new()));
+        let rows = FlowStatsRequest { table, ..FlowStatsRequest::default() };
+        self.outgoing.send(&Message::new(xid, MultipartRequest { more: false, body: StatsRequest::Flow(rows) }))
+    }
+
+    /// A part of the answer, or an error in its place: true, if the message was that.
+    fn counting_hears(&mut self, message: &Message) -> Result<bool, Fault> {
+        let Some((xid, mut rows)) = self.work.counting.take() else { return Ok(false) };
+        let more = match &message.body {
+            Body::MultipartReply(MultipartReply { more, body: StatsReply::Flow(part) }) if message.xid == xid => {
+                rows.extend_from_slice(part);
+                *more && rows.len() < COUNTED_MAX
+            }
+            Body::Error(_) if message.xid == xid => false,
+            _ => {
+                self.work.counting = Some((xid, rows));
+                return Ok(false);
+            }
+        };
+        if more {
+            self.work.counting = Some((xid, rows));
+        } else {
+            self.news.tell(SwitchEvent::Drops(rows), None)?;
+        }
+        Ok(true)
+    }
+
     /// An answer, or an error, that should be about the work.
     pub(super) fn work_hears(&mut self, message: Message) -> Result<(), Fault> {
+        if self.counting_hears(&message)? {
+            return Ok(());
+        }
         let error = match &message.body {
             Body::Error(error) => Some(error.clone()),
             _ => None,

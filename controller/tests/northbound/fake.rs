@@ -211,6 +211,13 @@ impl Fake {
                 };
                 Ok(Reply::Leases(vec![lease]))
             }
+            Request::Drops(_) => Ok(Reply::Drops(vec![v1::DropCount {
+                tenant: "acme".to_owned(),
+                port: "vm1".to_owned(),
+                reason: "rogue_router_advert".to_owned(),
+                packets: 7,
+                ..v1::DropCount::default()
+            }])),
             Request::Links(_) => {
                 let (chassis, peer_chassis) = ("s1".to_owned(), "s2".to_owned());
                 let (interface, peer_interface) = ("s1-eth2".to_owned(), "s2-eth1".to_owned());

@@ -2,11 +2,13 @@
 //! way to the controller, with its meters.
 
 mod guard;
+mod pairs;
+mod routers;
 
 use ::flows::{Drop, Emit, Feature, FeatureId, PortMeter, PuntClass, Reg, Row, Table};
 use addr::OfPort;
 use ofp::Field;
-use topology::{ChassisKey, Key, KeyKind, Place, PortKey, View};
+use topology::{ChassisKey, Key, KeyKind, Place, PortKey, Role, View};
 
 /// The feature.
 pub struct Port;
@@ -78,7 +80,11 @@ fn plugged(view: &View<'_>, emit: &mut Emit, key: PortKey) {
     let secured = policy.is_none_or(|policy| policy.secured);
     let forms = policy.is_some_and(|policy| policy.forming);
     let mut on = emit.on(place.chassis);
-    if secured {
+    if policy.is_some_and(|policy| policy.role == Role::Monitor) {
+        on.row(Table::Classify, 100, "the port only listens")
+            .when(Field::IN_PORT, place.ofport)
+            .drop(Drop::MonitorSends);
+    } else if secured {
         on.row(Table::Classify, 100, "a frame from the port's own MAC")
             .when(Field::IN_PORT, place.ofport)
             .when(Field::ETH_SRC, port.mac)
@@ -87,6 +93,11 @@ fn plugged(view: &View<'_>, emit: &mut Emit, key: PortKey) {
             .load(Reg::Forms, u64::from(forms))
             .goto(Table::Guard);
         admit(&mut on, port, place);
+        if let Some(policy) = policy {
+            guard::privileges(&mut on, place, &policy);
+            pairs::admit(&mut on, port, place, forms);
+            routers::forwards(&mut on, view, port, place, &policy);
+        }
     } else {
         on.row(Table::Classify, 100, "any frame: port security is off")
             .when(Field::IN_PORT, place.ofport)

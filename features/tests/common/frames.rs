@@ -196,7 +196,7 @@ impl<'s> Sender<'s> {
             4 => (dice.of(&[SCTP, 50, 2, 47]), vec![1; dice.of(&[4, 12, 40])].into()),
             _ => {
                 let length = self.length(dice, self.network, 28);
-                (protocol::UDP, packet::udp_v4(src, dst, 1000, 2000, &vec![3; length]))
+                (protocol::UDP, packet::udp_v4(src, dst, dice.of(&[1000, 67]), dice.of(&[2000, 68]), &vec![3; length]))
             }
         };
         let ttl = dice.of(&[0, 1, 2, 64, 255, 64]);
@@ -218,11 +218,11 @@ impl<'s> Sender<'s> {
         let mut mac = if dst.is_multicast() && !dice.one_in(4) { multicast_mac(dst) } else { mac };
         let (next, hop_limit, payload) = if dice.one_in(4) {
             let payload = match dice.below(3) {
-                0 => packet::udp(src, dst, 500, 600, b"hello").to_vec(),
+                0 => packet::udp(src, dst, dice.of(&[500, 547, 0]), dice.of(&[600, 546, 547, 0]), b"hello").to_vec(),
                 1 => vec![0; dice.of(&[4, 20, 24])],
                 _ => vec![],
             };
-            let next = dice.of(&[protocol::UDP, protocol::TCP, protocol::NO_NEXT, 4, SCTP, 50, 51, 135, 253]);
+            let next = dice.of(&[protocol::UDP, protocol::TCP, protocol::NO_NEXT, 4, SCTP, 50, 51, 41, 103, 135, 253]);
             (next, dice.of(&[0, 1, 64, 64, 255]), payload)
         } else {
             let (message, hop_limit) = self.icmpv6(dice);

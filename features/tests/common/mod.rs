@@ -8,7 +8,7 @@ use std::sync::Arc;
 use addr::{Dpid, IpNet, MacAddr, OfPort, eui64_address};
 use topology::{
     Advert, Binding, Change, Chassis, ChassisKey, Encap, Fabric, Hop, Interface, Lane, Network, NetworkKey, Policy,
-    Port, PortKey, Route, Router, RouterKey, Subnet, SubnetKey, Way,
+    Port, PortKey, Role, Route, Router, RouterKey, Subnet, SubnetKey, Way,
 };
 
 pub fn fabric(encap: Encap) -> Change {
@@ -124,6 +124,7 @@ pub fn port(p: u32, n: u32) -> Change {
         addresses: vec![port_address(n, p), std::net::Ipv4Addr::from(0x0a00_0000 | p).into()],
         learned: vec![],
         prefixes: vec![],
+        pairs: vec![],
     };
     Change::Port(PortKey(p), Some(port))
 }
@@ -133,11 +134,17 @@ pub fn bind(p: u32, c: u16) -> Change {
 }
 
 pub fn policy(p: u32, secured: bool) -> Change {
-    Change::Policy(PortKey(p), Some(Policy { secured, learning: false, forming: false, relays: false }))
+    Change::Policy(
+        PortKey(p),
+        Some(Policy { secured, learning: false, forming: false, relays: false, role: Role::Host }),
+    )
 }
 
 pub fn learning(p: u32, learning: bool) -> Change {
-    Change::Policy(PortKey(p), Some(Policy { secured: true, learning, forming: false, relays: false }))
+    Change::Policy(
+        PortKey(p),
+        Some(Policy { secured: true, learning, forming: false, relays: false, role: Role::Host }),
+    )
 }
 
 /// A network with a domain of its own, and so with a name server, or without.

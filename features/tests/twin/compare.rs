@@ -8,7 +8,7 @@ use std::sync::Arc;
 use addr::OfPort;
 use features::links::LABELS;
 use flows::eval::{Fate, Problem, Switch, Trace, Tunnel};
-use flows::{Item, PuntOp, Reg};
+use flows::{Item, PuntOp, Reg, Table};
 use ofp::{Field, Match, Value};
 use packet::{ETHERTYPE_IPV4, ETHERTYPE_IPV6, Ethernet};
 use topology::{ChassisKey, Encap};
@@ -253,7 +253,11 @@ pub fn real_rows(rig: &mut Rig, arriving: &Arriving) -> (Vec<u64>, String) {
         .lines()
         .filter_map(|line| {
             let (table, row) = line.trim().split_once(". ")?;
-            let _: u8 = table.parse().ok()?;
+            let table: u8 = table.parse().ok()?;
+            // Its rows are the switch's own.
+            if table == Table::Accused.id() {
+                return None;
+            }
             let (_, cookie) = row.split_once(", cookie 0x")?;
             u64::from_str_radix(cookie.trim(), 16).ok()
         })

@@ -7,8 +7,8 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use addr::{Dpid, IpNet, MacAddr, OfPort, eui64_address, is_link_local, link_local, subnet_router_anycast};
 use features::links::LABELS;
 use topology::{
-    Advert, Binding, Change, Chassis, ChassisKey, Delegated, Encap, Fabric, Hop, Interface, Lane, Network, NetworkKey,
-    Policy, Port, PortKey, Route, Router, RouterKey, Subnet, SubnetKey, Way,
+    AddressPair, Advert, Binding, Change, Chassis, ChassisKey, Delegated, Encap, Fabric, Hop, Interface, Lane, Network,
+    NetworkKey, Policy, Port, PortKey, Role, Route, Router, RouterKey, Subnet, SubnetKey, Way,
 };
 
 use crate::dice::Dice;
@@ -284,6 +284,7 @@ impl Maker {
             let net = &mut self.networks[at];
             net.hosts.extend(behind.map(|address| (None, address)));
             let name: std::sync::Arc<str> = format!("vm{p}").into();
+            let pairs = pairs(&mut self.dice, &net.hosts);
             let port = Port {
                 tenant: net.tenant.into(),
                 name: name.clone(),
@@ -292,6 +293,7 @@ impl Maker {
                 addresses,
                 learned: vec![],
                 prefixes,
+                pairs,
             };
             self.changes.push(Change::Port(key, Some(port)));
             if !self.dice.one_in(10) {
@@ -308,7 +310,10 @@ impl Maker {
                 let secured = !self.dice.one_in(3);
                 let learning = self.dice.one_in(3);
                 let relays = self.dice.one_in(4);
-                self.changes.push(Change::Policy(key, Some(Policy { secured, learning, forming: false, relays })));
+                let role =
+                    self.dice.of(&[Role::Host, Role::Host, Role::Host, Role::Router, Role::Router, Role::Monitor]);
+                self.changes
+                    .push(Change::Policy(key, Some(Policy { secured, learning, forming: false, relays, role })));
             }
         }
     }
@@ -391,4 +396,20 @@ impl Maker {
             return;
         }
     }
+}
+
+/// A few address pairs: of neighbours' addresses, of prefixes, with a MAC and without.
+fn pairs(dice: &mut Dice, hosts: &[(Option<RouterKey>, IpAddr)]) -> Vec<AddressPair> {
+    let count = if dice.one_in(3) { 1 + dice.below(2) } else { 0 };
+    let mut pairs: Vec<AddressPair> = Vec::new();
+    for _ in 0..count {
+        let near = dice.any(hosts).map(|(_, address)| IpNet::from(address));
+        let wide: IpNet = dice.of(&["2001:db8:99::/64", "10.99.0.0/24", "2001:db8:99::7/128"]).parse().unwrap();
+        let prefix = near.filter(|_| dice.one_in(2)).unwrap_or(wide);
+        let mac = dice.one_in(3).then_some(MacAddr([0, 0, 0x5e, 0, 2, 1 + dice.below(2) as u8]));
+        if pairs.iter().all(|pair| pair.prefix != prefix) {
+            pairs.push(AddressPair { prefix, mac });
+        }
+    }
+    pairs
 }

@@ -89,6 +89,9 @@ impl<'s> Run<'s> {
         self.lookups += 1;
         self.bounded()?;
         let table = Table::from_id(id);
+        if table == Some(Table::Accused) {
+            return Ok(None);
+        }
         let switch = self.switch;
         let Some((held, rival)) = switch.lookup(id, &self.headers) else {
             self.step(Step { table, item: None, unit: None, changes: Vec::new() });
@@ -157,6 +160,8 @@ impl<'s> Run<'s> {
                 }
                 Action::DecNwTtl => self.dec_ttl(at, meter)?,
                 Action::PushVlan(_) | Action::PopVlan => self.tag(at, action),
+                // It counts; what it makes lets no packet through.
+                Action::Learn(learn) if learn.table == Table::Accused.id() => {}
                 Action::SetField { .. }
                 | Action::RegMove { .. }
                 | Action::RegLoad { .. }

@@ -9,6 +9,7 @@ use super::findings::Findings;
 use super::index::Claim;
 use super::{Catalog, Stored, ident};
 
+mod address_pairs;
 pub(crate) mod chassis;
 pub(crate) mod delegation;
 mod dhcp_options;

@@ -5,8 +5,9 @@ use std::sync::Arc;
 
 use addr::{IpNet, Ipv6Net, MacAddr, link_local};
 use proto::v1;
-use topology::{Change, ChassisKey, DhcpOptions, NetworkKey, PortKey, ResourceId, Route, RouterKey};
+use topology::{AddressPair, Change, ChassisKey, DhcpOptions, NetworkKey, PortKey, ResourceId, Role, Route, RouterKey};
 
+use super::address_pairs;
 use super::dhcp_options::{self, Whose};
 use super::network::Network;
 use super::subnet::Subnet;
@@ -36,6 +37,9 @@ pub(crate) struct Port {
     /// A DHCPv6 relay agent's.
     relays: bool,
     pub(crate) dns_name: Option<text::DnsName>,
+    role: Role,
+    /// What it may also send from.
+    pub(crate) pairs: Vec<AddressPair>,
     /// What it has.
     pub(crate) assigned: Vec<Assigned>,
     /// Made by its network's `auto_ports`: it is given no addresses, it learns them.
@@ -70,16 +74,29 @@ pub(super) fn parse(id: &ResourceId, record: &mut v1::Record, findings: &mut Fin
     if v1::VnicType::try_from(spec.vnic_type).is_err() {
         findings.spec("vnic_type", "is unknown: normal is the type of ports");
     }
-    if v1::PortRole::try_from(spec.role).is_err() {
-        findings.spec("role", "is unknown: host is the role of ports");
+    let role = match v1::PortRole::try_from(spec.role) {
+        Ok(v1::PortRole::Router) => Role::Router,
+        Ok(v1::PortRole::Monitor) => Role::Monitor,
+        Ok(v1::PortRole::Host | v1::PortRole::Unspecified) => Role::Host,
+        Err(_) => {
+            findings.spec("role", "is unknown: host, router and monitor are the roles of ports");
+            Role::Host
+        }
+    };
+    // Absent means them, and is stored as them.
+    spec.vnic_type = v1::VnicType::Normal.into();
+    if spec.role == v1::PortRole::Unspecified as i32 {
+        spec.role = v1::PortRole::Host.into();
     }
-    // The only ones there are: absent means them, and is stored as them.
-    (spec.vnic_type, spec.role) = (v1::VnicType::Normal.into(), v1::PortRole::Host.into());
     let binding = spec.binding.as_ref().and_then(|binding| {
         text::interface(&binding.interface, "binding.interface", findings);
         let chassis = text::target(CHASSIS, "", &binding.chassis, "binding.chassis", findings)?;
         Some((chassis, Arc::from(binding.interface.as_str())))
     });
+    let pairs = address_pairs::read(&mut spec.allowed_address_pairs, given, findings);
+    if !pairs.is_empty() && spec.port_security_enabled == Some(false) {
+        findings.spec("allowed_address_pairs", "go with port security: without it the port sends from any address");
+    }
     let dhcp_options = dhcp_options::read(&mut spec.extra_dhcp_opts, Whose::Port, findings);
     let dns_name = text::dns_name(&mut spec.dns_name, findings);
     let network = network?;
@@ -96,6 +113,8 @@ pub(super) fn parse(id: &ResourceId, record: &mut v1::Record, findings: &mut Fin
         dhcp_options,
         relays: spec.dhcp_relay,
         dns_name,
+        role,
+        pairs,
         assigned: assigned.collect(),
         automatic: record.automatic,
         network,
@@ -196,6 +215,7 @@ pub(super) fn facts(catalog: &Catalog, id: &ResourceId, key: u32, port: &Port, f
         addresses: catalog.addresses_of(port),
         learned: catalog.learned_by(id).collect(),
         prefixes: catalog.delegated_to(id).map(delegated).chain(shares).collect(),
+        pairs: port.pairs.clone(),
     };
     facts.push(Change::Port(key, Some(fact)));
     for (subnet, share) in catalog.shares_of(port) {
@@ -210,7 +230,13 @@ pub(super) fn facts(catalog: &Catalog, id: &ResourceId, key: u32, port: &Port, f
         facts.push(Change::Binding(key, Some(fact)));
     }
     let forming = !port.automatic && catalog.formed_by(id).local;
-    let policy = topology::Policy { secured: port.secured, learning: port.automatic, forming, relays: port.relays };
+    let policy = topology::Policy {
+        secured: port.secured,
+        learning: port.automatic,
+        forming,
+        relays: port.relays,
+        role: port.role,
+    };
     facts.push(Change::Policy(key, Some(policy)));
     if port.dhcp_options != DhcpOptions::default() {
         facts.push(Change::DhcpOptions(key, Some(port.dhcp_options.clone())));
@@ -240,7 +266,8 @@ impl Catalog {
         shares
     }
 
-    /// What a port forms as it likes: addresses where hosts do and it was given none by its intent, and link-local ones.
+    /// What a port forms as it likes: addresses where hosts do and it was given none by its intent, those of its address pairs, and
+    /// link-local ones.
     pub(crate) fn formed_by(&self, id: &ResourceId) -> Formed {
         let Some(port) = self.port(id).filter(|port| port.secured) else { return Formed::default() };
         // Of its own prefix all addresses are its: there is nothing to learn.
@@ -251,7 +278,8 @@ impl Catalog {
             given.any(|address| self.written_in(id, subnet, address).is_some())
         };
         let forms = subnets.filter(|(id, subnet)| !given(id, subnet));
-        let prefixes = forms.flat_map(|(id, subnet)| self.faces(id, subnet)).map(|face| face.cidr).collect();
+        let forming = forms.flat_map(|(id, subnet)| self.faces(id, subnet)).map(|face| face.cidr);
+        let prefixes = forming.chain(port.pairs.iter().map(|pair| pair.prefix)).collect();
         Formed { prefixes, local: true }
     }
 

@@ -14,7 +14,7 @@ use crate::effect::RefusalKind;
 /// What is done to the globals' document and the tenant's.
 type Edit = fn(&mut Document, &mut Document);
 
-fn edited(edit: Edit) -> Vec<Document> {
+fn edited(edit: impl FnOnce(&mut Document, &mut Document)) -> Vec<Document> {
     let mut site = site();
     let (globals, acme) = site.split_at_mut(1);
     edit(&mut globals[0], &mut acme[0]);
@@ -23,7 +23,7 @@ fn edited(edit: Edit) -> Vec<Document> {
 
 /// Paths are relative to the tenant's document; those of the globals' begin with `0.`.
 #[track_caller]
-fn refuses(edit: Edit, expected: &[(&str, &str)]) {
+fn refuses(edit: impl FnOnce(&mut Document, &mut Document), expected: &[(&str, &str)]) {
     let (kind, violations) = Rig::default().refused(&apply(&edited(edit)));
     assert_eq!(kind, RefusalKind::Invalid);
     let relative = |path: &str| path.replace("documents[1].", "").replace("documents[0].", "0.");

@@ -3,6 +3,35 @@
 use super::*;
 
 #[test]
+fn address_pairs() {
+    let pair = |address: &str, mac: Option<&str>| v1::AddressPair {
+        ip_address: address.to_owned(),
+        mac_address: mac.map(ToOwned::to_owned),
+    };
+    let with = |pairs: Vec<v1::AddressPair>, wanted: &[(&str, &str)]| {
+        refuses(|_, a| prt(a, 0).allowed_address_pairs = pairs, wanted);
+    };
+    let field = "ports[0].allowed_address_pairs";
+    let at = |n: usize, name: &str| format!("{field}[{n}].{name}");
+    with((0..11).map(|n| pair(&format!("10.1.0.{n}"), None)).collect(), &[(field, "has 11 entries; 10 are the most")]);
+    with(vec![pair("", None)], &[(&at(0, "ip_address"), "is needed")]);
+    with(vec![pair("here", None)], &[(&at(0, "ip_address"), "\"here\" is neither")]);
+    for groups in ["ff02::1", "::/0", "224.0.0.0/24", "0.0.0.0/0"] {
+        with(vec![pair(groups, None)], &[(&at(0, "ip_address"), "has groups in it")]);
+    }
+    with(vec![pair("2001:db8::7", Some("01:00:00:00:00:01"))], &[(&at(0, "mac_address"), "")]);
+    let twice = vec![pair("2001:db8::7", None), pair("2001:db8:0::7", None)];
+    with(twice, &[(&format!("{field}[1]"), "is there twice")]);
+    refuses(
+        |_, a| {
+            prt(a, 0).allowed_address_pairs = vec![pair("2001:db8::7", None)];
+            prt(a, 0).port_security_enabled = Some(false);
+        },
+        &[(field, "go with port security")],
+    );
+}
+
+#[test]
 fn port_rules() {
     refuses(|_, a| prt(a, 0).network = "green".into(), &[("ports[0].network", "there is no network acme/green")]);
     refuses(|_, a| prt(a, 0).mac_address = text("02:00:00:00:01"), &[("ports[0].mac_address", "is not a MAC address")]);
@@ -16,7 +45,7 @@ fn port_rules() {
         &[("ports[2].mac_address", "02:00:00:00:01:01 on network acme/red is port acme/vm1's already")],
     );
     refuses(|_, a| prt(a, 0).vnic_type = 2, &[("ports[0].vnic_type", "is unknown: normal")]);
-    refuses(|_, a| prt(a, 0).role = 2, &[("ports[0].role", "is unknown: host")]);
+    refuses(|_, a| prt(a, 0).role = 9, &[("ports[0].role", "is unknown: host, router and monitor")]);
     refuses(
         |_, a| a.ports[0] = bound(port("vm1", "red"), "hv9", "vm1"),
         &[("ports[0].binding.chassis", "there is no chassis hv9")],
