@@ -34,7 +34,12 @@ const COLUMNS: [(&str, &[Column], &[Column]); 8] = [
     (
         "network",
         &[("SEGMENT", "/status/segmentation_id"), ("MTU", "/status/mtu")],
-        &[("TYPE", "/spec/type"), ("SHARED", "/spec/shared"), ("AUTO PORTS", "/spec/auto_ports")],
+        &[
+            ("TYPE", "/spec/type"),
+            ("SHARED", "/spec/shared"),
+            ("AUTO PORTS", "/spec/auto_ports"),
+            ("PORTAL", "/spec/captive_portal"),
+        ],
     ),
     (
         "subnet",
@@ -44,6 +49,8 @@ const COLUMNS: [(&str, &[Column], &[Column]); 8] = [
             ("ADDRESSES", "/spec/ipv6_address_mode"),
             ("POOLS", "/spec/allocation_pools"),
             ("DNS", "/spec/dns_nameservers"),
+            ("PREFERENCE", "/spec/router_preference"),
+            ("OPTIONS", "/spec/extra_dhcp_opts"),
         ],
     ),
     ("router", &[("INTERFACES", "/spec/interfaces"), ("MAC", "/status/mac_address")], &[("ROUTES", "/spec/routes")]),
@@ -63,6 +70,8 @@ const COLUMNS: [(&str, &[Column], &[Column]); 8] = [
             ("SECURITY", "/spec/port_security_enabled"),
             ("PREFIXES", "/status/prefixes"),
             ("DNS NAME", "/spec/dns_name"),
+            ("OPTIONS", "/spec/extra_dhcp_opts"),
+            ("RELAY", "/spec/dhcp_relay"),
         ],
     ),
     (
