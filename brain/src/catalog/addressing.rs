@@ -347,7 +347,11 @@ impl Admission<'_> {
             });
             let Some(picked) = picked else {
                 let mut findings = Findings::default();
-                findings.spec(field.clone(), self.exhausted(from));
+                // A port that nobody asked for is there before the subnet, which is too small for it.
+                let asked = self.index.contains_key(&work.id);
+                let whose = if asked { String::new() } else { format!(" for {}", work.id) };
+                let field = if asked { field } else { "cidr" };
+                findings.spec(field, format!("{}{whose}", self.exhausted(from)));
                 self.say(work.at, findings);
                 continue;
             };

@@ -67,6 +67,8 @@ pub(crate) enum Unlearnable {
     Edge,
     /// In none of the network's subnets.
     Outside,
+    /// Of a subnet whose ports have a prefix each: it is the port's that has that prefix, and else nobody's.
+    Shared,
     /// The port has learned as many as it can.
     TooMany,
     /// Not on a prefix where the port forms its addresses.
@@ -85,6 +87,7 @@ impl Unlearnable {
             Unlearnable::Router => "router_address",
             Unlearnable::Edge => "edge_of_subnet",
             Unlearnable::Outside => "outside_of_subnets",
+            Unlearnable::Shared => "of_own_prefixes",
             Unlearnable::TooMany => "too_many_addresses",
             Unlearnable::NotFormed => "not_on_a_formed_prefix",
             Unlearnable::NotLearning => "not_learning",
@@ -171,6 +174,9 @@ impl Catalog {
         }
         if is_local(address) {
             return None;
+        }
+        if subnets.iter().any(|(_, subnet)| subnet.share(address).is_some()) {
+            return Some(Unlearnable::Shared);
         }
         let cidrs = subnets.into_iter().flat_map(|(id, subnet)| self.faces(id, subnet)).map(|face| face.cidr);
         let mut same_family = cidrs.filter(|cidr| matches!(cidr, IpNet::V6(_)) == address.is_ipv6());

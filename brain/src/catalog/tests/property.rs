@@ -37,7 +37,7 @@ impl Random {
 
 const CHASSIS: [&str; 3] = ["hv1", "hv2", "hv3"];
 const NETWORKS: [&str; 3] = ["red", "blue", "acme/red"];
-const SUBNETS: [(&str, &str); 7] = [
+const SUBNETS: [(&str, &str); 9] = [
     ("s1", "2001:db8:1::/64"),
     ("s2", "2001:db8:2::/64"),
     ("s3", "2001:db8:2::/63"),
@@ -45,8 +45,10 @@ const SUBNETS: [(&str, &str); 7] = [
     ("s5", "10.0.1.0/29"),
     ("s6", "2001:db8:6::/125"),
     ("s7", "2001:db8:d000::/64"),
+    ("s8", "2001:db8:f00::/60"),
+    ("s8", "2001:db8:f00::/60"),
 ];
-const ADDRESSES: [&str; 10] = [
+const ADDRESSES: [&str; 12] = [
     "2001:db8:1::5",
     "2001:db8:2::5",
     "10.0.0.2",
@@ -57,6 +59,8 @@ const ADDRESSES: [&str; 10] = [
     "fe80::1",
     "2001:db8:1::",
     "2001:db8:9::5",
+    "2001:db8:f00:1::5",
+    "2001:db8:f00::5",
 ];
 
 fn random_chassis(r: &mut Random) -> v1::Chassis {
@@ -77,6 +81,7 @@ fn random_network(r: &mut Random) -> v1::Network {
     let spec = network.spec.as_mut().unwrap();
     spec.shared = r.chance(50);
     spec.auto_ports = r.chance(60);
+    spec.dns_domain = r.some(40, |r| r.one(&["a.example", "b.example"]).to_owned());
     spec.mtu = r.some(20, |r| r.one(&[1280, 1400, 1500, 600]));
     spec.segmentation_id = r.some(20, |r| r.one(&[1, 2, 5000]));
     network
@@ -89,19 +94,26 @@ fn random_subnet(r: &mut Random) -> v1::Subnet {
     spec.ipv6_ra_mode = i32::from(r.chance(40) && cidr.ends_with("/64"));
     spec.ipv6_address_mode = i32::from(r.chance(40) && cidr.ends_with("/64"));
     spec.gateway_ip = r.some(30, |r| r.one(&ADDRESSES).to_owned());
+    if cidr.ends_with("/60") {
+        (spec.prefix_per_host, spec.ipv6_ra_mode, spec.ipv6_address_mode) = (r.chance(95), 1, 1);
+        spec.prefix_lifetimes = r.some(30, |_| v1::PrefixLifetimes { preferred_s: 60, valid_s: 120 });
+    }
+    spec.pref64 = r.some(30, |_| "64:ff9b::/96".to_owned()).filter(|_| spec.ipv6_ra_mode != 0);
+    spec.ipv6_mostly = r.chance(10);
     subnet
 }
 
 fn random_router(r: &mut Random) -> v1::Router {
     let subnets: Vec<&str> =
-        (0..r.below(3)).map(|_| r.one(&["s1", "s1", "s2", "s3", "s4", "s4", "s7", "acme/s1"])).collect();
+        (0..r.below(3)).map(|_| r.one(&["s1", "s1", "s2", "s3", "s4", "s4", "s7", "s8", "s8", "acme/s1"])).collect();
     let mut router = router(r.one(&["r1", "r2"]), &subnets);
     let spec = router.spec.as_mut().unwrap();
     for interface in &mut spec.interfaces {
         interface.ip_address = r.some(15, |r| r.one(&ADDRESSES).to_owned());
     }
     if r.chance(25) {
-        let destination = r.one(&["::/0", "0.0.0.0/0", "2001:db8:f::/48", "2001:db8:d000::/56"]).to_owned();
+        let destination =
+            r.one(&["::/0", "0.0.0.0/0", "2001:db8:f::/48", "2001:db8:d000::/56", "2001:db8:f00:1::/64"]).to_owned();
         let nexthop = r.one(&["2001:db8:1::9", "fe80::9", "10.0.0.4", "2001:db8:2::9"]).to_owned();
         spec.routes.push(v1::Route { destination, nexthop, interface: r.some(30, |_| "s1".to_owned()) });
     }
@@ -111,7 +123,7 @@ fn random_router(r: &mut Random) -> v1::Router {
 fn random_port(r: &mut Random) -> v1::Port {
     let mut new = port(r.one(&["p1", "p2", "p3", "p4"]), r.one(&NETWORKS));
     if r.chance(50) {
-        let choices: Vec<&str> = ADDRESSES.iter().copied().chain(["s1", "s2", "s4", "s6"]).collect();
+        let choices: Vec<&str> = ADDRESSES.iter().copied().chain(["s1", "s2", "s4", "s6", "s8"]).collect();
         let fixed: Vec<&str> = (0..r.below(3)).map(|_| r.one(&choices)).collect();
         new = with_fixed(new, &fixed);
     }
@@ -121,12 +133,21 @@ fn random_port(r: &mut Random) -> v1::Port {
     if r.chance(60) {
         new = bound(new, r.one(&CHASSIS), r.one(&["if1", "if2", "if3", "if4"]));
     }
+    new.spec.as_mut().unwrap().dns_name = r.some(30, |r| r.one(&["vm", "vm", "vm.a.example."]).to_owned());
     new.spec.as_mut().unwrap().port_security_enabled = r.some(30, |r| r.chance(50));
     new
 }
 
 fn random_delegation(r: &mut Random) -> v1::Delegation {
-    let pool = r.one(&["2001:db8:d000::/52", "2001:db8:d000::/54", "2001:db8:d000::/54", "2001:db8:1::/48"]).to_owned();
+    let pool = r
+        .one(&[
+            "2001:db8:d000::/52",
+            "2001:db8:d000::/54",
+            "2001:db8:d000::/54",
+            "2001:db8:1::/48",
+            "2001:db8:f00::/56",
+        ])
+        .to_owned();
     let prefix =
         r.some(30, |r| r.one(&["2001:db8:d000::/56", "2001:db8:d000:100::/56", "2001:db8:1:1::/64"]).to_owned());
     let (port, length) = (r.one(&["p1", "p2", "p3"]).to_owned(), r.one(&[56, 56, 64]));
@@ -250,10 +271,12 @@ fn base() -> Vec<Document> {
     let mut red = network("red");
     red.spec.as_mut().unwrap().shared = true;
     red.spec.as_mut().unwrap().auto_ports = true;
+    let mut shared = slaac(subnet("s8", "red", "2001:db8:f00::/60"));
+    shared.spec.as_mut().unwrap().prefix_per_host = true;
     let acme = Document {
         networks: vec![red, network("blue")],
-        subnets: vec![slaac(subnet("s1", "red", "2001:db8:1::/64")), subnet("s4", "blue", "10.0.0.0/29")],
-        routers: vec![router("r1", &["s1"])],
+        subnets: vec![slaac(subnet("s1", "red", "2001:db8:1::/64")), subnet("s4", "blue", "10.0.0.0/29"), shared],
+        routers: vec![router("r1", &["s1", "s8"])],
         ports: vec![port("p1", "red"), bound(port("p2", "blue"), "hv1", "if1")],
         ..doc()
     };
@@ -287,11 +310,11 @@ fn check_sound(rig: &Rig) {
     }
 }
 
-fn run(seed: u64, steps: usize) -> (usize, usize, usize) {
+fn run(seed: u64, steps: usize) -> (usize, usize, usize, usize) {
     let mut r = Random(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1);
     let mut rig = Rig::default();
     rig.apply(&base());
-    let (mut written, mut refused, mut learned) = (0, 0, 0);
+    let (mut written, mut refused, mut learned, mut shared) = (0, 0, 0, 0);
     for _ in 0..steps {
         let before = rig.revision;
         rig.now_ms += 400;
@@ -299,12 +322,6 @@ fn run(seed: u64, steps: usize) -> (usize, usize, usize) {
             // What can't be written together may be refused as a whole.
             if let Ok(proposal) = rig.catalog.upkeep(&random_upkeep(&mut r, &rig)) {
                 rig.commit(&proposal);
-            }
-            if rig.catalog.ids("renumbering").any(|id| rig.catalog.renumbering(id).is_some_and(|r| r.finished)) {
-                eprintln!("FIN");
-            }
-            if rig.catalog.ids("delegation").next().is_some() {
-                eprintln!("DEL");
             }
             learned += usize::from(rig.catalog.learned.size() > 0);
             check_sound(&rig);
@@ -324,23 +341,26 @@ fn run(seed: u64, steps: usize) -> (usize, usize, usize) {
             Ok(_) => {}
         }
         written += usize::from(rig.revision > before);
+        let shares = |id| rig.catalog.port(id).is_some_and(|port| !rig.catalog.shares_of(port).is_empty());
+        shared += usize::from(rig.catalog.port_ids().any(shares));
         check_sound(&rig);
     }
-    (written, refused, learned)
+    (written, refused, learned, shared)
 }
 
 #[test]
 fn what_grew_bit_by_bit_is_what_a_fresh_load_says() {
-    let (mut written, mut refused, mut learned) = (0, 0, 0);
+    let (mut written, mut refused, mut learned, mut shared) = (0, 0, 0, 0);
     for seed in 0..SEEDS {
-        let (w, f, l) = std::panic::catch_unwind(|| run(seed, 60)).unwrap_or_else(|_| panic!("seed {seed}"));
+        let (w, f, l, s) = std::panic::catch_unwind(|| run(seed, 60)).unwrap_or_else(|_| panic!("seed {seed}"));
         written += w;
         refused += f;
         learned += l;
+        shared += s;
     }
 
     assert!(
-        written > 500 && refused > 500 && learned > 50,
-        "{written} written, {refused} refused, {learned} learned: the requests test nothing"
+        written > 500 && refused > 500 && learned > 50 && shared > 50,
+        "{written} written, {refused} refused, {learned} learned, {shared} with prefixes of their own: the requests test nothing"
     );
 }

@@ -63,6 +63,18 @@ fn a_port_that_was_there_before_the_subnet_gets_one_too() {
     before.ports.clear();
     rig.apply(&[before]);
     assert_ne!(prefix(&rig, "a"), prefix(&rig, "b"));
+    // Nobody learns an address there, whoever's prefix it is of.
+    let network = crate::catalog::ident::id("network", "acme", "n");
+    for address in ["2001:db8:100:1::77", "2001:db8:100:fe::77"] {
+        let illegal = rig.catalog.illegal(&network, address.parse().unwrap());
+        assert_eq!(illegal.map(crate::catalog::learned::Unlearnable::name), Some("of_own_prefixes"));
+    }
+    let mut rig = Rig::default();
+    let mut small = shared("2001:db8:100::/63", &["a", "b"]);
+    rig.apply(&[Document { networks: small.networks.clone(), ports: std::mem::take(&mut small.ports), ..doc() }]);
+    let (_, violations) = rig.refused(&apply(&[small]));
+    let [(path, message)] = &violations[..] else { panic!("{violations:?}") };
+    assert!(path == "subnets[0].cidr" && message.ends_with("(2001:db8:100::/63) for port acme/b"), "{path}: {message}");
 }
 
 #[test]
