@@ -6,6 +6,9 @@ import time
 from attack import cases, crafted, lab, wiring
 from sextantlab import wait_until
 
+# What an honest neighbour does meanwhile has its time.
+ALONE = True
+
 with open(os.path.join(os.path.dirname(lab.__file__), "site.yaml"), encoding="ascii") as _file:
     SITE = _file.read()
 
