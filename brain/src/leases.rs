@@ -29,9 +29,8 @@ impl Brain {
             Ok(served) => served,
             Err(reason) => return self.unserved(punted, reason),
         };
-        if lacks && let Some(id) = self.world.resource_of(&Key::Port(port)) {
-            let words =
-                format!("{}: a client asks for an address, and there is none left for the port", punted.op.name());
+        if let (Some(lacks), Some(id)) = (lacks, self.world.resource_of(&Key::Port(port))) {
+            let words = format!("{}: a client asks for addresses, and {lacks}", punted.op.name());
             self.tell_refusal(at(punted), "lease.refused", &id, words);
         }
         if punted.op == PuntOp::Dhcp6 {

@@ -191,7 +191,7 @@ fn who_gets_nothing_is_told_so_and_operators_now_and_then() {
         }
     }
     assert!(stored(&site).is_empty());
-    let words = "dhcp6: a client asks for an address, and there is none left for the port".to_owned();
+    let words = "dhcp6: a client asks for addresses, and there is none left for the port".to_owned();
     assert_eq!(told_of(&site, "lease.refused"), [("vm1".to_owned(), words)]);
     site.tick(11_000);
     says(&mut site, Dhcp6Kind::Solicit, 1, 7);

@@ -87,8 +87,8 @@ pub struct Served {
     pub leases: Vec<LeaseChange>,
     /// Of the leases that it binds.
     pub reconfigure: Reconfigure,
-    /// An address was asked for where they are given, and the port has none for it.
-    pub lacks: bool,
+    /// Why addresses were asked for in vain.
+    pub lacks: Option<&'static str>,
 }
 
 /// An address as what is leased.

@@ -275,6 +275,24 @@ fn what_is_named_goes_before_what_is_told_anyhow() {
 }
 
 #[test]
+fn no_answer_is_larger_than_a_packet() {
+    let addresses: Vec<String> = (1..=64).map(|n| format!("2001:db8::{n:x}")).collect();
+    let world = world(true, true, &addresses.iter().map(String::as_str).collect::<Vec<_>>());
+    let request = message(Dhcp6Kind::Request, vec![ia(7, &[])]);
+    let served = service::answer(&world, &punted(frame(&request)), MOMENT).unwrap();
+    assert_eq!(served.lacks, Some("a packet has no room for all of the port's"));
+    let (reply, leases) = asks(&world, &request).unwrap();
+    let [(7, told, None)] = &got(&reply)[..] else { panic!("{reply:?}") };
+    assert!((30..64).contains(&told.len()) && bound(&leases)[0].1.len() == told.len(), "{}", told.len());
+    // The client has room for what it has, too.
+    let named: Vec<String> = told.iter().map(|(address, ..)| address.to_string()).collect();
+    let renew = message(Dhcp6Kind::Renew, vec![ia(7, &named.iter().map(String::as_str).collect::<Vec<_>>())]);
+    assert!(frame(&renew).len() <= 14 + 1430 && served.packets[0].frame.len() <= 14 + 1430);
+    let (renewed, _) = asks(&world, &renew).unwrap();
+    assert_eq!(&got(&renewed)[0].1, told);
+}
+
+#[test]
 fn associations_that_nothing_is_for_are_told_so() {
     let world = world(true, true, &["2001:db8::77"]);
     let options = vec![

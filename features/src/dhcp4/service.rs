@@ -52,7 +52,7 @@ pub fn answer(world: &World, punted: &Punted, _: Moment) -> Result<Served, Unans
             packets: vec![],
             leases: vec![LeaseChange::End { association: Association::V4 }],
             reconfigure: Reconfigure::Never,
-            lacks: false,
+            lacks: None,
         });
     };
     fit(&mut answer, &message, first);
@@ -68,7 +68,7 @@ pub fn answer(world: &World, punted: &Punted, _: Moment) -> Result<Served, Unans
         packets,
         leases,
         reconfigure: Reconfigure::Never,
-        lacks: false,
+        lacks: None,
     })
 }
 

@@ -32,10 +32,36 @@ pub(super) struct Offers {
     pub(super) prefixes: Vec<Offer>,
     /// Every port is to get an address.
     pub(super) stateful: bool,
+    /// It has more addresses and prefixes than a packet tells.
+    pub(super) cut: bool,
     /// The prefixes that addresses are from.
     pub(super) on_link: Vec<Ipv6Net>,
     /// What else it is told.
     pub(super) settings: Vec<Dhcp6Option>,
+}
+
+/// The least MTU that IPv6 has (RFC 8200, 5).
+const MTU_MIN: usize = 1280;
+/// Bytes of a packet that are neither addresses nor settings: headers, who talks with whom, how it went.
+const OTHERS: usize = 48 + 256;
+/// Bytes of an address or prefix, at most.
+const ONE: usize = 29;
+/// Addresses and prefixes that are told whatever else is.
+const ALWAYS: usize = 16;
+
+impl Offers {
+    /// Leaves out the last addresses that a packet has no room for: nor has one to the server, when they are to be prolonged.
+    fn fit(&mut self, mtu: usize) {
+        let all = self.prefixes.len() + self.addresses.len();
+        if all > ALWAYS {
+            let bytes = |option: &Dhcp6Option| 4 + option.content().map_or(0, |content| content.len());
+            let settings: usize = self.settings.iter().map(bytes).sum();
+            let most = (mtu.max(MTU_MIN).saturating_sub(OTHERS + settings) / ONE).max(ALWAYS);
+            self.cut = all > most;
+            self.prefixes.truncate(most);
+            self.addresses.truncate(most - self.prefixes.len());
+        }
+    }
 }
 
 /// What a port of a network gets; `None`: it is not served.
@@ -81,6 +107,7 @@ pub(super) fn of(view: &View<'_>, port: PortKey, network: NetworkKey, now: Milli
         portal.map(|portal| Dhcp6Option::CaptivePortal(portal.to_string())),
     ];
     offers.settings = settings(usual.into_iter().flatten(), named);
+    offers.fit(view.network(network).map_or(MTU_MIN, |network| network.mtu as usize));
     served.then_some(offers)
 }
 

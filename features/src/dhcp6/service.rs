@@ -46,7 +46,11 @@ pub fn answer(world: &World, punted: &Punted, moment: Moment) -> Result<Served, 
     let ids = Ids::check(message, duid_ll(network_mac(asked.network)))?;
     let (mut answer, leases) = reply(message, &ids, &offers)?;
     let reconfigure = reconfigure::agree(&asked, ip.src, &mut answer, &leases, moment);
-    let lacks = offers.stateful && associations::lack(&answer.options);
+    let lacks = match () {
+        () if offers.stateful && associations::lack(&answer.options) => Some("there is none left for the port"),
+        () if offers.cut => Some("a packet has no room for all of the port's"),
+        () => None,
+    };
     let payload = answer.emit().and_then(|answer| asked.close(answer)).map_err(|_| "unfit")?;
     let to_port = if asked.is_relayed() { DHCP6_SERVER_PORT } else { DHCP6_CLIENT_PORT };
     let mac = network_mac(punted.network);
