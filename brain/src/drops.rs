@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use addr::OfPort;
 use features::Millis;
 use features::learn::heard::Proof;
-use flows::{Drop, Reg, Table};
+use flows::{Drop, Reg, Table, counts_drops};
 use ofp::flow_event::ADDED;
 use ofp::{Field, FlowStats, FlowUpdate, Match};
 use proto::v1;
@@ -69,7 +69,7 @@ impl Drops {
 
 /// Whether a change is of a row that the switch has made itself, to count by.
 pub(crate) fn is_count(update: &FlowUpdate) -> bool {
-    matches!(update, FlowUpdate::Full { table, .. } if *table == Table::Accused.id())
+    matches!(update, FlowUpdate::Full { table, cookie, .. } if counts_drops(*table, *cookie))
 }
 
 /// The port and the name that a row counts.

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use flows::{Flow, Group, Item, Keyed, Meter, Table, is_ours};
+use flows::{Flow, Group, Item, Keyed, Meter, Table, counts_drops, is_ours};
 use ofp::{FlowStats, GroupDesc, MeterConfig};
 use rustc_hash::FxHashMap as HashMap;
 
@@ -20,7 +20,7 @@ impl Found {
         let mut found = Found::default();
         for flow in flows {
             // What a switch counts for us, it keeps for itself.
-            if flow.table == Table::Accused.id() {
+            if counts_drops(flow.table, flow.cookie) {
                 continue;
             }
             let Some(table) = Table::from_id(flow.table).filter(|_| is_ours(flow.cookie)) else {

@@ -22,7 +22,16 @@ fn up() -> Site {
 /// The row that a switch makes to count by; it belongs to port 11, which is `vm1` of acme on the first bridge.
 fn row(drop: Drop, packets: u64) -> FlowStats {
     let match_ = Match::new().with(Field::IN_PORT, OfPort(11)).with(Reg::Accused.field(), Value(drop as u128));
-    FlowStats { table: Table::Accused.id(), priority: 1, packets, bytes: 60 * packets, match_, ..FlowStats::default() }
+    let cookie = 0x5e78_ff00_0000_0000;
+    FlowStats {
+        table: Table::Accused.id(),
+        priority: 1,
+        cookie,
+        packets,
+        bytes: 60 * packets,
+        match_,
+        ..FlowStats::default()
+    }
 }
 
 fn make(site: &mut Site, row: FlowStats, event: u16) {
