@@ -13,7 +13,7 @@ case "${1:-}" in
 test) packages="$packages $watchers $clients $routers dnsmasq-base bind9-dnsutils ipv6toolkit keepalived" ;;
 delegation) packages="$packages $watchers $clients $routers" ;;
 attack) packages="$packages $watchers ipv6toolkit" ;;
-addresses | nics) packages="$packages $watchers $clients" ;;
+addresses | groups | nics) packages="$packages $watchers $clients" ;;
 esac
 
 missing=

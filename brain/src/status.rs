@@ -1,8 +1,12 @@
 //! How far each resource has come: read off the facts and off what switches have confirmed, never remembered.
 
+use std::collections::BTreeSet;
+
 use proto::v1;
 use proto::v1::resource::Kind;
-use topology::{ChassisKey, Encap, Key, NetworkKey, PortKey, ResourceId, RouterKey, View};
+use topology::{
+    AddressGroupKey, ChassisKey, Encap, GroupKey, Key, NetworkKey, PortKey, ResourceId, RouterKey, SetKey, View,
+};
 
 use crate::brain::Brain;
 use crate::effect::Effect;
@@ -98,6 +102,14 @@ impl Brain {
                 let status = r.status.get_or_insert_default();
                 (status.phase, status.reason) = (phase, reason);
             }
+            Kind::SecurityGroup(r) => {
+                let status = r.status.get_or_insert_default();
+                (status.phase, status.reason) = (phase, reason);
+            }
+            Kind::AddressGroup(r) => {
+                let status = r.status.get_or_insert_default();
+                (status.phase, status.reason) = (phase, reason);
+            }
             Kind::Delegation(r) => {
                 let status = r.status.get_or_insert_default();
                 (status.phase, status.reason) = (phase, reason);
@@ -181,6 +193,17 @@ impl Brain {
                 None => (v1::Phase::Active, String::new()),
             },
             "delegation" => self.delegation_standing(id),
+            "security_group" => {
+                let key = self.number(id).map(GroupKey);
+                let at = |key| [self.world.chassis_with(key), self.world.chassis_naming(SetKey::Group(key))].concat();
+                let concerned: BTreeSet<ChassisKey> = key.map(at).into_iter().flatten().collect();
+                self.spread_standing(id, &concerned.into_iter().collect::<Vec<_>>())
+            }
+            "address_group" => {
+                let key = self.number(id).map(|n| SetKey::Addresses(AddressGroupKey(n)));
+                let concerned = key.map(|key| self.world.chassis_naming(key)).unwrap_or_default();
+                self.spread_standing(id, &concerned)
+            }
             _ => {
                 if let Some(words) = self.waits_in_words(id) {
                     return (v1::Phase::Pending, words);

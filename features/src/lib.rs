@@ -6,6 +6,7 @@ pub mod dhcp4;
 pub mod dhcp6;
 pub mod dns;
 pub mod given;
+pub mod groups;
 pub mod holder;
 pub mod icmp;
 pub mod l2;
@@ -44,4 +45,5 @@ pub const ALL: &[&dyn Feature] = &[
     &dhcp4::Dhcp4,
     &links::Links,
     &dns::Dns,
+    &groups::Groups,
 ];

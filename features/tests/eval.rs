@@ -213,9 +213,9 @@ fn a_packet_is_routed_on_one_chassis_without_the_fabric() {
     assert_eq!((port, ethernet.dst, ip.hop_limit), (OfPort(6), port_mac(6), 63));
     let tables: Vec<_> = trace.steps.iter().filter_map(|step| step.table).collect();
     use Table::*;
-    assert_eq!(tables, [Classify, Guard, Admit, Nd, Gateway, RouterIn, Route, Mtu, MtuVerdict, Neighbor, Out]);
+    assert_eq!(tables, [Classify, Guard, Admit, Nd, Egress, Gateway, RouterIn, Route, Mtu, MtuVerdict, Neighbor, Out]);
     assert!(trace.steps.iter().all(|step| step.unit.is_some()), "every step says whose it is");
-    assert!(trace.steps[6].changes.contains(&(Field::NW_TTL, 63)));
+    assert!(trace.steps[7].changes.contains(&(Field::NW_TTL, 63)));
 }
 
 #[test]

@@ -299,5 +299,5 @@ fn what_a_routed_packet_passes_is_bounded() {
     let std::net::IpAddr::V6(six) = port_address(3, 6) else { unreachable!() };
     let trace = site.sends(&icmpv6_frame(mac(), router_mac(), global(ASKER), six, 64, &echo));
     assert_eq!(trace.sent().map(|(port, _)| port).collect::<Vec<_>>(), [OfPort(6)]);
-    assert_eq!(trace.steps.len(), 11, "{trace:#?}");
+    assert_eq!(trace.steps.len(), 12, "{trace:#?}");
 }

@@ -7,7 +7,9 @@ use std::collections::BTreeSet;
 use common::*;
 use flows::Engine;
 use proptest::prelude::*;
-use topology::{Change, ChassisKey, Encap, Key, KeyKind, NetworkKey, PortKey, RouterKey, SubnetKey, View, World};
+use topology::{
+    Change, ChassisKey, Encap, GroupKey, Key, KeyKind, NetworkKey, PortKey, RouterKey, SubnetKey, View, World,
+};
 
 fn step(world: &mut World, engine: &mut Engine, changes: Vec<Change>) {
     let before = derived(world);
@@ -25,7 +27,9 @@ fn step(world: &mut World, engine: &mut Engine, changes: Vec<Change>) {
 /// The keys of what is derived from facts.
 fn derived(world: &World) -> BTreeSet<Key> {
     use KeyKind::*;
+    let groups = [GroupAt, AddressesAt, SetAddress, SetPrefix, SetNetwork];
     let kinds = [Need, Reach, RouterAt, InterfaceAt, RouteAt, Peer, Spare, Trunk, Hop, Way];
+    let kinds = kinds.into_iter().chain(groups).collect::<Vec<_>>();
     world.all_keys().into_iter().filter(|key| kinds.contains(&key.kind())).collect()
 }
 
@@ -158,6 +162,12 @@ fn any_change() -> impl Strategy<Value = Vec<Change>> {
             let Change::Interface(_, _, Some(i)) = interface(other, n, addr::MacAddr::ZERO) else { unreachable!() };
             vec![route(r, n, i.address)]
         }),
+        2 => (p.clone(), n.clone(), p.clone(), any::<bool>()).prop_map(|(p, n, other, wide)| vec![paired(p, n, other, wide)]),
+        5 => (p.clone(), 0..8usize).prop_map(|(p, mask)| vec![membership(p, mask)]),
+        1 => p.clone().prop_map(|p| vec![Change::Membership(PortKey(p), None)]),
+        4 => (1..=3u32, 0..4usize, any::<bool>()).prop_map(|(g, how, default)| vec![group(g, how, default)]),
+        1 => (1..=3u32).prop_map(|g| vec![Change::Group(GroupKey(g), None)]),
+        2 => any::<bool>().prop_map(|there| vec![addresses(there)]),
         1 => c.clone().prop_map(|c| vec![chassis(c)]),
         1 => c.clone().prop_map(|c| vec![Change::Chassis(ChassisKey(c), None)]),
         1 => prop_oneof![Just(Encap::Geneve), Just(Encap::Vlan), Just(Encap::Links)].prop_map(|encap| vec![fabric(encap)]),

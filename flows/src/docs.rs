@@ -28,9 +28,12 @@ pub fn pipeline_page() -> String {
         line(&mut page, "leads to", tables(spec.next).chain(spec.outputs.then(|| "out".to_owned())));
         line(&mut page, "prefixes", spec.prefixes().map(|field| format!("`{}`", field.name())));
         line(&mut page, "may start over at", tables(spec.reenters));
+        line(&mut page, "asks", tables(spec.asks));
+        line(&mut page, "leads, by way of conntrack, to", tables(spec.tracks));
         let miss = match spec.miss {
             Miss::Drop(drop) => format!("dropped as `{}`", drop.name()),
             Miss::Goto(table) => format!("goes on to {}", table.spec().name),
+            Miss::Answer => "who asked goes on".to_owned(),
             Miss::Covered => "does not happen: its rows cover everything".to_owned(),
         };
         let _ = writeln!(page, "- a packet without a row: {miss}\n");

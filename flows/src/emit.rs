@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use addr::OfPort;
 use ofp::{
-    Action, Controller, Field, Instruction, Learn, LearnDst, LearnSpec, LearnSrc, Match, MatchFields, MeterBand,
-    Subfield, Value,
+    Action, Controller, Ct, Field, Instruction, Learn, LearnDst, LearnSpec, LearnSrc, Match, MatchFields, MeterBand,
+    Subfield, Value, ZoneSrc, ct_flags,
 };
 use topology::ChassisKey;
 
@@ -185,7 +185,7 @@ impl On<'_> {
         match spec.miss {
             Miss::Drop(drop) => self.start(spec, 0, why, None).drop(drop),
             Miss::Goto(next) => self.start(spec, 0, why, None).emit(Some(next), None),
-            Miss::Covered => {}
+            Miss::Covered | Miss::Answer => {}
         }
     }
 
@@ -359,6 +359,13 @@ impl Row<'_> {
         self.copy_bits(reg.field().sub(reg.spec().offset, field.bits()), Subfield::all(field))
     }
 
+    /// Asks a table: what it finds stands in registers, and this row goes on.
+    pub fn ask(mut self, table: Table) -> Self {
+        self.check(self.spec.asks.contains(&table), || format!("may not ask {}", table.spec().name));
+        self.emit.draft.actions.push(Action::Resubmit { port: None, table: Some(table.id()), ct: false });
+        self
+    }
+
     /// Lowers the hop limit by one.
     pub fn dec_ttl(self) -> Self {
         self.emit.draft.actions.push(Action::DecNwTtl);
@@ -402,6 +409,39 @@ impl Row<'_> {
     pub fn reenter(mut self, table: Table) {
         self.check(self.spec.reenters.contains(&table), || format!("may not start over at {}", table.spec().name));
         self.emit.draft.actions.push(Action::Resubmit { port: None, table: Some(table.id()), ct: false });
+        self.emit(None, None);
+    }
+
+    /// On to a later table, once its connection is looked up among those of the port that is judged. It must be known to be IPv4
+    /// or IPv6.
+    pub fn track(self, table: Table) {
+        self.through_conntrack(0, table);
+    }
+
+    /// The same, once its connection is kept among those.
+    pub fn commit(self, table: Table) {
+        self.through_conntrack(ct_flags::COMMIT, table);
+    }
+
+    // Nothing follows in the same row: with any packet conntrack lets go of fragments whose others have not come in time, anybody's,
+    // and they would have that done to them, too.
+    fn through_conntrack(mut self, flags: u16, table: Table) {
+        self.check(self.spec.tracks.contains(&table), || format!("may not track to {}", table.spec().name));
+        let zone = ZoneSrc::Field(Reg::Judged.subfield());
+        self.emit.draft.actions.push(Action::Ct(Ct { flags, zone, table: Some(table.id()), ..Ct::default() }));
+        self.emit(None, None);
+    }
+
+    /// Nowhere: who asked goes on.
+    pub fn answer(mut self) {
+        self.check(self.spec.miss == Miss::Answer, || "nobody asks it".to_owned());
+        self.emit(None, None);
+    }
+
+    /// Out of the port that is judged.
+    pub fn deliver(mut self) {
+        self.check(self.spec.outputs, || "may not send packets out".to_owned());
+        self.emit.draft.actions.push(Action::OutputReg { src: Reg::Judged.subfield(), max_len: u16::MAX });
         self.emit(None, None);
     }
 

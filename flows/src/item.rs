@@ -96,6 +96,8 @@ pub enum Drop {
     FabricHairpin,
     NoTunnel,
     NoPath,
+    NoRule,
+    InvalidState,
 }
 
 impl Drop {
@@ -162,6 +164,8 @@ impl Drop {
             Drop::FabricHairpin => "fabric_hairpin",
             Drop::NoTunnel => "no_tunnel",
             Drop::NoPath => "no_path",
+            Drop::NoRule => "no_rule",
+            Drop::InvalidState => "invalid_state",
         }
     }
 }

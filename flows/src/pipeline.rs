@@ -4,6 +4,7 @@
 
 use ofp::Field;
 
+use crate::filter;
 use crate::item::Drop;
 use crate::registers::Reg;
 
@@ -19,6 +20,11 @@ pub enum Table {
     Admit = 20,
     Accused = 24,
     Nd = 30,
+    Egress = 40,
+    EgressOpen = 42,
+    EgressState = 44,
+    EgressVerdict = 46,
+    EgressKept = 48,
     Gateway = 50,
     RouterIn = 60,
     RouterOwn = 64,
@@ -29,8 +35,17 @@ pub enum Table {
     Out = 120,
     NdReply = 122,
     NdSend = 124,
+    Ingress = 125,
+    IngressOpen = 126,
+    IngressState = 127,
+    IngressVerdict = 128,
+    IngressKept = 129,
     Fabric = 130,
     Hop = 140,
+    Groups = 150,
+    Group = 152,
+    Members = 154,
+    Rules = 156,
     Punt = 200,
 }
 
@@ -43,6 +58,8 @@ pub enum Miss {
     Goto(Table),
     /// The feature's own rows cover everything.
     Covered,
+    /// Whoever asked goes on with what was found.
+    Answer,
 }
 
 /// One row of the declaration.
@@ -69,16 +86,36 @@ pub struct TableSpec {
     /// Where a row may start over, by resubmit: one router handing on to another, which the hop limit ends, and beyond 64
     /// routers the switch; or a packet with a claim to prove, which it does once.
     pub reenters: &'static [Table],
+    /// Tables that a row may ask: what they find stands in registers, and the row goes on.
+    pub asks: &'static [Table],
+    /// Where a row may lead by way of conntrack.
+    pub tracks: &'static [Table],
     /// Whether a row may send the packet out.
     pub outputs: bool,
     /// What a packet without a row meets.
     pub miss: Miss,
 }
 
-const NONE: &[Field] = &[];
+/// What a row of the declaration doesn't speak of.
+pub(crate) const REST: TableSpec = TableSpec {
+    table: Table::Classify,
+    name: "",
+    about: "",
+    writers: &[],
+    matches: &[],
+    reads: &[],
+    sets: &[],
+    loads: &[],
+    next: &[],
+    reenters: &[],
+    asks: &[],
+    tracks: &[],
+    outputs: false,
+    miss: Miss::Covered,
+};
 
 /// The pipeline, in the order of table numbers.
-pub const PIPELINE: [TableSpec; 20] = [
+pub const PIPELINE: [TableSpec; 34] = [
     TableSpec {
         table: Table::Classify,
         name: "classify",
@@ -87,12 +124,10 @@ pub const PIPELINE: [TableSpec; 20] = [
         writers: &["port", "overlay", "learn", "links"],
         matches: &[Field::IN_PORT, Field::ETH_SRC, Field::ETH_DST, Field::ETH_TYPE, Field::TUN_ID, Field::VLAN_VID],
         reads: &[Reg::Claim],
-        sets: &[],
-        loads: &[Reg::Net, Reg::FromFabric, Reg::Secured, Reg::Forms, Reg::PuntOp, Reg::PuntClass],
+        loads: &[Reg::Net, Reg::FromFabric, Reg::Secured, Reg::Forms, Reg::Filtered, Reg::PuntOp, Reg::PuntClass],
         next: &[Table::Arrive, Table::Restore, Table::Guard, Table::Nd, Table::Out, Table::Punt],
-        reenters: &[],
-        outputs: false,
         miss: Miss::Drop(Drop::ForeignMac),
+        ..REST
     },
     TableSpec {
         table: Table::Arrive,
@@ -100,13 +135,10 @@ pub const PIPELINE: [TableSpec; 20] = [
         about: "Where bridges are wired to each other: what the chassis before has freed of its label is for a network here.",
         writers: &["links"],
         matches: &[Field::VLAN_VID, Field::VLAN_PCP],
-        reads: &[],
-        sets: &[],
         loads: &[Reg::Net, Reg::FromFabric],
         next: &[Table::Out, Table::Hop],
-        reenters: &[],
-        outputs: false,
         miss: Miss::Goto(Table::Hop),
+        ..REST
     },
     TableSpec {
         table: Table::Restore,
@@ -116,11 +148,9 @@ pub const PIPELINE: [TableSpec; 20] = [
         matches: &[Field::ETH_SRC],
         reads: &[Reg::Net],
         sets: &[Field::ETH_SRC],
-        loads: &[],
         next: &[Table::Out],
-        reenters: &[],
-        outputs: false,
         miss: Miss::Goto(Table::Out),
+        ..REST
     },
     TableSpec {
         table: Table::Guard,
@@ -152,8 +182,8 @@ pub const PIPELINE: [TableSpec; 20] = [
         loads: &[Reg::Kept, Reg::Claim],
         next: &[Table::Admit, Table::Nd],
         reenters: &[Table::Classify],
-        outputs: false,
         miss: Miss::Drop(Drop::EtherType),
+        ..REST
     },
     TableSpec {
         table: Table::Admit,
@@ -176,24 +206,18 @@ pub const PIPELINE: [TableSpec; 20] = [
         sets: &[Field::IPV6_SRC],
         loads: &[Reg::PuntOp, Reg::PuntClass],
         next: &[Table::Nd, Table::Punt],
-        reenters: &[],
-        outputs: false,
         miss: Miss::Drop(Drop::SpoofedSource),
+        ..REST
     },
     TableSpec {
         table: Table::Accused,
         name: "accused",
         about: "Counts what the guard drops, by port and name. The switch makes its rows itself, when there is something to count, and \
                 takes them away an hour after the last; the rows that drop send packets by here.",
-        writers: &[],
         matches: &[Field::IN_PORT],
         reads: &[Reg::Accused],
-        sets: &[],
-        loads: &[],
-        next: &[],
-        reenters: &[],
-        outputs: false,
         miss: Miss::Covered,
+        ..REST
     },
     TableSpec {
         table: Table::Nd,
@@ -228,11 +252,17 @@ pub const PIPELINE: [TableSpec; 20] = [
             Field::ARP_THA,
         ],
         loads: &[Reg::Kept, Reg::NdEui, Reg::NdBits, Reg::NdAsks, Reg::Claim, Reg::PuntOp, Reg::PuntClass],
-        next: &[Table::Gateway, Table::Neighbor, Table::Punt],
+        next: &[Table::Egress, Table::Neighbor, Table::Punt],
         reenters: &[Table::Classify],
         outputs: true,
-        miss: Miss::Goto(Table::Gateway),
+        miss: Miss::Goto(Table::Egress),
+        ..REST
     },
+    filter::EGRESS[0],
+    filter::EGRESS[1],
+    filter::EGRESS[2],
+    filter::EGRESS[3],
+    filter::EGRESS[4],
     TableSpec {
         table: Table::Gateway,
         name: "gateway",
@@ -240,12 +270,10 @@ pub const PIPELINE: [TableSpec; 20] = [
         writers: &["routing"],
         matches: &[Field::ETH_DST],
         reads: &[Reg::Net],
-        sets: &[],
         loads: &[Reg::Router, Reg::AskerMac, Reg::GatewayMac],
         next: &[Table::RouterIn, Table::Out],
-        reenters: &[],
-        outputs: false,
         miss: Miss::Goto(Table::Out),
+        ..REST
     },
     TableSpec {
         table: Table::RouterIn,
@@ -267,9 +295,8 @@ pub const PIPELINE: [TableSpec; 20] = [
         sets: &[Field::IPV6_DST],
         loads: &[Reg::Kept, Reg::NdEui, Reg::NdBits, Reg::NdAsks, Reg::PuntOp, Reg::PuntClass],
         next: &[Table::RouterOwn, Table::Route, Table::Neighbor, Table::Punt],
-        reenters: &[],
-        outputs: false,
         miss: Miss::Drop(Drop::EtherType),
+        ..REST
     },
     TableSpec {
         table: Table::RouterOwn,
@@ -300,9 +327,9 @@ pub const PIPELINE: [TableSpec; 20] = [
         ],
         loads: &[Reg::Kept, Reg::PuntOp, Reg::PuntClass],
         next: &[Table::Punt],
-        reenters: &[],
         outputs: true,
         miss: Miss::Covered,
+        ..REST
     },
     TableSpec {
         table: Table::Route,
@@ -314,37 +341,30 @@ pub const PIPELINE: [TableSpec; 20] = [
         sets: &[Field::ETH_SRC, Field::ETH_DST],
         loads: &[Reg::Net, Reg::Routed, Reg::Nexthop, Reg::PuntOp, Reg::PuntClass],
         next: &[Table::Mtu, Table::Punt],
-        reenters: &[],
-        outputs: false,
         miss: Miss::Covered,
+        ..REST
     },
     TableSpec {
         table: Table::Mtu,
         name: "mtu",
         about: "Measures what goes to a network whose MTU is below the fabric's.",
         writers: &["icmp"],
-        matches: NONE,
         reads: &[Reg::Net],
-        sets: &[],
         loads: &[Reg::Larger],
         next: &[Table::MtuVerdict],
-        reenters: &[],
-        outputs: false,
         miss: Miss::Goto(Table::MtuVerdict),
+        ..REST
     },
     TableSpec {
         table: Table::MtuVerdict,
         name: "mtu_verdict",
         about: "Punts what was too big; what has its next hop skips the neighbour table.",
         writers: &["icmp", "routing"],
-        matches: NONE,
         reads: &[Reg::Larger, Reg::Nexthop],
-        sets: &[],
         loads: &[Reg::PuntOp, Reg::PuntClass],
         next: &[Table::Neighbor, Table::Out, Table::Punt],
-        reenters: &[],
-        outputs: false,
         miss: Miss::Goto(Table::Neighbor),
+        ..REST
     },
     TableSpec {
         table: Table::Neighbor,
@@ -357,9 +377,8 @@ pub const PIPELINE: [TableSpec; 20] = [
         sets: &[Field::ETH_DST, Field::IPV6_DST],
         loads: &[Reg::NdRouter, Reg::NdAsks, Reg::PuntOp, Reg::PuntClass],
         next: &[Table::Out, Table::Punt],
-        reenters: &[],
-        outputs: false,
         miss: Miss::Covered,
+        ..REST
     },
     TableSpec {
         table: Table::Out,
@@ -368,12 +387,12 @@ pub const PIPELINE: [TableSpec; 20] = [
         writers: &["l2", "routing", "nd", "learn"],
         matches: &[Field::ETH_DST, Field::ETH_TYPE, Field::IP_PROTO, Field::ICMPV6_TYPE],
         reads: &[Reg::Net, Reg::FromFabric, Reg::Routed, Reg::NdAsks],
-        sets: &[],
-        loads: &[Reg::Segment, Reg::OutChassis, Reg::Router, Reg::PuntOp, Reg::PuntClass],
-        next: &[Table::NdReply, Table::Fabric, Table::Punt],
+        loads: &[Reg::Segment, Reg::OutChassis, Reg::Router, Reg::Judged, Reg::PuntOp, Reg::PuntClass],
+        next: &[Table::NdReply, Table::Ingress, Table::Fabric, Table::Punt],
         reenters: &[Table::RouterIn],
         outputs: true,
         miss: Miss::Drop(Drop::UnknownMac),
+        ..REST
     },
     TableSpec {
         table: Table::NdReply,
@@ -386,9 +405,8 @@ pub const PIPELINE: [TableSpec; 20] = [
         sets: &[Field::ICMPV6_TYPE, Field::ND_RESERVED, Field::ND_OPTIONS_TYPE, Field::ETH_DST, Field::IPV6_DST],
         loads: &[Reg::NdMac, Reg::PuntOp, Reg::PuntClass],
         next: &[Table::NdSend, Table::Punt],
-        reenters: &[],
-        outputs: false,
         miss: Miss::Covered,
+        ..REST
     },
     TableSpec {
         table: Table::NdSend,
@@ -396,14 +414,16 @@ pub const PIPELINE: [TableSpec; 20] = [
         about: "Fills in the link-layer option of the advertisement and sends it back.",
         writers: &["nd"],
         matches: &[Field::ETH_TYPE, Field::IP_PROTO, Field::ICMPV6_TYPE, Field::ICMPV6_CODE],
-        reads: &[],
         sets: &[Field::ND_TLL, Field::ETH_SRC, Field::IPV6_SRC],
-        loads: &[],
-        next: &[],
-        reenters: &[],
         outputs: true,
         miss: Miss::Covered,
+        ..REST
     },
+    filter::INGRESS[0],
+    filter::INGRESS[1],
+    filter::INGRESS[2],
+    filter::INGRESS[3],
+    filter::INGRESS[4],
     TableSpec {
         table: Table::Fabric,
         name: "fabric",
@@ -419,11 +439,9 @@ pub const PIPELINE: [TableSpec; 20] = [
             Field::VLAN_VID,
             Field::VLAN_PCP,
         ],
-        loads: &[],
-        next: &[],
-        reenters: &[],
         outputs: true,
         miss: Miss::Drop(Drop::NoTunnel),
+        ..REST
     },
     TableSpec {
         table: Table::Hop,
@@ -431,14 +449,14 @@ pub const PIPELINE: [TableSpec; 20] = [
         about: "Where bridges are wired to each other: where a labelled frame goes on. The chassis before the last takes the label off.",
         writers: &["links"],
         matches: &[Field::VLAN_VID, Field::VLAN_PCP],
-        reads: &[],
-        sets: &[],
-        loads: &[],
-        next: &[],
-        reenters: &[],
         outputs: true,
         miss: Miss::Drop(Drop::NoPath),
+        ..REST
     },
+    filter::ASKED[0],
+    filter::ASKED[1],
+    filter::ASKED[2],
+    filter::ASKED[3],
     TableSpec {
         table: Table::Punt,
         name: "punt",
@@ -446,12 +464,9 @@ pub const PIPELINE: [TableSpec; 20] = [
         writers: &["port", "learn", "links"],
         matches: &[Field::IN_PORT],
         reads: &[Reg::PuntClass],
-        sets: &[],
-        loads: &[],
-        next: &[],
-        reenters: &[],
         outputs: true,
         miss: Miss::Covered,
+        ..REST
     },
 ];
 
@@ -499,6 +514,16 @@ const _: () = {
         }
         if let Miss::Goto(next) = spec.miss {
             assert!((next as u8) > (spec.table as u8), "a miss leads backwards");
+        }
+        let mut a = 0;
+        while a < spec.asks.len() {
+            assert!((spec.asks[a] as u8) > (spec.table as u8), "asks backwards");
+            a += 1;
+        }
+        let mut t = 0;
+        while t < spec.tracks.len() {
+            assert!((spec.tracks[t] as u8) > (spec.table as u8), "conntrack leads backwards");
+            t += 1;
         }
         let mut r = 0;
         while r < spec.reads.len() {

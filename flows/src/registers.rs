@@ -22,6 +22,8 @@ pub enum Reg {
     Larger,
     /// 1: the port may take addresses that it forms itself.
     Forms,
+    /// 1: its port's security groups are asked.
+    Filtered,
     /// The network's VNI, GRE key or VLAN.
     Segment,
     /// The router that forwards it.
@@ -52,6 +54,35 @@ pub enum Reg {
     Claim,
     /// Why the guard drops it: a [`crate::Drop`].
     Accused,
+    /// The OpenFlow port whose security groups are asked, and the zone of its connections.
+    Judged,
+    /// 1: the packet leaves that port; 0: it is for it.
+    Leaves,
+    /// What the groups are asked: see [`Asked`].
+    Asks,
+    /// 1: a rule lets it through.
+    Allowed,
+    /// 1: the port's groups follow connections.
+    Follows,
+    /// The security group that is asked.
+    Group,
+    /// The set of addresses that rules of the group name.
+    AddressSet,
+}
+
+/// What a port's security groups are asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Asked {
+    /// Whether everything may pass between the port and the other end, whoever began; of groups that don't follow connections:
+    /// whether the packet may.
+    Open = 0,
+    /// Whether a connection may that the port began.
+    Egress = 1,
+    /// Whether one may that the other end began.
+    Ingress = 2,
+    /// Whether the packet may by itself: of no connection that can be followed.
+    Alone = 3,
 }
 
 /// What a secured port says of itself beyond Ethernet source and IP source, and which of it is being proved: for that it
@@ -102,7 +133,7 @@ const fn row(
 }
 
 /// The register map, in the order of [`Reg`].
-pub const REGISTERS: [RegSpec; 22] = [
+pub const REGISTERS: [RegSpec; 30] = [
     row(Reg::Net, "net", (0, 0, 24), Table::Classify, Table::Punt, "network key"),
     row(Reg::FromFabric, "from_fabric", (0, 24, 1), Table::Classify, Table::Fabric, "came from another chassis"),
     row(Reg::Secured, "secured", (0, 25, 1), Table::Classify, Table::Nd, "sends only with its own addresses"),
@@ -117,6 +148,7 @@ pub const REGISTERS: [RegSpec; 22] = [
     ),
     row(Reg::Larger, "larger", (0, 28, 1), Table::Mtu, Table::MtuVerdict, "check_pkt_larger's verdict"),
     row(Reg::Forms, "forms", (0, 29, 1), Table::Classify, Table::Admit, "may take addresses that it forms itself"),
+    row(Reg::Filtered, "filtered", (0, 30, 1), Table::Classify, Table::Egress, "its port's security groups are asked"),
     row(Reg::Segment, "segment", (1, 0, 24), Table::Out, Table::Fabric, "VNI, GRE key or VLAN"),
     row(Reg::Router, "router", (2, 0, 24), Table::Gateway, Table::Punt, "router key"),
     row(
@@ -174,6 +206,34 @@ pub const REGISTERS: [RegSpec; 22] = [
         "proves 1: an advertisement's target, 2: its MAC, 3: an ARP sender's MAC, 4: a solicitation's MAC",
     ),
     row(Reg::Accused, "accused", (13, 0, 8), Table::Classify, Table::Accused, "why the guard drops it"),
+    row(
+        Reg::Judged,
+        "judged",
+        (13, 0, 16),
+        Table::Egress,
+        Table::Rules,
+        "OpenFlow port whose security groups are asked; zone of its connections",
+    ),
+    row(Reg::Leaves, "leaves", (13, 16, 1), Table::Egress, Table::Rules, "it leaves that port; 0: it is for it"),
+    row(
+        Reg::Asks,
+        "asks",
+        (13, 17, 2),
+        Table::Egress,
+        Table::Rules,
+        "the groups are asked 0: is all open? 1: may the port begin this? 2: may the other end? 3: may the packet itself?",
+    ),
+    row(Reg::Allowed, "allowed", (13, 19, 1), Table::Egress, Table::Rules, "a rule lets it through"),
+    row(Reg::Follows, "follows", (13, 20, 1), Table::Egress, Table::Rules, "the port's groups follow connections"),
+    row(Reg::Group, "group", (4, 0, 24), Table::Groups, Table::Rules, "security group that is asked"),
+    row(
+        Reg::AddressSet,
+        "address_set",
+        (5, 0, 24),
+        Table::Groups,
+        Table::Rules,
+        "whose addresses the other end's is looked for among",
+    ),
 ];
 
 impl Reg {

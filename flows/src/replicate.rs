@@ -13,6 +13,8 @@ use crate::item::Group;
 
 /// Copies of one group, at most: 52 KB of tunnel headers' actions and room for what the underlay adds, a VLAN tag for one.
 pub const COPIES_MAX: usize = 400;
+/// As many of those weighs one that goes through tables again: a translation ends after 4,096 lookups, so that 80 are left for each.
+const LOOKED_UP: usize = 8;
 
 /// The numbers of a part of a large replication.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,13 +33,13 @@ pub(crate) fn groups(
     copies: Vec<Vec<Action>>,
     why: &'static str,
 ) -> (Vec<Group>, usize) {
-    if copies.len() <= COPIES_MAX {
+    if copies.iter().map(|copy| weight(copy)).sum::<usize>() <= COPIES_MAX {
         return (vec![all(id, copies, why)], 0);
     }
     let mut groups = Vec::new();
     let mut gates = Vec::new();
     let mut left_out = 0;
-    for (index, chunk) in copies.chunks(COPIES_MAX).enumerate() {
+    for (index, chunk) in chunks(&copies).into_iter().enumerate() {
         let Some(Part { gate, copies }) = part(index) else {
             left_out += chunk.len();
             continue;
@@ -54,6 +56,25 @@ pub(crate) fn groups(
     }
     groups.push(all(id, gates, why));
     (groups, left_out)
+}
+
+fn weight(copy: &[Action]) -> usize {
+    let looked_up = copy.iter().any(|action| matches!(action, Action::Resubmit { .. }));
+    if looked_up { LOOKED_UP } else { 1 }
+}
+
+/// Runs of copies, each as heavy as one group may be.
+fn chunks(copies: &[Vec<Action>]) -> Vec<&[Vec<Action>]> {
+    let (mut chunks, mut start, mut sum) = (Vec::new(), 0, 0);
+    for (at, copy) in copies.iter().enumerate() {
+        sum += weight(copy);
+        if sum > COPIES_MAX {
+            chunks.push(&copies[start..at]);
+            (start, sum) = (at, weight(copy));
+        }
+    }
+    chunks.push(&copies[start..]);
+    chunks
 }
 
 fn all(id: u32, copies: Vec<Vec<Action>>, why: &'static str) -> Group {

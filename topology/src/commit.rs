@@ -6,10 +6,11 @@ use std::sync::Arc;
 use addr::{IpNet, OfPort};
 
 use crate::facts::{
-    Advert, Binding, Chassis, Dhcp4, Dhcp6, DhcpOptions, Fabric, Hop, Interface, Network, Policy, Port, Route, Router,
-    Subnet, Way,
+    AddressGroup, Advert, Binding, Chassis, Dhcp4, Dhcp6, DhcpOptions, Fabric, Hop, Interface, Membership, Network,
+    Policy, Port, Route, Router, SecurityGroup, Subnet, Way,
 };
-use crate::keys::{ChassisKey, Key, NetworkKey, PortKey, RouterKey, SubnetKey};
+use crate::groups;
+use crate::keys::{AddressGroupKey, ChassisKey, GroupKey, Key, NetworkKey, PortKey, RouterKey, SubnetKey};
 use crate::needs;
 use crate::spares;
 use crate::view::Place;
@@ -43,6 +44,9 @@ pub enum Change {
     DhcpOptions(PortKey, Option<DhcpOptions>),
     /// One label, in lower case.
     Hostname(PortKey, Option<Arc<str>>),
+    Membership(PortKey, Option<Membership>),
+    Group(GroupKey, Option<SecurityGroup>),
+    Addresses(AddressGroupKey, Option<AddressGroup>),
 }
 
 /// What a commit did.
@@ -61,6 +65,7 @@ pub(crate) struct Marks {
     stale_places: BTreeSet<PortKey>,
     pub(crate) stale_spares: BTreeSet<(ChassisKey, OfPort)>,
     pub(crate) stale_needs: needs::Stale,
+    pub(crate) stale_sets: groups::Stale,
     stale_reach: BTreeSet<PortKey>,
 }
 
@@ -84,6 +89,7 @@ impl World {
             spares::refresh(self, &mut marks, at);
         }
         needs::refresh(self, &mut marks);
+        groups::refresh(self, &mut marks);
         for port in std::mem::take(&mut marks.stale_reach) {
             self.mark_reach(&mut marks, port, self.whereabouts(port));
         }
@@ -164,6 +170,13 @@ impl World {
                     self.rename(marks, key, before);
                 }
             }
+            Change::Membership(key, new) => groups::membership_changed(self, marks, key, new),
+            Change::Group(key, new) => groups::group_changed(self, marks, key, new),
+            Change::Addresses(key, new) => {
+                if put(&mut self.address_groups, key, new).is_some() {
+                    marks.changed(Key::Addresses(key));
+                }
+            }
         }
     }
 
@@ -205,8 +218,16 @@ impl World {
 
     fn apply_network(&mut self, marks: &mut Marks, key: NetworkKey, new: Option<Network>) {
         let segment = new.as_ref().map(|network| network.segment);
+        let tenant = |network: Option<&Network>| network.map(|network| network.tenant.clone());
+        let another = tenant(self.networks.get(&key)) != tenant(new.as_ref());
+        if another {
+            groups::say_network(self, marks, key, false);
+        }
         let auto = new.as_ref().is_some_and(|network| network.auto_ports);
         let Some(old) = put(&mut self.networks, key, new) else { return };
+        if another {
+            groups::say_network(self, marks, key, true);
+        }
         marks.changed(Key::Network(key));
         if old.as_ref().map(|network| network.segment) != segment {
             marks.changed(Key::Segment(key));
@@ -228,13 +249,24 @@ impl World {
 
     fn apply_subnet(&mut self, marks: &mut Marks, key: SubnetKey, new: Option<Subnet>) {
         let after = new.as_ref().map(|s| s.network);
-        let Some(old) = put(&mut self.subnets, key, new) else { return };
+        let before = self.subnets.get(&key).map(|s| s.network);
+        if self.subnets.get(&key) == new.as_ref() {
+            return;
+        }
+        let networks: BTreeSet<NetworkKey> = before.into_iter().chain(after).collect();
+        for network in &networks {
+            groups::say_network(self, marks, *network, false);
+        }
+        put(&mut self.subnets, key, new);
         marks.changed(Key::Subnet(key));
-        for (network, present) in [(old.map(|s| s.network), false), (after, true)] {
+        for (network, present) in [(before, false), (after, true)] {
             if let Some(network) = network {
                 self.subnets_by_network.set(network, key, present);
                 marks.changed(Key::SubnetsOf(network));
             }
+        }
+        for network in networks {
+            groups::say_network(self, marks, network, true);
         }
     }
 
@@ -283,7 +315,12 @@ impl World {
     fn apply_port(&mut self, marks: &mut Marks, key: PortKey, new: Option<Port>) {
         let before = self.whereabouts(key);
         let (after, name) = (new.clone(), self.name_of(key));
+        if self.ports.get(&key) == new.as_ref() {
+            return;
+        }
+        groups::say_port(self, marks, key, false);
         let Some(old) = put(&mut self.ports, key, new) else { return };
+        groups::say_port(self, marks, key, true);
         marks.changed(Key::Port(key));
         self.rename(marks, key, name);
         for (port, present) in [(old, false), (after, true)] {
@@ -339,7 +376,7 @@ impl World {
     }
 
     /// The network and chassis of a port that exists and is bound.
-    fn whereabouts(&self, port: PortKey) -> Option<(NetworkKey, ChassisKey)> {
+    pub(crate) fn whereabouts(&self, port: PortKey) -> Option<(NetworkKey, ChassisKey)> {
         Some((self.ports.get(&port)?.network, self.bindings.get(&port)?.chassis))
     }
 
@@ -361,6 +398,7 @@ impl World {
         if before == after {
             return;
         }
+        groups::moved(self, marks, port, [before, after].map(|at| at.map(|(_, chassis)| chassis)));
         if let Some(at @ (network, chassis)) = before {
             self.bound.remove(at, port);
             marks.changed(Key::Members(network, chassis));
@@ -395,7 +433,7 @@ impl World {
 }
 
 /// Puts or removes a value. `None`: it was so already. Otherwise the old value, if there was one.
-fn put<K, V>(map: &mut Map<K, V>, key: K, new: Option<V>) -> Option<Option<V>>
+pub(crate) fn put<K, V>(map: &mut Map<K, V>, key: K, new: Option<V>) -> Option<Option<V>>
 where
     K: std::hash::Hash + Eq,
     V: PartialEq + Clone,

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use addr::{Dpid, IpNet, Ipv4Net, Ipv6Net, MacAddr, OfPort, link_local};
 
-use crate::keys::{ChassisKey, NetworkKey};
+use crate::keys::{ChassisKey, GroupKey, NetworkKey, SetKey};
 
 /// How chassis carry networks to each other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -341,6 +341,87 @@ pub enum Role {
     Router,
     /// Who only listens.
     Monitor,
+}
+
+/// The security groups that a port has, in order; what none of them lets through is dropped.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Membership {
+    /// The groups.
+    pub groups: Vec<GroupKey>,
+}
+
+/// A security group: what may pass to and from the ports that have it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SecurityGroup {
+    /// Its tenant.
+    pub tenant: Arc<str>,
+    /// Its name.
+    pub name: Arc<str>,
+    /// It follows connections: what answers, or belongs to, what may pass may pass too.
+    pub stateful: bool,
+    /// It is its tenant's default: ports on the tenant's networks are in it unless it is said otherwise.
+    pub default: bool,
+    /// What may pass, in order.
+    pub rules: Vec<Rule>,
+}
+
+/// One thing that may pass.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Rule {
+    /// Which way the first packet of a connection goes.
+    pub direction: Direction,
+    /// IPv6; else IPv4.
+    pub ipv6: bool,
+    /// The IP protocol; `None`: all.
+    pub protocol: Option<u8>,
+    /// Of TCP, UDP and SCTP, the first and last destination port.
+    pub ports: Option<(u16, u16)>,
+    /// Of ICMP, the type, and the code if it matters.
+    pub icmp: Option<(u8, Option<u8>)>,
+    /// The other end.
+    pub remote: Remote,
+}
+
+/// Seen from the port.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Direction {
+    /// From the port.
+    Egress,
+    /// To the port.
+    Ingress,
+}
+
+/// The other end that a rule is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Remote {
+    /// Anybody.
+    Any,
+    /// An address of a prefix.
+    Prefix(IpNet),
+    /// An address of a set.
+    Set(SetKey),
+}
+
+impl SecurityGroup {
+    /// The sets that its rules name, each once.
+    pub fn sets(&self) -> impl Iterator<Item = SetKey> + use<> {
+        let named = self.rules.iter().filter_map(|rule| match rule.remote {
+            Remote::Set(set) => Some(set),
+            _ => None,
+        });
+        named.collect::<std::collections::BTreeSet<_>>().into_iter()
+    }
+}
+
+/// A set of addresses with a name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AddressGroup {
+    /// Its tenant.
+    pub tenant: Arc<str>,
+    /// Its name.
+    pub name: Arc<str>,
+    /// What is in it.
+    pub prefixes: Vec<IpNet>,
 }
 
 /// Where a labelled frame goes on, on a fabric of links. It never changes while a frame with the label may be on its way.

@@ -39,6 +39,23 @@ number!(
     /// A port.
     PortKey(u32)
 );
+number!(
+    /// A security group: 23 bits, as in the pipeline's register.
+    GroupKey(u32)
+);
+number!(
+    /// An address group: 23 bits, as in the pipeline's register.
+    AddressGroupKey(u32)
+);
+
+/// A set of addresses that rules of security groups name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum SetKey {
+    /// Those of a security group's members.
+    Group(GroupKey),
+    /// Those of an address group.
+    Addresses(AddressGroupKey),
+}
 
 /// A resource by its name: what people and status speak of.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -110,6 +127,25 @@ pub enum Key {
     DhcpOptions(PortKey),
     /// What a port is called in the DNS.
     Hostname(PortKey),
+    /// The security groups that a port has.
+    Membership(PortKey),
+    /// A security group.
+    Group(GroupKey),
+    /// Whether a security group follows connections: what else it says need not be read for that.
+    Stateful(GroupKey),
+    /// An address group.
+    Addresses(AddressGroupKey),
+    /// Derived: a security group that ports on a chassis have.
+    GroupAt(GroupKey, ChassisKey),
+    /// Derived: an address group that rules name on a chassis.
+    AddressesAt(AddressGroupKey, ChassisKey),
+    /// Derived: whether an address, or a prefix that is routed to a port, is in a security group, where rules name the group on the chassis and the network of who has
+    /// the address doesn't tell so. A link-local address is one of a network; network 0: any other.
+    SetAddress(IpNet, NetworkKey, GroupKey, ChassisKey),
+    /// Derived: a prefix whose addresses are in a security group unless it is said otherwise, where rules name the group.
+    SetPrefix(IpNet, GroupKey, ChassisKey),
+    /// Derived: a network whose ports are in a security group unless it is said otherwise, for a chassis where rules name it.
+    SetNetwork(NetworkKey, GroupKey, ChassisKey),
     /// Derived: where a port is plugged.
     Place(PortKey),
     /// Derived: whether and why a chassis needs a network.
@@ -165,6 +201,15 @@ pub enum KeyKind {
     Policy,
     DhcpOptions,
     Hostname,
+    Membership,
+    Group,
+    Stateful,
+    Addresses,
+    GroupAt,
+    AddressesAt,
+    SetAddress,
+    SetPrefix,
+    SetNetwork,
     Place,
     Need,
     Members,
@@ -181,7 +226,8 @@ pub enum KeyKind {
 }
 
 impl Key {
-    /// The key of the noun that it speaks of: one of `Fabric`, `Chassis`, `Network`, `Subnet`, `Router`, `Port`.
+    /// The key of the noun that it speaks of: one of `Fabric`, `Chassis`, `Network`, `Subnet`, `Router`, `Port`, `Group`,
+    /// `Addresses`.
     pub(crate) fn noun(&self) -> Key {
         match *self {
             // Of the whole system.
@@ -215,8 +261,16 @@ impl Key {
             | Key::Policy(p)
             | Key::DhcpOptions(p)
             | Key::Hostname(p)
+            | Key::Membership(p)
             | Key::Place(p)
             | Key::Reach(p, _) => Key::Port(p),
+            Key::Group(g)
+            | Key::Stateful(g)
+            | Key::GroupAt(g, _)
+            | Key::SetAddress(_, _, g, _)
+            | Key::SetPrefix(_, g, _)
+            | Key::SetNetwork(_, g, _) => Key::Group(g),
+            Key::Addresses(a) | Key::AddressesAt(a, _) => Key::Addresses(a),
         }
     }
 
@@ -246,6 +300,15 @@ impl Key {
             Key::Policy(..) => KeyKind::Policy,
             Key::DhcpOptions(..) => KeyKind::DhcpOptions,
             Key::Hostname(..) => KeyKind::Hostname,
+            Key::Membership(..) => KeyKind::Membership,
+            Key::Group(..) => KeyKind::Group,
+            Key::Stateful(..) => KeyKind::Stateful,
+            Key::Addresses(..) => KeyKind::Addresses,
+            Key::GroupAt(..) => KeyKind::GroupAt,
+            Key::AddressesAt(..) => KeyKind::AddressesAt,
+            Key::SetAddress(..) => KeyKind::SetAddress,
+            Key::SetPrefix(..) => KeyKind::SetPrefix,
+            Key::SetNetwork(..) => KeyKind::SetNetwork,
             Key::Place(..) => KeyKind::Place,
             Key::Need(..) => KeyKind::Need,
             Key::Members(..) => KeyKind::Members,
@@ -290,6 +353,15 @@ impl fmt::Display for Key {
             Key::Policy(p) => write!(f, "policy {p}"),
             Key::DhcpOptions(p) => write!(f, "dhcp-options {p}"),
             Key::Hostname(p) => write!(f, "hostname {p}"),
+            Key::Membership(p) => write!(f, "membership {p}"),
+            Key::Group(g) => write!(f, "group {g}"),
+            Key::Stateful(g) => write!(f, "stateful {g}"),
+            Key::Addresses(a) => write!(f, "addresses {a}"),
+            Key::GroupAt(g, c) => write!(f, "group-at {g} {c}"),
+            Key::AddressesAt(a, c) => write!(f, "addresses-at {a} {c}"),
+            Key::SetAddress(a, n, g, c) => write!(f, "set-address {a} {n} {g} {c}"),
+            Key::SetPrefix(p, g, c) => write!(f, "set-prefix {p} {g} {c}"),
+            Key::SetNetwork(n, g, c) => write!(f, "set-network {n} {g} {c}"),
             Key::Place(p) => write!(f, "place {p}"),
             Key::Need(n, c) => write!(f, "need {n} {c}"),
             Key::Members(n, c) => write!(f, "members {n} {c}"),

@@ -6,6 +6,7 @@
 
 mod commit;
 mod facts;
+mod groups;
 mod index;
 mod keys;
 mod needs;
@@ -15,10 +16,13 @@ mod world;
 
 pub use commit::{Change, Committed};
 pub use facts::{
-    AddressPair, Advert, Binding, Chassis, Delegated, Dhcp4, Dhcp6, DhcpOption, DhcpOptions, Encap, Fabric, Hop,
-    Interface, Lane, Network, Policy, Port, Role, Route, Router, RouterPreference, Subnet, Way,
+    AddressGroup, AddressPair, Advert, Binding, Chassis, Delegated, Dhcp4, Dhcp6, DhcpOption, DhcpOptions, Direction,
+    Encap, Fabric, Hop, Interface, Lane, Membership, Network, Policy, Port, Remote, Role, Route, Router,
+    RouterPreference, Rule, SecurityGroup, Subnet, Way,
 };
-pub use keys::{ChassisKey, Key, KeyKind, NetworkKey, PortKey, ResourceId, RouterKey, SubnetKey};
+pub use keys::{
+    AddressGroupKey, ChassisKey, GroupKey, Key, KeyKind, NetworkKey, PortKey, ResourceId, RouterKey, SetKey, SubnetKey,
+};
 pub use needs::Need;
 pub use view::{Holder, Member, Place, View};
 pub use world::World;

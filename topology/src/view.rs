@@ -7,10 +7,10 @@ use std::sync::Arc;
 use addr::{IpNet, OfPort};
 
 use crate::facts::{
-    Advert, Binding, Chassis, Dhcp4, Dhcp6, DhcpOptions, Fabric, Hop, Interface, Network, Policy, Port, Route, Router,
-    Subnet, Way,
+    AddressGroup, Advert, Binding, Chassis, Dhcp4, Dhcp6, DhcpOptions, Fabric, Hop, Interface, Membership, Network,
+    Policy, Port, Route, Router, SecurityGroup, Subnet, Way,
 };
-use crate::keys::{ChassisKey, Key, NetworkKey, PortKey, RouterKey, SubnetKey};
+use crate::keys::{AddressGroupKey, ChassisKey, GroupKey, Key, NetworkKey, PortKey, RouterKey, SubnetKey};
 use crate::needs::Need;
 use crate::world::World;
 
@@ -34,6 +34,8 @@ pub struct Member {
     pub ofport: OfPort,
     /// Whether it sends only with its own MAC and addresses.
     pub secured: bool,
+    /// Whether it has security groups, or none of them lets anything through.
+    pub filtered: bool,
 }
 
 /// A window on a world that writes down every key that was asked for, present or not.
@@ -235,6 +237,61 @@ impl<'w> View<'w> {
         self.world.names.range(all).map(|(.., port)| *port).collect()
     }
 
+    /// The security groups that a port has.
+    pub fn membership(&self, port: PortKey) -> Option<&'w Membership> {
+        self.read(Key::Membership(port));
+        self.world.memberships.get(&port)
+    }
+
+    /// A security group.
+    pub fn security_group(&self, key: GroupKey) -> Option<&'w SecurityGroup> {
+        self.read(Key::Group(key));
+        self.world.security_groups.get(&key)
+    }
+
+    /// Whether a security group follows connections, whatever else changes about it.
+    pub fn is_stateful(&self, key: GroupKey) -> bool {
+        self.read(Key::Stateful(key));
+        self.world.security_groups.get(&key).is_some_and(|group| group.stateful)
+    }
+
+    /// An address group.
+    pub fn address_group(&self, key: AddressGroupKey) -> Option<&'w AddressGroup> {
+        self.read(Key::Addresses(key));
+        self.world.address_groups.get(&key)
+    }
+
+    /// Whether ports on a chassis have a security group.
+    pub fn has_group(&self, group: GroupKey, chassis: ChassisKey) -> bool {
+        self.read(Key::GroupAt(group, chassis));
+        self.world.groups_at.contains(group, chassis)
+    }
+
+    /// Whether rules name an address group on a chassis.
+    pub fn names_addresses(&self, group: AddressGroupKey, chassis: ChassisKey) -> bool {
+        self.read(Key::AddressesAt(group, chassis));
+        self.world.exists(&Key::AddressesAt(group, chassis))
+    }
+
+    /// Whether an address, or a prefix that is routed to a port, is in a security group, where that must be said: rules name the group on the chassis, and the network
+    /// of who has the address doesn't tell so. A link-local address is one of a network; network 0: any other.
+    pub fn set_address(&self, address: IpNet, scope: NetworkKey, group: GroupKey, chassis: ChassisKey) -> Option<bool> {
+        self.read(Key::SetAddress(address, scope, group, chassis));
+        self.world.set_address(address, scope, group, chassis)
+    }
+
+    /// Whether a prefix's addresses are in a security group unless it is said otherwise, and rules name it on a chassis.
+    pub fn set_prefix(&self, prefix: IpNet, group: GroupKey, chassis: ChassisKey) -> bool {
+        self.read(Key::SetPrefix(prefix, group, chassis));
+        self.world.set_prefix(prefix, group, chassis)
+    }
+
+    /// Whether a network's ports are in a security group unless it is said otherwise, and rules name it on a chassis.
+    pub fn set_network(&self, network: NetworkKey, group: GroupKey, chassis: ChassisKey) -> bool {
+        self.read(Key::SetNetwork(network, group, chassis));
+        self.world.set_network(network, group, chassis)
+    }
+
     /// Where a port is plugged.
     pub fn place(&self, port: PortKey) -> Option<Place> {
         self.read(Key::Place(port));
@@ -269,7 +326,8 @@ impl<'w> View<'w> {
         let plugged = |port| {
             let place: &Place = self.world.places.get(&port)?;
             let secured = self.world.policies.get(&port).is_none_or(|p| p.secured);
-            Some(Member { port, ofport: place.ofport, secured })
+            let filtered = self.world.memberships.contains_key(&port);
+            Some(Member { port, ofport: place.ofport, secured, filtered })
         };
         self.world.bound.of((network, chassis)).filter_map(plugged).collect()
     }

@@ -9,11 +9,13 @@ use rpds::{HashTrieMapSync, RedBlackTreeMapSync, RedBlackTreeSetSync};
 use rustc_hash::FxBuildHasher;
 
 use crate::facts::{
-    Advert, Binding, Chassis, Dhcp4, Dhcp6, DhcpOptions, Fabric, Hop, Interface, Network, Policy, Port, Route, Router,
-    Subnet, Way,
+    AddressGroup, Advert, Binding, Chassis, Dhcp4, Dhcp6, DhcpOptions, Fabric, Hop, Interface, Membership, Network,
+    Policy, Port, Route, Router, SecurityGroup, Subnet, Way,
 };
 use crate::index::Index;
-use crate::keys::{ChassisKey, Key, NetworkKey, PortKey, ResourceId, RouterKey, SubnetKey};
+use crate::keys::{
+    AddressGroupKey, ChassisKey, GroupKey, Key, NetworkKey, PortKey, ResourceId, RouterKey, SetKey, SubnetKey,
+};
 use crate::needs::Need;
 use crate::view::Place;
 
@@ -43,6 +45,9 @@ pub struct World {
     pub(crate) policies: Map<PortKey, Policy>,
     pub(crate) dhcp_options: Map<PortKey, DhcpOptions>,
     pub(crate) hostnames: Map<PortKey, Arc<str>>,
+    pub(crate) memberships: Map<PortKey, Membership>,
+    pub(crate) security_groups: Map<GroupKey, SecurityGroup>,
+    pub(crate) address_groups: Map<AddressGroupKey, AddressGroup>,
 
     // Derived; each with the function that keeps it.
     /// Who is bound to an interface of a bridge.
@@ -71,6 +76,24 @@ pub struct World {
     pub(crate) needed: Index<ChassisKey, NetworkKey>,
     pub(crate) routers_at: Index<ChassisKey, RouterKey>,
     pub(crate) chassis_of_router: Index<RouterKey, ChassisKey>,
+    /// Each tenant's default group. Of several the least counts.
+    pub(crate) default_groups: RedBlackTreeSetSync<(Arc<str>, GroupKey)>,
+    pub(crate) group_members: Index<GroupKey, PortKey>,
+    /// The ports with a group that are bound to a chassis.
+    pub(crate) group_ports: Index<(GroupKey, ChassisKey), PortKey>,
+    pub(crate) groups_at: Index<GroupKey, ChassisKey>,
+    /// The groups whose rules name a set.
+    pub(crate) set_users: Index<SetKey, GroupKey>,
+    pub(crate) sets_at: Index<SetKey, ChassisKey>,
+    /// The same from the chassis' side.
+    pub(crate) chassis_groups: Index<ChassisKey, GroupKey>,
+    pub(crate) chassis_sets: RedBlackTreeSetSync<(ChassisKey, SetKey)>,
+    /// The ports of whose addresses it must be said whether they are in a group; the addresses.
+    pub(crate) said: Index<(GroupKey, NetworkKey, IpNet), PortKey>,
+    pub(crate) said_of: Index<GroupKey, (NetworkKey, IpNet)>,
+    /// The subnets of networks that tell their ports to be in a group, by prefix; the prefixes.
+    pub(crate) told_prefixes: Index<(GroupKey, IpNet), SubnetKey>,
+    pub(crate) prefixes_told: Index<GroupKey, IpNet>,
     /// How many networks make the first chassis send to the second.
     pub(crate) peers: Map<(ChassisKey, ChassisKey), u32>,
 }
@@ -169,6 +192,7 @@ impl World {
             keys.extend(self.ports_by_network.of(network).map(Key::Port));
         }
         keys.extend(self.routers_at.of(chassis).map(Key::Router));
+        self.group_concerns(chassis, &mut keys);
         keys
     }
 
@@ -208,6 +232,14 @@ impl World {
             Key::Port(p) => {
                 let port = self.ports.get(&p)?;
                 Some(ResourceId { kind: "port", tenant: port.tenant.clone(), name: port.name.clone() })
+            }
+            Key::Group(g) => {
+                let group = self.security_groups.get(&g)?;
+                Some(ResourceId { kind: "security_group", tenant: group.tenant.clone(), name: group.name.clone() })
+            }
+            Key::Addresses(a) => {
+                let group = self.address_groups.get(&a)?;
+                Some(ResourceId { kind: "address_group", tenant: group.tenant.clone(), name: group.name.clone() })
             }
             _ => None,
         }
@@ -268,6 +300,14 @@ impl World {
                 self.ports.contains_key(&p)
             }
             Key::DhcpOptions(p) => self.dhcp_options.contains_key(&p),
+            Key::Membership(p) => self.memberships.contains_key(&p),
+            Key::Group(g) | Key::Stateful(g) => self.security_groups.contains_key(&g),
+            Key::Addresses(a) => self.address_groups.contains_key(&a),
+            Key::GroupAt(g, c) => self.groups_at.contains(g, c),
+            Key::AddressesAt(a, c) => self.sets_at.contains(SetKey::Addresses(a), c),
+            Key::SetAddress(a, n, g, c) => self.set_address(a, n, g, c).is_some(),
+            Key::SetPrefix(p, g, c) => self.set_prefix(p, g, c),
+            Key::SetNetwork(n, g, c) => self.set_network(n, g, c),
             Key::Need(n, c) => self.needs.contains_key(&(n, c)),
             Key::Members(n, c) => self.bound.any((n, c)),
             Key::Reach(p, c) => {
@@ -306,6 +346,7 @@ impl World {
         keys.extend(self.interfaces.keys().map(|(r, s)| Key::Interface(*r, *s)));
         keys.extend(self.routes.keys().map(|(r, p)| Key::Route(*r, *p)));
         keys.extend(self.needs.keys().map(|(n, c)| Key::Need(*n, *c)));
+        self.group_keys(&mut keys);
         keys.extend(self.peers.keys().map(|(a, b)| Key::Peer(*a, *b)));
         for (p, port) in self.ports.iter() {
             keys.extend([Key::Port(*p), Key::Binding(*p), Key::Policy(*p), Key::Place(*p)]);

@@ -1,13 +1,14 @@
 //! Admission: a candidate with everything asked for in its place, checked as a whole.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
-use proto::v1;
+use proto::v1::{self, resource::Kind};
 use topology::ResourceId;
 
-use super::asks::Asked;
+use super::asks::{Ask, Asked};
 use super::findings::{Findings, Place};
-use super::ident::{self, DELEGATION, NETWORK, ROUTER, SUBNET};
+use super::ident::{self, ADDRESS_GROUP, DELEGATION, NETWORK, PORT, ROUTER, SECURITY_GROUP, SUBNET};
 use super::index::Claim;
 use super::kinds::{self, Model};
 use super::learned::Address;
@@ -20,7 +21,7 @@ const NAMED_MAX: usize = 5;
 
 /// Holds what is asked for against what is.
 pub(crate) fn admit(before: &Catalog, asked: Asked) -> Result<Proposal, Refusal> {
-    let mut admission = Admission::new(before, asked);
+    let mut admission = Admission::new(before, default_groups(before, asked));
     admission.place();
     admission.delete();
     admission.allocate();
@@ -37,6 +38,26 @@ pub(crate) fn admit(before: &Catalog, asked: Asked) -> Result<Proposal, Refusal>
     admission.check_deletes();
     admission.refuse()?;
     Ok(admission.outcome())
+}
+
+/// Adds the default security groups of tenants whose ports name none, where they are not there yet.
+fn default_groups(before: &Catalog, mut asked: Asked) -> Asked {
+    let wants = |ask: &Ask| match &ask.resource {
+        Kind::Port(port) => kinds::port::wants_default_group(port.spec.as_ref()),
+        _ => false,
+    };
+    let tenants: BTreeSet<Arc<str>> =
+        asked.asks.iter().filter(|ask| wants(ask)).map(|ask| ask.id.tenant.clone()).collect();
+    for tenant in tenants {
+        let id = ident::id(SECURITY_GROUP, &tenant, ident::DEFAULT_GROUP);
+        if before.by_id(&id).is_none() && !asked.asks.iter().any(|ask| ask.id == id) {
+            let meta = v1::Meta { name: id.name.to_string(), tenant: tenant.to_string(), ..v1::Meta::default() };
+            let group =
+                v1::SecurityGroup { meta: Some(meta), spec: Some(v1::SecurityGroupSpec::default()), status: None };
+            asked.asks.push(Ask { place: Place::Nowhere, id, resource: Kind::SecurityGroup(group), fresh: true });
+        }
+    }
+    asked
 }
 
 /// A request on its way through admission.
@@ -117,11 +138,13 @@ impl<'a> Admission<'a> {
             let known = existing.and_then(|stored| stored.meta()).map_or("", |meta| &meta.uid);
             allocate::check_uid(&mut record, known, &mut findings);
             allocate::carry(&mut record, existing.map(|stored| &stored.record));
-            record.automatic = existing.map_or(self.asked.automatic, |stored| stored.record.automatic);
+            let automatic = self.asked.automatic && id.kind == PORT;
+            record.automatic = existing.map_or(automatic, |stored| stored.record.automatic);
             let model = kinds::parse(&id, &mut record, &mut findings);
+            allocate::carry_rules(&mut record, existing.map(|stored| &stored.record));
             // Who writes an automatic port's spec makes it a port like any.
             record.automatic &= existing.is_none_or(|stored| same_spec(&stored.record, &record));
-            check_constant(self.before.model(&id), model.as_ref(), &mut findings);
+            check_constant(self.before, &id, model.as_ref(), &mut findings);
             let same = existing.is_some_and(|stored| stored.record == record);
             if !findings.0.is_empty() {
                 self.broken.insert(id.clone());
@@ -172,6 +195,9 @@ impl<'a> Admission<'a> {
         }
         if target.tenant.is_empty() || target.tenant == user.tenant {
             return None;
+        }
+        if matches!(target.kind, SECURITY_GROUP | ADDRESS_GROUP) {
+            return Some(format!("{target} is another tenant's"));
         }
         if user.kind == DELEGATION {
             return Some(format!("{target} is another tenant's: a delegation is of its port's tenant"));
@@ -370,8 +396,8 @@ impl<'a> Admission<'a> {
 }
 
 /// Some fields never change: what others derive from them would have to change with them.
-fn check_constant(before: Option<&Model>, after: Option<&Model>, findings: &mut Findings) {
-    match (before, after) {
+fn check_constant(catalog: &Catalog, id: &ResourceId, after: Option<&Model>, findings: &mut Findings) {
+    match (catalog.model(id), after) {
         (Some(Model::Subnet(before)), Some(Model::Subnet(after))) => {
             if before.network != after.network {
                 findings.spec("network", format!("can't change: the subnet is on {}", before.network));
@@ -387,6 +413,11 @@ fn check_constant(before: Option<&Model>, after: Option<&Model>, findings: &mut 
         }
         (Some(Model::Port(before)), Some(Model::Port(after))) if before.network != after.network => {
             findings.spec("network", format!("can't change: the port is on {}", before.network));
+        }
+        (Some(Model::SecurityGroup(before)), Some(Model::SecurityGroup(after)))
+            if before.stateful != after.stateful && catalog.users(id, PORT).next().is_some() =>
+        {
+            findings.spec("stateful", format!("can't change while ports have the group: it is {}", before.stateful));
         }
         (Some(Model::Delegation(before)), Some(Model::Delegation(after))) if before.port != after.port => {
             findings.spec("port", format!("can't change: the prefix is delegated to {}", before.port));

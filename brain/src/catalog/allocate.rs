@@ -8,7 +8,7 @@ use topology::{Encap, ResourceId, RouterKey};
 use super::Catalog;
 use super::admit::{Admission, meta_of};
 use super::findings::Findings;
-use super::ident::{self, CHASSIS, FABRIC, NETWORK, PORT, ROUTER, SEGMENT, SUBNET};
+use super::ident::{self, ADDRESS_GROUP, CHASSIS, FABRIC, NETWORK, PORT, ROUTER, SECURITY_GROUP, SEGMENT, SUBNET};
 use super::index::Claim;
 use super::kinds::Model;
 
@@ -18,6 +18,8 @@ fn number_max(catalog: &Catalog, kind: &str) -> u32 {
         CHASSIS if catalog.fabric().is_some_and(|fabric| fabric.encap == Encap::Links) => CHASSIS_MAX.into(),
         CHASSIS => 0xffff,
         NETWORK | ROUTER => 0xff_ffff,
+        // One bit of the register tells one from the other.
+        SECURITY_GROUP | ADDRESS_GROUP => 0x7f_ffff,
         _ => u32::MAX,
     }
 }
@@ -30,6 +32,25 @@ pub(crate) fn carry(record: &mut v1::Record, existing: Option<&v1::Record>) {
     for interface in interfaces {
         let same = known.iter().find(|other| other.subnet == interface.subnet);
         interface.uid = same.map(|other| other.uid.clone()).unwrap_or_default();
+    }
+}
+
+/// A rule that says the same is the same: to be called once both are spelled canonically.
+pub(crate) fn carry_rules(record: &mut v1::Record, existing: Option<&v1::Record>) {
+    let Some(rules) = rules_of(record) else { return };
+    let mut existing = existing.cloned();
+    let mut known = existing.as_mut().and_then(rules_of).map(std::mem::take).unwrap_or_default();
+    for rule in rules {
+        let bare = |rule: &v1::SecurityGroupRule| v1::SecurityGroupRule { uid: String::new(), ..rule.clone() };
+        let same = known.iter().position(|other| bare(other) == bare(rule));
+        rule.uid = same.map(|at| known.swap_remove(at).uid).unwrap_or_default();
+    }
+}
+
+pub(crate) fn rules_of(record: &mut v1::Record) -> Option<&mut Vec<v1::SecurityGroupRule>> {
+    match record.resource.as_mut()?.kind.as_mut()? {
+        Kind::SecurityGroup(group) => Some(&mut group.spec.as_mut()?.rules),
+        _ => None,
     }
 }
 
@@ -165,6 +186,9 @@ fn allocate_uids(catalog: &Catalog, revision: u64, id: &ResourceId, record: &mut
     if let Some(meta) = meta_of(record).filter(|meta| meta.uid.is_empty()) {
         let made = (0..u32::MAX).map(|salt| make_uid(&format!("{revision} {id} {key} {salt}"))).find(free);
         meta.uid = made.unwrap_or_default();
+    }
+    for (i, rule) in rules_of(record).into_iter().flatten().enumerate().filter(|(_, rule)| rule.uid.is_empty()) {
+        rule.uid = make_uid(&format!("{revision} {id} {key} rule {i}"));
     }
     for interface in interfaces_of(record).into_iter().flatten().filter(|interface| interface.uid.is_empty()) {
         let subnet = ident::target(SUBNET, &id.tenant, &interface.subnet);

@@ -173,8 +173,9 @@ fn read_apply(catalog: &Catalog, caller: &Caller, apply: &v1::ApplyRequest) -> R
         let listed: BTreeSet<&ResourceId> = ids.into_iter().collect();
         let mut deletes = Vec::new();
         for (kind, tenant) in scopes.iter().filter(|(kind, _)| !ident::is_global(kind)) {
-            // Automatic ports are in no document, and go when what they stand on goes.
-            let unlisted = |id: &&ResourceId| !listed.contains(id) && !catalog.is_automatic(id);
+            // Automatic ports are in no document, and go when what they stand on goes; nor need a tenant's default group be.
+            let stays = |id: &ResourceId| catalog.is_automatic(id) || ident::is_default_group(id);
+            let unlisted = |id: &&ResourceId| !listed.contains(id) && !stays(id);
             let of_tenant = catalog.ids(kind).filter(|id| *id.tenant == **tenant).filter(unlisted);
             deletes.extend(of_tenant.cloned());
         }
@@ -191,8 +192,19 @@ fn read_document(
     asked: &mut Asked,
     scopes: &mut BTreeSet<(&'static str, String)>,
 ) {
-    let v1::Document { tenant, chassis, fabric, networks, subnets, routers, ports, delegations, renumberings } =
-        document.clone();
+    let v1::Document {
+        tenant,
+        chassis,
+        fabric,
+        networks,
+        subnets,
+        routers,
+        ports,
+        delegations,
+        renumberings,
+        security_groups,
+        address_groups,
+    } = document.clone();
     if !tenant.is_empty() && !ident::is_name(&tenant) {
         asked.wrong(format!("{prefix}tenant"), format!("{tenant:?} is not a name: {NAME_RULE}"));
         return;
@@ -208,9 +220,22 @@ fn read_document(
     kinds.insert("ports", ports.into_iter().map(Kind::Port).collect());
     kinds.insert("renumberings", renumberings.into_iter().map(Kind::Renumbering).collect());
     kinds.insert("delegations", delegations.into_iter().map(Kind::Delegation).collect());
+    kinds.insert("security_groups", security_groups.into_iter().map(Kind::SecurityGroup).collect());
+    kinds.insert("address_groups", address_groups.into_iter().map(Kind::AddressGroup).collect());
     let mut named: BTreeSet<&'static str> = BTreeSet::new();
     // In the order of a file's usual reading, so that violations come in it too.
-    for plural in ["chassis", "fabric", "networks", "subnets", "routers", "ports", "delegations", "renumberings"] {
+    for plural in [
+        "chassis",
+        "fabric",
+        "networks",
+        "subnets",
+        "routers",
+        "address_groups",
+        "security_groups",
+        "ports",
+        "delegations",
+        "renumberings",
+    ] {
         for (i, kind) in kinds.remove(plural).into_iter().flatten().enumerate() {
             let at = if plural == FABRIC { format!("{prefix}{plural}") } else { format!("{prefix}{plural}[{i}]") };
             named.insert(resource::kind_of(&kind));

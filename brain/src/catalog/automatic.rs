@@ -173,6 +173,7 @@ fn automatic_port(id: &ResourceId, found: &Found) -> Kind {
     let meta = v1::Meta { name: id.name.to_string(), tenant: id.tenant.to_string(), ..v1::Meta::default() };
     let binding = v1::Binding { chassis: found.chassis.name.to_string(), interface: found.interface.to_string() };
     let spec = v1::PortSpec {
+        security_groups: None,
         network: ident::short(&id.tenant, &found.network),
         mac_address: Some(found.mac.to_string()),
         fixed_ips: Some(v1::FixedIpList::default()),

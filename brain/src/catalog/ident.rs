@@ -23,12 +23,21 @@ pub(crate) const PORT: &str = "port";
 /// A prefix routed to a port.
 pub(crate) const DELEGATION: &str = "delegation";
 
+/// What may pass to and from ports.
+pub(crate) const SECURITY_GROUP: &str = "security_group";
+/// A set of addresses for rules.
+pub(crate) const ADDRESS_GROUP: &str = "address_group";
+/// The security group that its tenant's ports have if they name none.
+pub(crate) const DEFAULT_GROUP: &str = "default";
+
 /// All kinds, each after those that it may refer to.
-pub(crate) const KINDS: [&str; 8] = [CHASSIS, FABRIC, NETWORK, SUBNET, RENUMBERING, ROUTER, PORT, DELEGATION];
+pub(crate) const KINDS: [&str; 10] =
+    [CHASSIS, FABRIC, NETWORK, SUBNET, RENUMBERING, ROUTER, ADDRESS_GROUP, SECURITY_GROUP, PORT, DELEGATION];
 
 /// The counter of segmentation ids; the other counters bear the names of kinds.
 pub(crate) const SEGMENT: &str = "segment";
-const COUNTERS: [&str; 7] = [CHASSIS, NETWORK, SUBNET, ROUTER, PORT, DELEGATION, SEGMENT];
+const COUNTERS: [&str; 9] =
+    [CHASSIS, NETWORK, SUBNET, ROUTER, ADDRESS_GROUP, SECURITY_GROUP, PORT, DELEGATION, SEGMENT];
 
 /// The only name that a fabric may have.
 pub(crate) const FABRIC_NAME: &str = "default";
@@ -68,6 +77,11 @@ pub(crate) fn rank(kind: &str) -> usize {
 /// Whether resources of this kind belong to no tenant.
 pub(crate) fn is_global(kind: &str) -> bool {
     matches!(kind, CHASSIS | FABRIC)
+}
+
+/// Whether it is its tenant's default security group.
+pub(crate) fn is_default_group(id: &ResourceId) -> bool {
+    id.kind == SECURITY_GROUP && *id.name == *DEFAULT_GROUP
 }
 
 /// Whether a text is a legal name of a resource or tenant: `[A-Za-z0-9][A-Za-z0-9._-]{0,62}`.

@@ -11,7 +11,8 @@ use topology::{Change, Key, ResourceId};
 
 use super::findings::Findings;
 use super::ident::{
-    self, CHASSIS, DELEGATION, FABRIC, FABRIC_NAME, NETWORK, PORT, RENUMBERING, ROUTER, SUBNET, StoreKey,
+    self, ADDRESS_GROUP, CHASSIS, DELEGATION, FABRIC, FABRIC_NAME, NETWORK, PORT, RENUMBERING, ROUTER, SECURITY_GROUP,
+    SUBNET, StoreKey,
 };
 use super::kinds::{self, port::Assigned};
 use super::learned::{Address, Learned};
@@ -273,6 +274,10 @@ impl Catalog {
                     }
                     dirty.extend(before.delegations_over(&id).into_iter().chain(self.delegations_over(&id)).cloned())
                 }
+                SECURITY_GROUP if renumbered => {
+                    dirty.extend(self.users(&id, PORT).chain(self.users(&id, SECURITY_GROUP)).cloned());
+                }
+                ADDRESS_GROUP if renumbered => dirty.extend(self.users(&id, SECURITY_GROUP).cloned()),
                 CHASSIS if renumbered => dirty.extend(self.users(&id, PORT).cloned()),
                 NETWORK if renumbered => {
                     dirty.extend(self.users(&id, PORT).chain(self.users(&id, DELEGATION)).cloned());
@@ -373,6 +378,9 @@ fn slot(change: &Change) -> Key {
         Change::Port(p, _) => Key::Port(*p),
         Change::Binding(p, _) => Key::Binding(*p),
         Change::Policy(p, _) => Key::Policy(*p),
+        Change::Membership(p, _) => Key::Membership(*p),
+        Change::Group(g, _) => Key::Group(*g),
+        Change::Addresses(a, _) => Key::Addresses(*a),
         Change::DhcpOptions(p, _) => Key::DhcpOptions(*p),
         Change::Hostname(p, _) => Key::Hostname(*p),
     }
@@ -398,6 +406,9 @@ fn nothing(change: &Change) -> Change {
         Change::Port(p, _) => Change::Port(*p, None),
         Change::Binding(p, _) => Change::Binding(*p, None),
         Change::Policy(p, _) => Change::Policy(*p, None),
+        Change::Membership(p, _) => Change::Membership(*p, None),
+        Change::Group(g, _) => Change::Group(*g, None),
+        Change::Addresses(a, _) => Change::Addresses(*a, None),
         Change::DhcpOptions(p, _) => Change::DhcpOptions(*p, None),
         Change::Hostname(p, _) => Change::Hostname(*p, None),
     }

@@ -170,9 +170,12 @@ specs! {
         network = "network", mac_address = "mac_address", fixed_ips = "fixed_ips", vnic_type = "vnic_type",
         role = "role", binding = "binding", port_security_enabled = "port_security_enabled",
         extra_dhcp_opts = "extra_dhcp_opts", dhcp_relay = "dhcp_relay", dns_name = "dns_name",
-        allowed_address_pairs = "allowed_address_pairs"
+        allowed_address_pairs = "allowed_address_pairs",
+        security_groups = "security_groups"
     }
     Renumbering RenumberingSpec { subnet = "subnet", cidr = "cidr", overlap_s = "overlap_s" }
+    SecurityGroup SecurityGroupSpec { stateful = "stateful", rules = "rules" }
+    AddressGroup AddressGroupSpec { addresses = "addresses" }
     Delegation DelegationSpec {
         port = "port", pool = "pool", length = "length", prefix = "prefix", prefix_lifetimes = "prefix_lifetimes"
     }

@@ -126,8 +126,19 @@ fn kind_meta(kind: &mut Kind) -> Option<&mut v1::Meta> {
 }
 
 fn add_labels(document: &mut v1::Document, hasher: &mut DefaultHasher) {
-    let v1::Document { tenant: _, chassis, fabric, networks, subnets, routers, ports, delegations, renumberings } =
-        document;
+    let v1::Document {
+        tenant: _,
+        chassis,
+        fabric,
+        networks,
+        subnets,
+        routers,
+        ports,
+        delegations,
+        renumberings,
+        security_groups,
+        address_groups,
+    } = document;
     let metas = chassis.iter_mut().map(|r| &mut r.meta);
     let metas = metas.chain(fabric.iter_mut().map(|r| &mut r.meta));
     let metas = metas.chain(networks.iter_mut().map(|r| &mut r.meta));
@@ -135,7 +146,9 @@ fn add_labels(document: &mut v1::Document, hasher: &mut DefaultHasher) {
     let metas = metas.chain(routers.iter_mut().map(|r| &mut r.meta));
     let metas = metas.chain(ports.iter_mut().map(|r| &mut r.meta));
     let metas = metas.chain(delegations.iter_mut().map(|r| &mut r.meta));
-    for meta in metas.chain(renumberings.iter_mut().map(|r| &mut r.meta)) {
+    let metas = metas.chain(renumberings.iter_mut().map(|r| &mut r.meta));
+    let metas = metas.chain(security_groups.iter_mut().map(|r| &mut r.meta));
+    for meta in metas.chain(address_groups.iter_mut().map(|r| &mut r.meta)) {
         take_labels(meta.as_mut(), hasher);
     }
 }

@@ -128,6 +128,8 @@ impl Catalog {
                 r.status = Some(v1::RenumberingStatus { stage, from, ends_ms, ..Default::default() });
             }
             (Kind::Renumbering(r), _) => r.status = Some(v1::RenumberingStatus::default()),
+            (Kind::SecurityGroup(r), _) => r.status = Some(v1::SecurityGroupStatus::default()),
+            (Kind::AddressGroup(r), _) => r.status = Some(v1::AddressGroupStatus::default()),
             (Kind::Delegation(r), model) => {
                 let mac = match model {
                     Some(Model::Delegation(delegation)) => self.port(&delegation.port).and_then(|port| port.mac),

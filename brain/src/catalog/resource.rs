@@ -17,6 +17,8 @@ macro_rules! each {
             Kind::Port($body) => $result,
             Kind::Delegation($body) => $result,
             Kind::Renumbering($body) => $result,
+            Kind::SecurityGroup($body) => $result,
+            Kind::AddressGroup($body) => $result,
         }
     };
 }
@@ -32,6 +34,8 @@ pub(crate) fn kind_of(kind: &Kind) -> &'static str {
         Kind::Port(_) => ident::PORT,
         Kind::Delegation(_) => ident::DELEGATION,
         Kind::Renumbering(_) => ident::RENUMBERING,
+        Kind::SecurityGroup(_) => ident::SECURITY_GROUP,
+        Kind::AddressGroup(_) => ident::ADDRESS_GROUP,
     }
 }
 

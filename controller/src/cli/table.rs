@@ -10,7 +10,7 @@ use crate::doc::shape::{KindShape, is_global};
 type Column = (&'static str, &'static str);
 
 /// A kind's columns, and those that `wide` adds. A kind that is not here gets its name and standing.
-const COLUMNS: [(&str, &[Column], &[Column]); 8] = [
+const COLUMNS: [(&str, &[Column], &[Column]); 10] = [
     (
         "chassis",
         &[
@@ -68,12 +68,15 @@ const COLUMNS: [(&str, &[Column], &[Column]); 8] = [
             ("OFPORT", "/status/ofport"),
             ("ROLE", "/spec/role"),
             ("SECURITY", "/spec/port_security_enabled"),
+            ("GROUPS", "/spec/security_groups"),
             ("PREFIXES", "/status/prefixes"),
             ("DNS NAME", "/spec/dns_name"),
             ("OPTIONS", "/spec/extra_dhcp_opts"),
             ("RELAY", "/spec/dhcp_relay"),
         ],
     ),
+    ("security_group", &[("STATEFUL", "/spec/stateful")], &[("RULES", "/spec/rules")]),
+    ("address_group", &[("ADDRESSES", "/spec/addresses")], &[]),
     (
         "renumbering",
         &[("SUBNET", "/spec/subnet"), ("FROM", "/status/from"), ("TO", "/spec/cidr"), ("STAGE", "/status/stage")],

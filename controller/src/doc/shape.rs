@@ -65,8 +65,9 @@ pub fn kinds() -> &'static [KindShape] {
     })
 }
 
-/// A kind by its singular or plural.
+/// A kind by its singular or plural, its words joined by `_` or `-`.
 pub fn kind(name: &str) -> Option<&'static KindShape> {
+    let name = name.replace('-', "_");
     kinds().iter().find(|kind| kind.singular == name || kind.plural == name)
 }
 

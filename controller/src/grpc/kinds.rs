@@ -220,6 +220,17 @@ service!(Renumbering, "renumbering", global: false, RenumberingService in renumb
     create create_renumbering of CreateRenumberingRequest, update update_renumbering of UpdateRenumberingRequest,
     delete delete_renumbering);
 
+service!(SecurityGroup, "security_group", global: false, SecurityGroupService in security_group_service_server,
+    field security_group,
+    get get_security_group, list list_security_groups as security_groups in ListSecurityGroupsResponse,
+    create create_security_group of CreateSecurityGroupRequest,
+    update update_security_group of UpdateSecurityGroupRequest, delete delete_security_group);
+service!(AddressGroup, "address_group", global: false, AddressGroupService in address_group_service_server,
+    field address_group,
+    get get_address_group, list list_address_groups as address_groups in ListAddressGroupsResponse,
+    create create_address_group of CreateAddressGroupRequest, update update_address_group of UpdateAddressGroupRequest,
+    delete delete_address_group);
+
 kind!(Fabric, "fabric", global: true);
 
 /// The one fabric is there or not: it has no list.
@@ -251,6 +262,8 @@ mod tests {
             v1::Port::NAME,
             v1::Delegation::NAME,
             v1::Renumbering::NAME,
+            v1::SecurityGroup::NAME,
+            v1::AddressGroup::NAME,
         ];
         for kind in shape::kinds() {
             assert!(here.contains(&kind.singular.as_str()), "{}", kind.singular);

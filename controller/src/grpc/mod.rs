@@ -164,6 +164,8 @@ async fn routes<B: Backend>(backend: B, stop: CancellationToken) -> Result<Route
         port_service_server::PortServiceServer,
         delegation_service_server::DelegationServiceServer,
         renumbering_service_server::RenumberingServiceServer,
+        security_group_service_server::SecurityGroupServiceServer,
+        address_group_service_server::AddressGroupServiceServer,
         intent_service_server::IntentServiceServer,
         operation_service_server::OperationServiceServer,
     );

@@ -3,7 +3,7 @@
 use ::flows::{Emit, Feature, FeatureId, Part, Reg, Table};
 use addr::MacAddr;
 use ofp::{Action, Field};
-use topology::{ChassisKey, Encap, Key, KeyKind, NetworkKey, PortKey, View};
+use topology::{ChassisKey, Encap, Key, KeyKind, Member, NetworkKey, PortKey, View};
 
 use crate::{links, overlay::copy_to};
 
@@ -73,10 +73,12 @@ fn reach(view: &View<'_>, emit: &mut Emit, key: PortKey, chassis: ChassisKey) {
     let mut on = emit.on(chassis);
     if binding.chassis == chassis {
         if let Some(place) = view.place(key) {
-            on.row(Table::Out, 100, "the port is here")
-                .when_reg(Reg::Net, port.network.0)
-                .when(Field::ETH_DST, port.mac)
-                .output(place.ofport);
+            let row = on.row(Table::Out, 100, "the port is here");
+            let row = row.when_reg(Reg::Net, port.network.0).when(Field::ETH_DST, port.mac);
+            match view.membership(key) {
+                Some(_) => row.load(Reg::Judged, place.ofport.0).goto(Table::Ingress),
+                None => row.output(place.ofport),
+            }
         }
     } else if let Some(segment) = view.segment(port.network) {
         on.row(Table::Out, 100, "the port is on another chassis")
@@ -92,11 +94,7 @@ fn replicate(view: &View<'_>, emit: &mut Emit, key: NetworkKey, chassis: Chassis
     if !view.is_resident(key, chassis) {
         return;
     }
-    let here: Vec<Vec<Action>> = view
-        .members(key, chassis)
-        .into_iter()
-        .map(|member| vec![Action::Output { port: member.ofport, max_len: 0 }])
-        .collect();
+    let here: Vec<Vec<Action>> = view.members(key, chassis).into_iter().map(copy_here).collect();
     let mut everywhere = here.clone();
     let others: Vec<ChassisKey> = view.residents(key).into_iter().filter(|c| *c != chassis).collect();
     if view.fabric().is_some_and(|fabric| fabric.encap == Encap::Links) {
@@ -124,6 +122,15 @@ fn replicate(view: &View<'_>, emit: &mut Emit, key: NetworkKey, chassis: Chassis
             .when_masked(Field::ETH_DST, GROUP_BIT, GROUP_BIT)
             .group(group);
     }
+}
+
+/// To a port, or to what its security groups say.
+fn copy_here(member: Member) -> Vec<Action> {
+    if !member.filtered {
+        return vec![Action::Output { port: member.ofport, max_len: 0 }];
+    }
+    let judged = Action::RegLoad { dst: Reg::Judged.subfield(), value: member.ofport.0.into() };
+    vec![judged, Action::Resubmit { port: None, table: Some(Table::Ingress.id()), ct: false }]
 }
 
 #[cfg(test)]

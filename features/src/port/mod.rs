@@ -79,6 +79,7 @@ fn plugged(view: &View<'_>, emit: &mut Emit, key: PortKey) {
     let policy = view.policy(key);
     let secured = policy.is_none_or(|policy| policy.secured);
     let forms = policy.is_some_and(|policy| policy.forming);
+    let filtered = u64::from(view.membership(key).is_some());
     let mut on = emit.on(place.chassis);
     if policy.is_some_and(|policy| policy.role == Role::Monitor) {
         on.row(Table::Classify, 100, "the port only listens")
@@ -91,6 +92,7 @@ fn plugged(view: &View<'_>, emit: &mut Emit, key: PortKey) {
             .load(Reg::Net, port.network.0)
             .load(Reg::Secured, 1u64)
             .load(Reg::Forms, u64::from(forms))
+            .load(Reg::Filtered, filtered)
             .goto(Table::Guard);
         admit(&mut on, port, place);
         if let Some(policy) = policy {
@@ -102,6 +104,7 @@ fn plugged(view: &View<'_>, emit: &mut Emit, key: PortKey) {
         on.row(Table::Classify, 100, "any frame: port security is off")
             .when(Field::IN_PORT, place.ofport)
             .load(Reg::Net, port.network.0)
+            .load(Reg::Filtered, filtered)
             .goto(Table::Nd);
     }
     let mut userdata = vec![USERDATA_PORT];

@@ -203,6 +203,8 @@ impl<'s> Sender<'s> {
         let mut bytes = Ipv4Packet::new(src, dst, ttl, next, payload).emit().to_vec();
         if dice.one_in(4) {
             bytes[6..8].copy_from_slice(&dice.of(&[[0x20, 0], [0x20, 0x10], [0, 0x10], [0x80, 0], [0x40, 0]]));
+            // Fragments of different packets.
+            bytes[4..6].copy_from_slice(&(dice.below(0x1_0000) as u16).to_be_bytes());
             bytes[10..12].fill(0);
             let sum = packet::checksum(&bytes[..20]);
             bytes[10..12].copy_from_slice(&sum.to_be_bytes());
@@ -324,7 +326,8 @@ fn damaged(dice: &mut Dice, mut frame: Vec<u8>) -> Vec<u8> {
 }
 
 fn extension(dice: &mut Dice) -> Extension {
-    let fragment = |offset, more| Extension::of_fragment(Fragment { offset, more, id: 77 });
+    let id = dice.below(0x1_0000) as u32;
+    let fragment = |offset, more| Extension::of_fragment(Fragment { offset, more, id });
     let raw = |kind, body: Vec<u8>| Extension { kind, body: body.into() };
     match dice.below(10) {
         0 => Extension::router_alert(),

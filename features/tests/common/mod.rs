@@ -7,8 +7,9 @@ use std::sync::Arc;
 
 use addr::{Dpid, IpNet, MacAddr, OfPort, eui64_address};
 use topology::{
-    Advert, Binding, Change, Chassis, ChassisKey, Encap, Fabric, Hop, Interface, Lane, Network, NetworkKey, Policy,
-    Port, PortKey, Role, Route, Router, RouterKey, Subnet, SubnetKey, Way,
+    AddressGroup, AddressGroupKey, AddressPair, Advert, Binding, Change, Chassis, ChassisKey, Direction, Encap, Fabric,
+    GroupKey, Hop, Interface, Lane, Membership, Network, NetworkKey, Policy, Port, PortKey, Remote, Role, Route,
+    Router, RouterKey, Rule, SecurityGroup, SetKey, Subnet, SubnetKey, Way,
 };
 
 pub fn fabric(encap: Encap) -> Change {
@@ -151,6 +152,41 @@ pub fn learning(p: u32, learning: bool) -> Change {
 pub fn domain(n: u32, domain: Option<&str>) -> Change {
     let Change::Network(key, Some(fact)) = network(n, 1430) else { unreachable!() };
     Change::Network(key, Some(Network { dns_domain: domain.map(Into::into), ..fact }))
+}
+
+/// A port that may have another's address too, or a whole subnet's.
+pub fn paired(p: u32, n: u32, other: u32, wide: bool) -> Change {
+    let Change::Port(key, Some(mut paired)) = port(p, n) else { unreachable!() };
+    let prefix = if wide { prefix(n) } else { port_address(n, other).into() };
+    paired.pairs = vec![AddressPair { prefix, mac: None }];
+    Change::Port(key, Some(paired))
+}
+
+/// A port's security groups: 1 to 3, by the bits of a mask.
+pub fn membership(p: u32, mask: usize) -> Change {
+    let groups = (1..=3).filter(|g| mask & (1 << (g - 1)) != 0).map(GroupKey).collect();
+    Change::Membership(PortKey(p), Some(Membership { groups }))
+}
+
+/// A security group of acme's, or umbra's for the third, with rules of one kind or another; its tenant's default one, or not.
+pub fn group(g: u32, how: usize, default: bool) -> Change {
+    let rule = |direction, protocol, remote| Rule { direction, ipv6: true, protocol, ports: None, icmp: None, remote };
+    let set = |g| Remote::Set(SetKey::Group(GroupKey(g)));
+    let rules = match how {
+        0 => vec![],
+        1 => vec![rule(Direction::Egress, None, Remote::Any), rule(Direction::Ingress, None, set(g))],
+        2 => vec![rule(Direction::Ingress, Some(58), set(1 + g % 3)), rule(Direction::Egress, Some(17), set(g))],
+        _ => vec![rule(Direction::Ingress, Some(6), Remote::Set(SetKey::Addresses(AddressGroupKey(1))))],
+    };
+    let tenant = tenant(if g == 3 { 1 } else { 2 });
+    let fact = SecurityGroup { tenant, name: format!("g{g}").into(), stateful: how != 3, default, rules };
+    Change::Group(GroupKey(g), Some(fact))
+}
+
+pub fn addresses(there: bool) -> Change {
+    let prefixes = vec!["2001:db8:77::/48".parse().unwrap()];
+    let fact = AddressGroup { tenant: tenant(2), name: "offices".into(), prefixes };
+    Change::Addresses(AddressGroupKey(1), there.then_some(fact))
 }
 
 /// A network that takes in what no port claims, or does not.

@@ -13,6 +13,7 @@ mod ovs;
 mod scene;
 
 mod compare;
+mod filters;
 mod rig;
 mod unixctl;
 mod wire;

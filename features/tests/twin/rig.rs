@@ -139,6 +139,8 @@ impl Rig {
     /// A frame comes in by a port, through the data path. `None`: by the underlay.
     pub fn receive(&mut self, port: Option<OfPort>, frame: &[u8]) -> Seen {
         let name = port.map_or("wire".to_owned(), |port| interface(port.0));
+        // The switch in memory knows no connections either.
+        self.unixctl.call("dpctl/flush-conntrack", &[]);
         self.unixctl.call("netdev-dummy/receive", &[&name, &hex(frame)]);
         // The switch reads its ports before its OpenFlow connections, in every round of one thread, and sends packet-ins
         // before the barrier's reply.

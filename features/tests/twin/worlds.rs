@@ -12,6 +12,7 @@ use topology::{
 };
 
 use crate::dice::Dice;
+use crate::filters::filters;
 use crate::rig::{PORTS_MAX, fabric_port};
 
 /// Prefixes that do not overlap: both tenants have them.
@@ -81,6 +82,8 @@ pub fn world(seed: u64) -> Vec<Change> {
         maker.routes(router);
     }
     maker.ring();
+    let filters = filters(&mut Dice::new(seed ^ 0xf117_e500_0000), &maker.changes);
+    maker.changes.extend(filters);
     maker.changes
 }
 

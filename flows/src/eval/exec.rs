@@ -1,9 +1,10 @@
 //! The run of one packet: tables, actions, groups, until it has left or not.
 
 use addr::OfPort;
-use ofp::{Action, Bucket, Controller, Field, GroupType, Instruction};
+use ofp::{Action, Bucket, Controller, Ct, Field, GroupType, Instruction, ZoneSrc, ct_flags};
 use packet::Vlan;
 
+use super::connections::{self, Connections};
 use super::extract::{Layout, extract};
 use super::rewrite::rewrite;
 use super::{DEPTH_MAX, Fate, Headers, LOOKUPS_MAX, Output, Problem, Step, Switch, Trace, Tunnel};
@@ -14,6 +15,7 @@ use crate::pipeline::Table;
 #[derive(Clone)]
 pub(super) struct Run<'s> {
     switch: &'s Switch,
+    known: &'s Connections,
     frame: &'s [u8],
     layout: Layout,
     /// The fields as they came.
@@ -27,6 +29,11 @@ pub(super) struct Run<'s> {
     contrary: bool,
     /// The packet is given up, whatever becomes of it here.
     given_up: bool,
+    /// Conntrack holds it: whatever else is to be done with it, is not.
+    held: bool,
+    /// Copies that went into conntrack, and the tables in which they go on: each is a translation of its own.
+    waiting: Vec<(u8, Headers)>,
+    tracked: usize,
     trace: Trace,
 }
 
@@ -39,15 +46,36 @@ enum Stop {
 }
 
 impl<'s> Run<'s> {
-    pub(super) fn new(switch: &'s Switch, frame: &'s [u8], in_port: OfPort, tunnel: Option<Tunnel>) -> Run<'s> {
+    pub(super) fn new(
+        switch: &'s Switch,
+        known: &'s Connections,
+        frame: &'s [u8],
+        in_port: OfPort,
+        tunnel: Option<Tunnel>,
+    ) -> Run<'s> {
         let (mut headers, layout) = extract(frame);
         headers.set(Field::IN_PORT, in_port);
         if let Some(tunnel) = tunnel {
             headers.set_tunnel(&tunnel);
         }
         let original = headers.clone();
-        let (depth, lookups, contrary, given_up, trace) = (0, 0, false, false, Trace::default());
-        Run { switch, frame, layout, original, headers, in_port, depth, lookups, contrary, given_up, trace }
+        Run {
+            switch,
+            known,
+            frame,
+            layout,
+            original,
+            headers,
+            in_port,
+            depth: 0,
+            lookups: 0,
+            contrary: false,
+            given_up: false,
+            held: false,
+            waiting: Vec::new(),
+            tracked: 0,
+            trace: Trace::default(),
+        }
     }
 
     /// From the first table on.
@@ -63,14 +91,31 @@ impl<'s> Run<'s> {
     }
 
     fn finish(mut self, result: Result<(), Stop>) -> Trace {
-        if matches!(result, Err(Stop::All)) || self.given_up {
-            self.trace.outputs.clear();
-            self.trace.problems.push(Problem::TooDeep);
+        self.settle(0, result);
+        while !self.waiting.is_empty() {
+            let (table, headers) = self.waiting.remove(0);
+            self.headers = headers;
+            (self.depth, self.lookups, self.contrary, self.given_up, self.held) = (0, 0, false, false, false);
+            self.tracked += 1;
+            let (before, waiting) = (self.trace.outputs.len(), std::mem::take(&mut self.waiting));
+            let result = self.tables(table, false);
+            self.settle(before, result);
+            self.waiting.splice(..0, waiting);
         }
         if self.trace.outputs.is_empty() {
+            self.held = false;
             self.leave(None, Fate::Dropped(None));
         }
         self.trace
+    }
+
+    /// What is too deep for the switch sends nothing, from one conntrack to the next.
+    fn settle(&mut self, before: usize, result: Result<(), Stop>) {
+        if matches!(result, Err(Stop::All)) || self.given_up {
+            self.trace.outputs.truncate(before);
+            self.waiting.clear();
+            self.trace.problems.push(Problem::TooDeep);
+        }
     }
 
     /// A table, and those that its row leads on to. `deepens`: it is one that was passed before, so that its row's actions are
@@ -94,10 +139,16 @@ impl<'s> Run<'s> {
         }
         let switch = self.switch;
         let Some((held, rival)) = switch.lookup(id, &self.headers) else {
-            self.step(Step { table, item: None, unit: None, changes: Vec::new() });
+            self.step(Step { table, item: None, unit: None, changes: Vec::new(), tracked: self.tracked });
             return Ok(None);
         };
-        let at = self.step(Step { table, item: Some(held.item.clone()), unit: held.unit, changes: Vec::new() });
+        let at = self.step(Step {
+            table,
+            item: Some(held.item.clone()),
+            unit: held.unit,
+            changes: Vec::new(),
+            tracked: self.tracked,
+        });
         let Some(flow) = held.flow() else { return Ok(None) };
         if let Some(rival) = rival {
             let alike = flow.instructions == rival.instructions;
@@ -158,6 +209,8 @@ impl<'s> Run<'s> {
                     let to = to.unwrap_or(table);
                     self.tables(to, to <= table)?;
                 }
+                Action::OutputReg { src, .. } => self.output(at, meter, OfPort(self.headers.bits(*src) as u32)),
+                Action::Ct(ct) => self.track(ct),
                 Action::DecNwTtl => self.dec_ttl(at, meter)?,
                 Action::PushVlan(_) | Action::PopVlan => self.tag(at, action),
                 // It counts; what it makes lets no packet through.
@@ -170,6 +223,32 @@ impl<'s> Run<'s> {
             }
         }
         Ok(())
+    }
+
+    /// Through conntrack: a copy goes on in a table, if there is one; the packet itself goes on untracked.
+    fn track(&mut self, ct: &Ct) {
+        if !ct.exec.is_empty() || ct.flags & !ct_flags::COMMIT != 0 {
+            self.unknown(format!("{ct:?}"));
+        }
+        let zone = match ct.zone {
+            ZoneSrc::Imm(zone) => zone,
+            ZoneSrc::Field(part) => self.headers.bits(part) as u16,
+        };
+        let read = connections::read(self.frame, &self.layout, &self.headers);
+        if ct.flags & ct_flags::COMMIT != 0 {
+            self.trace.commits.extend(read.connection(zone));
+        }
+        if let Some(table) = ct.table {
+            let mut copy = self.headers.clone();
+            if self.known.look_up(zone, &read, &mut copy) {
+                if !self.held {
+                    self.waiting.push((table, copy));
+                }
+            } else {
+                (self.held, self.trace.held) = (true, true);
+            }
+        }
+        connections::forget(&mut self.headers);
     }
 
     /// Actions that write fields.
@@ -252,7 +331,13 @@ impl<'s> Run<'s> {
             self.trace.problems.push(Problem::NoGroup(id));
             return Ok(());
         };
-        let at = self.step(Step { table: None, item: Some(held.item.clone()), unit: held.unit, changes: Vec::new() });
+        let at = self.step(Step {
+            table: None,
+            item: Some(held.item.clone()),
+            unit: held.unit,
+            changes: Vec::new(),
+            tracked: self.tracked,
+        });
         let buckets: Vec<&Bucket> = match group.kind {
             GroupType::All => group.buckets.iter().collect(),
             GroupType::Select => group.buckets.iter().filter(|bucket| bucket.weight > 0).take(1).collect(),
@@ -318,6 +403,9 @@ impl<'s> Run<'s> {
     }
 
     fn leave(&mut self, step: Option<usize>, fate: Fate) {
+        if self.held {
+            return;
+        }
         let frame = self.bytes();
         let output = Output { fate, step, frame, tunnel: self.headers.tunnel() };
         self.trace.outputs.push(output);

@@ -37,6 +37,8 @@ pub(super) struct Layout {
     /// IPv6 with a routing header that has not reached its end, or with the fragment header of a packet that is whole (RFC 6946):
     /// Open vSwitch 3.1 then doesn't adapt the checksum of what is carried to new addresses.
     pub(super) leaves_checksum: bool,
+    /// A fragment. One that is by a reserved bit only matches as one, but isn't to conntrack.
+    pub(super) fragment: bool,
 }
 
 /// Reads a frame. One shorter than its Ethernet header has no fields.
@@ -127,6 +129,7 @@ impl Read<'_> {
                     } else {
                         fragment = FRAGMENT;
                     }
+                    self.layout.fragment |= offset & 0xfff9 != 0;
                     if offset & 0xfff8 != 0 {
                         return Some((protocol::FRAGMENT, FRAGMENT | FRAGMENT_LATER, at));
                     }
@@ -158,6 +161,7 @@ impl Read<'_> {
             (0, _) => FRAGMENT,
             _ => FRAGMENT | FRAGMENT_LATER,
         };
+        self.layout.fragment = fragment != 0;
         self.carried(packet, header[9], fragment, at)
     }
 

@@ -23,6 +23,7 @@
 //! assert_eq!(trace.steps[0].why(), "neighbours of the switch");
 //! ```
 
+mod connections;
 mod exec;
 mod extract;
 mod headers;
@@ -43,6 +44,7 @@ use crate::engine::{Engine, Unit};
 use crate::item::{Drop, Flow, Group, Item};
 use crate::pipeline::Table;
 
+pub use connections::{Connection, Connections};
 pub use headers::Headers;
 
 /// Actions and rows nested in each other, at most; beyond, Open vSwitch drops the packet whole.
@@ -84,6 +86,10 @@ pub struct Trace {
     pub outputs: Vec<Output>,
     /// What should not have been.
     pub problems: Vec<Problem>,
+    /// Connections that it was told to keep.
+    pub commits: Vec<Connection>,
+    /// A fragment that conntrack holds until all of its packet have come.
+    pub held: bool,
 }
 
 /// One row or group on the way.
@@ -97,6 +103,8 @@ pub struct Step {
     pub unit: Option<Unit>,
     /// What it wrote into the packet's fields, in order: field and new value.
     pub changes: Vec<(Field, u128)>,
+    /// How many times the packet had been through conntrack.
+    pub tracked: usize,
 }
 
 /// A frame that left, or didn't.
@@ -181,12 +189,17 @@ impl Switch {
 
     /// What becomes of a frame that comes in by a port, through a tunnel if there is one.
     pub fn run(&self, frame: &[u8], in_port: OfPort, tunnel: Option<Tunnel>) -> Trace {
-        exec::Run::new(self, frame, in_port, tunnel).pipeline()
+        self.run_knowing(&Connections::default(), frame, in_port, tunnel)
+    }
+
+    /// The same, where conntrack knows connections. It keeps none: what it was told to keep is in the trace.
+    pub fn run_knowing(&self, known: &Connections, frame: &[u8], in_port: OfPort, tunnel: Option<Tunnel>) -> Trace {
+        exec::Run::new(self, known, frame, in_port, tunnel).pipeline()
     }
 
     /// What becomes of a frame that the controller sends, as if it had come in by a port.
     pub fn send(&self, frame: &[u8], in_port: OfPort, actions: &[Action]) -> Trace {
-        exec::Run::new(self, frame, in_port, None).packet_out(actions)
+        exec::Run::new(self, &Connections::default(), frame, in_port, None).packet_out(actions)
     }
 
     /// The row that a packet meets in a table; and another of the same priority that does otherwise.

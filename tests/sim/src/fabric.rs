@@ -85,7 +85,7 @@ impl World {
 
     fn follow(&mut self, mut arrivals: VecDeque<Arrival>, mut walk: Walk) -> Walk {
         while let Some(Arrival { switch, in_port, tunnel, frame, carried }) = arrivals.pop_front() {
-            let trace = self.switches[switch].evaluator().run(&frame, in_port, tunnel);
+            let trace = self.switches[switch].forward(&frame, in_port, tunnel);
             self.leave(switch, carried, trace, &mut walk, &mut arrivals);
         }
         walk

@@ -222,6 +222,8 @@ pub fn standing_of(resource: &v1::Resource) -> Option<(String, Phase, &str)> {
         Kind::Fabric(r) => of!("fabric", r),
         Kind::Delegation(r) => of!("delegation", r),
         Kind::Renumbering(r) => of!("renumbering", r),
+        Kind::SecurityGroup(r) => of!("security_group", r),
+        Kind::AddressGroup(r) => of!("address_group", r),
     };
     let name = if meta.tenant.is_empty() { meta.name.clone() } else { format!("{}/{}", meta.tenant, meta.name) };
     Some((format!("{kind} {name}"), phase, reason))

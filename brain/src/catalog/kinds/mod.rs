@@ -9,6 +9,7 @@ use super::findings::Findings;
 use super::index::Claim;
 use super::{Catalog, Stored, ident};
 
+pub(crate) mod address_group;
 mod address_pairs;
 pub(crate) mod chassis;
 pub(crate) mod delegation;
@@ -20,6 +21,8 @@ pub(crate) mod port;
 pub(crate) mod range;
 pub(crate) mod renumbering;
 pub(crate) mod router;
+pub(crate) mod rule;
+pub(crate) mod security_group;
 pub(crate) mod subnet;
 mod text;
 mod told;
@@ -49,6 +52,8 @@ pub(crate) enum Model {
     Port(port::Port),
     Delegation(delegation::Delegation),
     Renumbering(renumbering::Renumbering),
+    SecurityGroup(security_group::SecurityGroup),
+    AddressGroup(address_group::AddressGroup),
 }
 
 /// Reads a record, and spells its spec canonically. With findings the model, if there is one, is as far as the spec makes sense.
@@ -60,6 +65,12 @@ pub(crate) fn parse(id: &ResourceId, record: &mut v1::Record, findings: &mut Fin
         Kind::Network(r) => Some(Model::Network(network::parse(r.spec.get_or_insert_default(), findings))),
         Kind::Subnet(r) => subnet::parse(id, r.spec.get_or_insert_default(), findings).map(Model::Subnet),
         Kind::Router(r) => router::parse(id, r.spec.get_or_insert_default(), &mac, findings).map(Model::Router),
+        Kind::SecurityGroup(r) => {
+            Some(Model::SecurityGroup(security_group::parse(id, r.spec.get_or_insert_default(), findings)))
+        }
+        Kind::AddressGroup(r) => {
+            Some(Model::AddressGroup(address_group::parse(r.spec.get_or_insert_default(), findings)))
+        }
         Kind::Port(_) | Kind::Delegation(_) | Kind::Renumbering(_) => None,
     };
     record.mac_address = mac;
@@ -80,7 +91,12 @@ impl Model {
             Model::Network(network) => network::claims(record, network, &mut claims),
             Model::Router(router) => router::claims(catalog, router, &mut claims),
             Model::Port(port) => port::claims(catalog, id, port, &mut claims),
-            Model::Fabric(_) | Model::Subnet(_) | Model::Delegation(_) | Model::Renumbering(_) => {}
+            Model::Fabric(_)
+            | Model::Subnet(_)
+            | Model::Delegation(_)
+            | Model::Renumbering(_)
+            | Model::SecurityGroup(_)
+            | Model::AddressGroup(_) => {}
         }
         claims
     }
@@ -109,6 +125,7 @@ impl Model {
             Model::Port(port) => port::check(catalog, port, findings),
             Model::Renumbering(renumbering) => renumbering::check(catalog, id, renumbering, findings),
             Model::Delegation(delegation) => delegation::check(catalog, id, delegation, findings),
+            Model::SecurityGroup(_) | Model::AddressGroup(_) => {}
         }
     }
 }
@@ -120,7 +137,17 @@ pub(crate) fn references(id: &ResourceId, kind: &Kind) -> Vec<(String, ResourceI
         found.extend(ident::target(kind, &id.tenant, text).map(|target| (field, target)));
     };
     match kind {
-        Kind::Chassis(_) | Kind::Fabric(_) | Kind::Network(_) => {}
+        Kind::Chassis(_) | Kind::Fabric(_) | Kind::Network(_) | Kind::AddressGroup(_) => {}
+        Kind::SecurityGroup(group) => {
+            for (i, rule) in group.spec.iter().flat_map(|spec| &spec.rules).enumerate() {
+                if let Some(remote) = &rule.remote_group {
+                    add(ident::SECURITY_GROUP, remote, format!("rules[{i}].remote_group"));
+                }
+                if let Some(remote) = &rule.remote_address_group {
+                    add(ident::ADDRESS_GROUP, remote, format!("rules[{i}].remote_address_group"));
+                }
+            }
+        }
         Kind::Subnet(subnet) => subnet.spec.iter().for_each(|s| add(ident::NETWORK, &s.network, "network".to_owned())),
         Kind::Router(router) => {
             for (i, interface) in router.spec.iter().flat_map(|spec| &spec.interfaces).enumerate() {
@@ -136,6 +163,9 @@ pub(crate) fn references(id: &ResourceId, kind: &Kind) -> Vec<(String, ResourceI
         Kind::Port(port) => {
             let Some(spec) = &port.spec else { return found };
             add(ident::NETWORK, &spec.network, "network".to_owned());
+            for (field, group) in port::groups_named(spec) {
+                add(ident::SECURITY_GROUP, group, field);
+            }
             for (i, fixed) in spec.fixed_ips.iter().flat_map(|list| &list.items).enumerate() {
                 if let Some(subnet) = &fixed.subnet {
                     add(ident::SUBNET, subnet, format!("fixed_ips[{i}].subnet"));
@@ -162,6 +192,8 @@ pub(crate) fn needs(catalog: &Catalog, id: &ResourceId, record: &v1::Record, mod
         }
         _ => {}
     }
+    // A group whose rules name itself stands in nobody's way.
+    needs.retain(|target| target != id);
     needs.sort_unstable();
     needs.dedup();
     needs
@@ -182,6 +214,8 @@ pub(crate) fn facts(catalog: &Catalog, id: &ResourceId, item: &Item) -> Vec<Chan
         Some(Model::Router(router)) => router::facts(catalog, id, key, router, &mut facts),
         Some(Model::Port(port)) => port::facts(catalog, id, key, port, &mut facts),
         Some(Model::Delegation(delegation)) => delegation::facts(catalog, id, delegation, &mut facts),
+        Some(Model::SecurityGroup(group)) => security_group::facts(catalog, id, key, group, &mut facts),
+        Some(Model::AddressGroup(group)) => address_group::facts(id, key, group, &mut facts),
     }
     facts
 }

@@ -5,7 +5,9 @@ use std::sync::Arc;
 
 use addr::{IpNet, Ipv6Net, MacAddr, link_local};
 use proto::v1;
-use topology::{AddressPair, Change, ChassisKey, DhcpOptions, NetworkKey, PortKey, ResourceId, Role, Route, RouterKey};
+use topology::{
+    AddressPair, Change, ChassisKey, DhcpOptions, GroupKey, NetworkKey, PortKey, ResourceId, Role, Route, RouterKey,
+};
 
 use super::address_pairs;
 use super::dhcp_options::{self, Whose};
@@ -14,11 +16,13 @@ use super::subnet::Subnet;
 use super::{Model, text};
 use crate::catalog::Catalog;
 use crate::catalog::findings::Findings;
-use crate::catalog::ident::{self, CHASSIS, NETWORK, ROUTER, SUBNET};
+use crate::catalog::ident::{self, CHASSIS, NETWORK, ROUTER, SECURITY_GROUP, SUBNET};
 use crate::catalog::index::Claim;
 use crate::catalog::learned::Formed;
 
 const FIXED_IPS_MAX: usize = 64;
+/// Each is asked about a packet.
+const GROUPS_MAX: usize = 16;
 
 /// A port's spec, read, and what was allocated for it.
 #[derive(Clone, Debug, PartialEq)]
@@ -33,6 +37,8 @@ pub(crate) struct Port {
     /// Chassis, and the name of its port.
     pub(crate) binding: Option<(ResourceId, Arc<str>)>,
     secured: bool,
+    /// Its security groups; `None`: nothing is filtered.
+    groups: Option<Vec<ResourceId>>,
     dhcp_options: DhcpOptions,
     /// A DHCPv6 relay agent's.
     relays: bool,
@@ -97,6 +103,7 @@ pub(super) fn parse(id: &ResourceId, record: &mut v1::Record, findings: &mut Fin
     if !pairs.is_empty() && spec.port_security_enabled == Some(false) {
         findings.spec("allowed_address_pairs", "go with port security: without it the port sends from any address");
     }
+    let groups = read_groups(id, spec, findings);
     let dhcp_options = dhcp_options::read(&mut spec.extra_dhcp_opts, Whose::Port, findings);
     let dns_name = text::dns_name(&mut spec.dns_name, findings);
     let network = network?;
@@ -110,6 +117,7 @@ pub(super) fn parse(id: &ResourceId, record: &mut v1::Record, findings: &mut Fin
         fixed,
         binding,
         secured: spec.port_security_enabled.unwrap_or(true),
+        groups,
         dhcp_options,
         relays: spec.dhcp_relay,
         dns_name,
@@ -119,6 +127,44 @@ pub(super) fn parse(id: &ResourceId, record: &mut v1::Record, findings: &mut Fin
         automatic: record.automatic,
         network,
     })
+}
+
+/// The security groups of a spec with the fields that name them: those that it lists, or the tenant's default one.
+pub(super) fn groups_named(spec: &v1::PortSpec) -> Vec<(String, &str)> {
+    match &spec.security_groups {
+        Some(list) => {
+            list.items.iter().enumerate().map(|(i, name)| (format!("security_groups[{i}]"), name.as_str())).collect()
+        }
+        None if spec.port_security_enabled == Some(false) => Vec::new(),
+        None => vec![("security_groups".to_owned(), ident::DEFAULT_GROUP)],
+    }
+}
+
+/// Whether its tenant's default group is needed.
+pub(crate) fn wants_default_group(spec: Option<&v1::PortSpec>) -> bool {
+    spec.is_none_or(|spec| groups_named(spec).iter().any(|(_, name)| *name == ident::DEFAULT_GROUP))
+}
+
+fn read_groups(id: &ResourceId, spec: &v1::PortSpec, findings: &mut Findings) -> Option<Vec<ResourceId>> {
+    let named = groups_named(spec);
+    if spec.port_security_enabled == Some(false) {
+        if !named.is_empty() {
+            findings.spec("security_groups", "need port_security_enabled: without it nothing is filtered");
+        }
+        return None;
+    }
+    if named.len() > GROUPS_MAX {
+        findings.spec("security_groups", format!("has {} entries; {GROUPS_MAX} are the most", named.len()));
+    }
+    let mut groups: Vec<ResourceId> = Vec::new();
+    for (field, name) in named {
+        let Some(group) = text::target(SECURITY_GROUP, &id.tenant, name, &field, findings) else { continue };
+        if groups.contains(&group) {
+            findings.spec(field, "is listed twice");
+        }
+        groups.push(group);
+    }
+    Some(groups)
 }
 
 fn parse_fixed(id: &ResourceId, items: &mut [v1::FixedIp], findings: &mut Findings) -> Vec<Fixed> {
@@ -170,6 +216,15 @@ pub(super) fn field_of(port: &Port, claim: &Claim) -> String {
 }
 
 pub(super) fn check(catalog: &Catalog, port: &Port, findings: &mut Findings) {
+    let groups = port.groups.iter().flatten();
+    let sorts: Vec<_> = groups.filter_map(|id| Some((id, catalog.security_group(id)?.stateful))).collect();
+    let of = |sort: bool| sorts.iter().find(|(_, stateful)| *stateful == sort).map(|(id, _)| id);
+    if let (Some(stateful), Some(stateless)) = (of(true), of(false)) {
+        findings.spec(
+            "security_groups",
+            format!("{stateful} is stateful, {stateless} is not: a port's are all of one sort"),
+        );
+    }
     if let (Some((_, interface)), Some(fabric)) = (&port.binding, catalog.fabric())
         && *interface == fabric.interface
     {
@@ -238,6 +293,10 @@ pub(super) fn facts(catalog: &Catalog, id: &ResourceId, key: u32, port: &Port, f
         role: port.role,
     };
     facts.push(Change::Policy(key, Some(policy)));
+    if let Some(groups) = &port.groups {
+        let groups = groups.iter().filter_map(|group| catalog.key_of(group).map(GroupKey)).collect();
+        facts.push(Change::Membership(key, Some(topology::Membership { groups })));
+    }
     if port.dhcp_options != DhcpOptions::default() {
         facts.push(Change::DhcpOptions(key, Some(port.dhcp_options.clone())));
     }

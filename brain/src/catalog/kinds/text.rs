@@ -26,6 +26,28 @@ impl Spelled for IpAddr {
 impl Spelled for IpNet {
     const WHAT: &'static str = "a prefix such as 2001:db8:a::/64";
 }
+/// A prefix, or an address, which is one of its own. Host bits stay in the text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Prefix(pub(crate) IpNet);
+
+impl FromStr for Prefix {
+    type Err = ();
+
+    fn from_str(text: &str) -> Result<Prefix, ()> {
+        let address = text.parse::<IpAddr>().map(IpNet::from);
+        address.or_else(|_| text.parse::<IpNet>()).map(Prefix).map_err(|_| ())
+    }
+}
+
+impl Display for Prefix {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl Spelled for Prefix {
+    const WHAT: &'static str = "an address, or a prefix such as 2001:db8:a::/64";
+}
 impl Spelled for MacAddr {
     const WHAT: &'static str = "a MAC address such as 02:00:00:00:01:0a";
 }

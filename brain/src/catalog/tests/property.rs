@@ -37,6 +37,7 @@ impl Random {
 
 const CHASSIS: [&str; 3] = ["hv1", "hv2", "hv3"];
 const NETWORKS: [&str; 3] = ["red", "blue", "acme/red"];
+const GROUPS: [&str; 3] = ["g1", "g2", "default"];
 const SUBNETS: [(&str, &str); 9] = [
     ("s1", "2001:db8:1::/64"),
     ("s2", "2001:db8:2::/64"),
@@ -134,8 +135,35 @@ fn random_port(r: &mut Random) -> v1::Port {
         new = bound(new, r.one(&CHASSIS), r.one(&["if1", "if2", "if3", "if4"]));
     }
     new.spec.as_mut().unwrap().dns_name = r.some(30, |r| r.one(&["vm", "vm", "vm.a.example."]).to_owned());
-    new.spec.as_mut().unwrap().port_security_enabled = r.some(30, |r| r.chance(50));
+    let spec = new.spec.as_mut().unwrap();
+    spec.port_security_enabled = r.some(30, |r| r.chance(50));
+    spec.security_groups = r.some(50, |r| {
+        let items = (0..r.below(3)).map(|_| r.one(&GROUPS).to_owned()).collect();
+        v1::NameList { items }
+    });
     new
+}
+
+fn random_group(r: &mut Random) -> v1::SecurityGroup {
+    let rule = |r: &mut Random| v1::SecurityGroupRule {
+        direction: r.one(&[1, 1, 2]),
+        ethertype: r.one(&["IPv6", "ipv6", "IPv4"]).to_owned(),
+        protocol: r.some(60, |r| r.one(&["tcp", "58", "icmp", "esp", "ah"]).to_owned()),
+        port_range: if r.chance(20) { vec![80, r.one(&[80, 443])] } else { vec![] },
+        remote_group: r.some(30, |r| r.one(&GROUPS).to_owned()),
+        remote_address_group: r.some(20, |r| r.one(&["a1", "a2"]).to_owned()),
+        ..v1::SecurityGroupRule::default()
+    };
+    let rules = (0..r.below(3)).map(|_| rule(r)).collect();
+    let spec = v1::SecurityGroupSpec { stateful: r.some(30, |r| r.chance(50)), rules };
+    v1::SecurityGroup { meta: meta(r.one(&GROUPS)), spec: Some(spec), status: None }
+}
+
+fn random_addresses(r: &mut Random) -> v1::AddressGroup {
+    let addresses =
+        (0..r.below(3)).map(|_| r.one(&["2001:db8:7::/48", "2001:db8::1", "10.0.0.7/8"]).to_owned()).collect();
+    let spec = v1::AddressGroupSpec { addresses };
+    v1::AddressGroup { meta: meta(r.one(&["a1", "a2"])), spec: Some(spec), status: None }
 }
 
 fn random_delegation(r: &mut Random) -> v1::Delegation {
@@ -185,11 +213,13 @@ fn random_document(r: &mut Random) -> Document {
         ports: few(r, 2, random_port, |x| &x.meta),
         delegations: few(r, 2, random_delegation, |x| &x.meta),
         renumberings: few(r, 1, random_renumbering, |x| &x.meta),
+        security_groups: few(r, 1, random_group, |x| &x.meta),
+        address_groups: few(r, 1, random_addresses, |x| &x.meta),
     }
 }
 
 fn random_one(r: &mut Random) -> Kind {
-    let mut kind = match r.below(8) {
+    let mut kind = match r.below(10) {
         0 => return Kind::Chassis(random_chassis(r)),
         1 => return Kind::Fabric(random_fabric(r)),
         2 => Kind::Network(random_network(r)),
@@ -197,6 +227,8 @@ fn random_one(r: &mut Random) -> Kind {
         4 => Kind::Router(random_router(r)),
         5 => Kind::Delegation(random_delegation(r)),
         6 => Kind::Renumbering(random_renumbering(r)),
+        7 => Kind::SecurityGroup(random_group(r)),
+        8 => Kind::AddressGroup(random_addresses(r)),
         _ => Kind::Port(random_port(r)),
     };
     crate::catalog::resource::meta_mut(&mut kind).tenant = r.one(&["acme", "acme", "umbra"]).to_owned();

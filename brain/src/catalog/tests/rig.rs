@@ -166,6 +166,9 @@ fn assert_same(ours: &World, theirs: &World, facts: &[Change]) {
             }
             Change::Binding(k, _) => assert_eq!(ours.binding(*k), theirs.binding(*k)),
             Change::Policy(k, _) => assert_eq!(ours.policy(*k), theirs.policy(*k)),
+            Change::Membership(k, _) => assert_eq!(ours.membership(*k), theirs.membership(*k)),
+            Change::Group(k, _) => assert_eq!(ours.security_group(*k), theirs.security_group(*k)),
+            Change::Addresses(k, _) => assert_eq!(ours.address_group(*k), theirs.address_group(*k)),
             Change::DhcpOptions(k, _) => assert_eq!(ours.dhcp_options(*k), theirs.dhcp_options(*k)),
             Change::Hostname(k, _) => assert_eq!(ours.hostname(*k), theirs.hostname(*k)),
             Change::Plug(..) | Change::Trunk(..) | Change::Hop(..) | Change::Way(..) => {
@@ -193,6 +196,9 @@ pub(super) fn changed(applied: &Applied) -> Vec<String> {
         Change::Port(k, f) => format!("{}{}", gone(f.is_none()), Key::Port(*k)),
         Change::Binding(k, f) => format!("{}{}", gone(f.is_none()), Key::Binding(*k)),
         Change::Policy(k, f) => format!("{}{}", gone(f.is_none()), Key::Policy(*k)),
+        Change::Membership(k, f) => format!("{}{}", gone(f.is_none()), Key::Membership(*k)),
+        Change::Group(k, f) => format!("{}{}", gone(f.is_none()), Key::Group(*k)),
+        Change::Addresses(k, f) => format!("{}{}", gone(f.is_none()), Key::Addresses(*k)),
         Change::DhcpOptions(k, f) => format!("{}{}", gone(f.is_none()), Key::DhcpOptions(*k)),
         Change::Hostname(k, f) => format!("{}{}", gone(f.is_none()), Key::Hostname(*k)),
     };

@@ -14,7 +14,7 @@ fn proposals_are_compared_on_what_they_write_and_refer_to() {
     let mut rig = Rig::default();
     let first = rig.propose(&apply(&site())).unwrap();
     assert!(first.compare.iter().all(|(_, revision)| *revision == 0));
-    assert_eq!(first.compare.len(), 11 + 6, "each resource, each counter but the fabric's, and that of segments");
+    assert_eq!(first.compare.len(), 12 + 7, "each resource, each counter but the fabric's, and that of segments");
     rig.commit(&first);
     let mut vm1 = port("vm1", "");
     vm1.meta.as_mut().unwrap().tenant = "acme".to_owned();
@@ -26,6 +26,7 @@ fn proposals_are_compared_on_what_they_write_and_refer_to() {
             ("/sextant/v1/chassis/-/hv2", 1),
             ("/sextant/v1/network/acme/red", 1),
             ("/sextant/v1/port/acme/vm1", 1),
+            ("/sextant/v1/security_group/acme/default", 1),
             ("/sextant/v1/subnet/acme/red6", 1),
         ]
     );
@@ -131,7 +132,7 @@ fn another_writers_changes_are_taken() {
     let mut entries = rig.entries();
     entries.retain(|entry| !entry.key.contains("/port/acme/vm2"));
     let applied = catalog.load(rig.revision, &entries);
-    assert_eq!(changed(&applied), ["-policy 2", "-binding 2", "-port 2"]);
+    assert_eq!(changed(&applied), ["-membership 2", "-policy 2", "-binding 2", "-port 2"]);
     assert_eq!(applied.deleted, [id("port", "vm2")]);
 }
 
@@ -174,7 +175,7 @@ fn uuids_are_given_once_and_kept() {
     let mut unique = before.clone();
     unique.sort_unstable();
     unique.dedup();
-    assert_eq!((before.len(), unique.len()), (11 + 3, 11 + 3));
+    assert_eq!((before.len(), unique.len()), (12 + 3, 12 + 3));
     let mut site = site();
     site[1].routers[0].spec.as_mut().unwrap().interfaces[0].uid = "x".to_owned();
     site[1].ports[1].meta.as_mut().unwrap().description = "the second".to_owned();

@@ -70,6 +70,8 @@ pub struct Switch {
     pub outbox: VecDeque<Message>,
     /// Tells the connection.
     pub wake: Arc<Notify>,
+    /// What its conntrack knows.
+    connections: eval::Connections,
     /// How it errs.
     pub mutation: Mutation,
     connection: Connection,
@@ -136,6 +138,7 @@ impl Switch {
             faults: Faults::default(),
             outbox: VecDeque::new(),
             wake: Arc::default(),
+            connections: eval::Connections::default(),
             mutation,
             connection: Connection::default(),
             fragments: 0,
@@ -174,11 +177,19 @@ impl Switch {
         self.tables = Tables { limit: self.tables.limit, ..Tables::default() };
         (self.fragments, self.evaluator, self.doubtful, self.abandoned) = (0, None, true, false);
         self.foreign.clear();
+        self.connections = eval::Connections::default();
         if renumber {
             let names: Vec<String> = std::mem::take(&mut self.ports).into_values().rev().collect();
             self.ports = (1..).zip(names).collect();
             self.next_port = self.ports.len() as u32 + 1;
         }
+    }
+
+    /// A packet comes in; conntrack keeps what it is told to.
+    pub fn forward(&mut self, frame: &[u8], in_port: OfPort, tunnel: Option<eval::Tunnel>) -> eval::Trace {
+        let mut trace = self.evaluator().run_knowing(&self.connections, frame, in_port, tunnel);
+        trace.commits.drain(..).for_each(|connection| self.connections.keep(connection));
+        trace
     }
 
     /// From now on it refuses.

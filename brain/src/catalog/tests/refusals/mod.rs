@@ -2,6 +2,7 @@
 
 mod dhcp_options;
 mod fabric;
+mod group;
 mod port;
 mod router;
 mod subnet;

@@ -1,0 +1,78 @@
+//! Security groups: what may pass to and from a port, judged where the port is plugged.
+//!
+//! A group's rules are rows once on a chassis, however many ports have the group; the addresses of a group that rules name are
+//! rows once, however many rules name it. A packet asks the port's groups one after the other, a group asks first its rules, then
+//! for each set that they name whether the other end is in it, and then the rules that name it. So what one rule or one member
+//! more costs does not depend on how many there are of the other.
+//!
+//! Where groups follow connections, what is asked is about a connection's first packet, which conntrack remembers: answers, and
+//! fragments behind the first, are judged by it too; and a rule that is taken away ends what it alone had let through.
+
+mod judge;
+mod rules;
+mod sets;
+
+use ::flows::{Emit, Feature, FeatureId, Reg, Table};
+use topology::{Key, KeyKind, PortKey, SetKey, View};
+
+/// The feature.
+pub struct Groups;
+
+impl Feature for Groups {
+    fn id(&self) -> FeatureId {
+        FeatureId(14)
+    }
+
+    fn name(&self) -> &'static str {
+        "groups"
+    }
+
+    fn anchors(&self) -> &'static [KeyKind] {
+        &[
+            KeyKind::Chassis,
+            KeyKind::Place,
+            KeyKind::GroupAt,
+            KeyKind::AddressesAt,
+            KeyKind::SetAddress,
+            KeyKind::SetPrefix,
+            KeyKind::SetNetwork,
+        ]
+    }
+
+    fn compile(&self, key: Key, view: &View<'_>, emit: &mut Emit) {
+        match key {
+            Key::Chassis(chassis) => judge::everybody(view, emit, chassis),
+            Key::Place(port) => plugged(view, emit, port),
+            Key::GroupAt(group, chassis) => rules::group(view, emit, group, chassis),
+            Key::AddressesAt(group, chassis) => sets::addresses(view, emit, group, chassis),
+            Key::SetAddress(address, scope, group, chassis) => {
+                sets::address(view, emit, (address, scope), group, chassis);
+            }
+            Key::SetPrefix(prefix, group, chassis) => sets::prefix(view, emit, prefix, group, chassis),
+            Key::SetNetwork(network, group, chassis) => sets::network(view, emit, network, group, chassis),
+            _ => {}
+        }
+    }
+}
+
+/// The groups that a port has.
+fn plugged(view: &View<'_>, emit: &mut Emit, key: PortKey) {
+    let (Some(place), Some(membership)) = (view.place(key), view.membership(key)) else { return };
+    if membership.groups.is_empty() {
+        return;
+    }
+    let follows = membership.groups.iter().any(|group| view.is_stateful(*group));
+    let mut on = emit.on(place.chassis);
+    let row = on.row(Table::Groups, 100, "the groups that the port has").when_reg(Reg::Judged, place.ofport.0);
+    let row = row.load(Reg::Follows, u64::from(follows));
+    membership.groups.iter().fold(row, |row, group| row.load(Reg::Group, group.0).ask(Table::Group)).answer();
+}
+
+/// A set's number in the register; never 0.
+fn set_number(set: SetKey) -> u64 {
+    const ADDRESSES: u64 = 1 << 23;
+    match set {
+        SetKey::Group(group) => u64::from(group.0),
+        SetKey::Addresses(addresses) => ADDRESSES | u64::from(addresses.0),
+    }
+}
