@@ -10,6 +10,6 @@ pub use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 pub use mac::{BadMac, MacAddr};
 pub use numbers::{BadDpid, Dpid, OfPort};
 pub use v6::{
-    ALL_NODES, ALL_ROUTERS, eui64_address, eui64_interface_id, is_link_local, link_local, multicast_mac,
-    solicited_node, subnet_router_anycast,
+    ALL_NODES, ALL_ROUTERS, LINK_LOCAL, MULTICAST, eui64_address, eui64_interface_id, is_link_local, link_local,
+    multicast_mac, solicited_node, subnet_router_anycast,
 };

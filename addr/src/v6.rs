@@ -11,6 +11,11 @@ pub const ALL_NODES: Ipv6Addr = Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 0, 1);
 /// `ff02::2`: all routers on the link (RFC 4291, 2.7.1).
 pub const ALL_ROUTERS: Ipv6Addr = Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 0, 2);
 
+/// `fe80::/10`: link-local addresses (RFC 4291, 2.4).
+pub const LINK_LOCAL: Ipv6Net = Ipv6Net::new_assert(Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 0, 0), 10);
+/// `ff00::/8`: groups (RFC 4291, 2.7).
+pub const MULTICAST: Ipv6Net = Ipv6Net::new_assert(Ipv6Addr::new(0xff00, 0, 0, 0, 0, 0, 0, 0), 8);
+
 /// The modified EUI-64 interface identifier of a MAC (RFC 4291, appendix A).
 pub fn eui64_interface_id(mac: MacAddr) -> u64 {
     let [a, b, c, d, e, f] = mac.0;

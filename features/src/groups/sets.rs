@@ -1,17 +1,13 @@
 //! Whose addresses are in a set: the other end of a packet is looked up, its destination where it leaves a port, its source
 //! where it is for one.
 
-use std::net::Ipv6Addr;
-
 use ::flows::{Emit, On, Reg, Row, Table};
-use addr::{IpNet, Ipv6Net};
+use addr::{IpNet, LINK_LOCAL};
 use ofp::Field;
 use topology::{AddressGroupKey, ChassisKey, GroupKey, NetworkKey, SetKey, View};
 
 use super::set_number;
 
-/// `fe80::/10`.
-const LINK_LOCAL: Ipv6Net = Ipv6Net::new_assert(Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 0, 0), 10);
 const OF_NETWORK: &str = "of a network whose ports are in the group";
 
 pub(super) fn addresses(view: &View<'_>, emit: &mut Emit, key: AddressGroupKey, chassis: ChassisKey) {

@@ -1,9 +1,7 @@
 //! Rows that punt what teaches, where otherwise it would be dropped as unknown.
 
-use std::net::Ipv6Addr;
-
 use ::flows::{Claim, Emit, Feature, FeatureId, PuntOp, Reg, Row, Table};
-use addr::{Ipv6Net, OfPort};
+use addr::{Ipv6Net, LINK_LOCAL, OfPort};
 use ofp::Field;
 use packet::OP_REQUEST;
 use topology::{ChassisKey, Key, KeyKind, NetworkKey, PortKey, View};
@@ -19,8 +17,6 @@ pub struct Learn;
 
 const NEIGHBOR_SOLICIT: u8 = 135;
 const NEIGHBOR_ADVERT: u8 = 136;
-/// `fe80::/10`.
-const LINK_LOCAL: Ipv6Net = Ipv6Net::new_assert(Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 0, 0), 10);
 
 impl Feature for Learn {
     fn id(&self) -> FeatureId {

@@ -5,7 +5,7 @@
 use std::net::{Ipv4Addr, Ipv6Addr};
 
 use ::flows::{Claim, Drop, Emit, On, Reg, Row, Table};
-use addr::{Ipv6Net, MacAddr};
+use addr::{Ipv6Net, LINK_LOCAL, MULTICAST, MacAddr};
 use ofp::Field;
 use packet::{DHCP4_CLIENT_PORT, DHCP6_CLIENT_PORT, protocol};
 use topology::{ChassisKey, Place, Policy, Role, View};
@@ -35,12 +35,8 @@ const MOBILITY: u8 = 135;
 /// What a host may send before it has an address, with its hop limit: MLD reports and done (RFC 2710, 3; RFC 3810, 5),
 /// router solicitations (RFC 4861, 4.1). All to groups.
 const FROM_UNSPECIFIED: [(u8, u8); 4] = [(131, 1), (132, 1), (143, 1), (ROUTER_SOLICIT, 255)];
-/// `ff00::/8`.
-const MULTICAST: Ipv6Net = Ipv6Net::new_assert(Ipv6Addr::new(0xff00, 0, 0, 0, 0, 0, 0, 0), 8);
 /// `ff02::/16`: groups of one link.
 const LINK_GROUPS: Ipv6Net = Ipv6Net::new_assert(Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 0, 0), 16);
-/// `fe80::/10`.
-const LINK_LOCAL: Ipv6Net = Ipv6Net::new_assert(Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 0, 0), 10);
 /// `NXM_NX_IP_FRAG`: any fragment; and one that is not the first.
 const FRAGMENT_ANY: u8 = 1;
 const FRAGMENT_LATER: u8 = 2;

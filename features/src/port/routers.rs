@@ -8,11 +8,7 @@ use ofp::Field;
 use topology::{Place, Policy, Port, Role, View};
 
 /// Sources of no packet that a router forwards: loopback and unspecified, link-local, groups.
-const NEVER_V6: [Ipv6Net; 3] = [
-    Ipv6Net::new_assert(Ipv6Addr::UNSPECIFIED, 127),
-    Ipv6Net::new_assert(Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 0, 0), 10),
-    Ipv6Net::new_assert(Ipv6Addr::new(0xff00, 0, 0, 0, 0, 0, 0, 0), 8),
-];
+const NEVER_V6: [Ipv6Net; 3] = [Ipv6Net::new_assert(Ipv6Addr::UNSPECIFIED, 127), addr::LINK_LOCAL, addr::MULTICAST];
 /// The same for IPv4, with the reserved block that the broadcast address is in.
 const NEVER_V4: [Ipv4Net; 4] = [
     Ipv4Net::new_assert(Ipv4Addr::UNSPECIFIED, 8),

@@ -3,7 +3,7 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use ::flows::{Drop, Emit, Feature, FeatureId, On, PuntOp, Reg, Row, Table};
-use addr::{IpNet, Ipv4Net, Ipv6Net, MacAddr};
+use addr::{IpNet, Ipv4Net, Ipv6Net, LINK_LOCAL, MacAddr};
 use ofp::Field;
 use topology::{ChassisKey, Holder, Interface, Key, KeyKind, NetworkKey, PortKey, RouterKey, SubnetKey, View};
 
@@ -11,9 +11,6 @@ use crate::router::{self, is_local_to_link, speaks_for_mac};
 
 /// The feature.
 pub struct Routing;
-
-/// `fe80::/10`.
-const LINK_LOCAL: Ipv6Net = Ipv6Net::new_assert(Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 0, 0), 10);
 
 /// `::1/128`.
 const LOOPBACK: Ipv6Net = Ipv6Net::new_assert(Ipv6Addr::LOCALHOST, 128);
@@ -68,7 +65,7 @@ fn every_router(view: &View<'_>, emit: &mut Emit, chassis: ChassisKey) {
             .when_masked(field, LINK_LOCAL.network(), LINK_LOCAL.netmask())
             .drop(Drop::LinkLocalNotRouted);
     }
-    for group in [Ipv6Net::new_assert(Ipv6Addr::new(0xff00, 0, 0, 0, 0, 0, 0, 0), 8), LOOPBACK] {
+    for group in [addr::MULTICAST, LOOPBACK] {
         on.row(Table::RouterIn, 210, "no router forwards it (RFC 4291, 2.5.3 and 2.7)")
             .ipv6()
             .when_masked(Field::IPV6_DST, group.network(), group.netmask())

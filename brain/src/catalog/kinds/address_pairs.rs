@@ -47,10 +47,8 @@ fn prefix(text: &mut String, field: &str, findings: &mut Findings) -> Option<IpN
         findings.spec(field, format!("{words}: an address, or a prefix such as 2001:db8:a::900/120"));
         return None;
     };
-    let groups: [IpNet; 2] = [
-        IpNet::new_assert(std::net::Ipv6Addr::new(0xff00, 0, 0, 0, 0, 0, 0, 0).into(), 8),
-        IpNet::new_assert(std::net::Ipv4Addr::new(224, 0, 0, 0).into(), 4),
-    ];
+    let groups: [IpNet; 2] =
+        [addr::MULTICAST.into(), IpNet::new_assert(std::net::Ipv4Addr::new(224, 0, 0, 0).into(), 4)];
     if groups.iter().any(|group| group.contains(&net) || net.contains(group)) {
         findings.spec(field, format!("{text} has groups in it, which are nobody's source"));
         return None;
