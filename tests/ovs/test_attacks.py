@@ -47,7 +47,7 @@ def test_drops_are_counted_by_port_and_name_and_told(isolation):
 
 def as_role(here, role):
     """Gives the attacker's port another role."""
-    text = SITE.replace("{name: attacker, network: red,", f"{{name: attacker, network: red, role: {role},")
+    text = SITE.replace("- name: attacker\n", f"- name: attacker\n    role: {role}\n")
     assert text != SITE
     here.lab.controller.apply_text(text)
 
