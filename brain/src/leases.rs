@@ -2,7 +2,7 @@
 
 use addr::IpNet;
 use features::dhcp6::reconfigure;
-use features::lease::{LeaseChange, Moment, Served};
+use features::lease::{LeaseChange, Secret, Served};
 use features::punt::{Punted, Unanswered};
 use flows::PuntOp;
 use proto::v1;
@@ -21,10 +21,9 @@ impl Brain {
     pub(crate) fn serve(
         &mut self,
         punted: &Punted,
-        answer: fn(&World, &Punted, Moment) -> Result<Served, Unanswered>,
+        answer: fn(&World, &Punted, Secret) -> Result<Served, Unanswered>,
     ) -> Outcome {
-        let moment = Moment { now: self.now, secret: self.links.mark.0 };
-        let served = answer(&self.world, punted, moment);
+        let served = answer(&self.world, punted, self.links.mark.0);
         let Served { operation, port, packets, leases, reconfigure, lacks } = match served {
             Ok(served) => served,
             Err(reason) => return self.unserved(punted, reason),

@@ -9,7 +9,6 @@ use addr::IpNet;
 use bytes::Bytes;
 use topology::PortKey;
 
-use crate::Millis;
 use crate::punt::PacketOut;
 
 /// Which of a port's leases: one for each association that a client names.
@@ -44,14 +43,8 @@ pub enum LeaseChange {
     },
 }
 
-/// What an answer is made with beside facts.
-#[derive(Clone, Copy, Debug)]
-pub struct Moment {
-    /// When it is.
-    pub now: Millis,
-    /// Known to this process alone: keys are made of it.
-    pub secret: [u8; 16],
-}
+/// Known to this process alone: keys are made of it.
+pub type Secret = [u8; 16];
 
 /// What client and server have agreed on, so that the client may be told to ask again (RFC 8415, 20.4).
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -7,7 +7,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use addr::{MacAddr, OfPort};
 use common::*;
 use features::dhcp4::service;
-use features::lease::{Association, LeaseChange, Moment, Served, whole};
+use features::lease::{Association, LeaseChange, Secret, Served, whole};
 use features::punt::{Punted, op_of};
 use flows::eval::{Fate, Switch};
 use flows::{Engine, PuntOp};
@@ -20,7 +20,7 @@ use topology::{
     RouterKey, Subnet, SubnetKey, World,
 };
 
-const MOMENT: Moment = Moment { now: features::Millis(1), secret: [0; 16] };
+const SECRET: Secret = [0; 16];
 /// On network 1 and chassis 2.
 const HOST: u32 = 4;
 const ADDRESS: &str = "10.1.0.5";
@@ -103,7 +103,7 @@ type Answer = (Dhcp4, (MacAddr, Ipv4Addr), Vec<LeaseChange>);
 
 fn asks(world: &World, message: &Dhcp4) -> Result<Answer, &'static str> {
     let frame = frame(message, MacAddr::BROADCAST, Ipv4Addr::BROADCAST);
-    let Served { operation, packets, leases, .. } = service::answer(world, &punted(frame), MOMENT)?;
+    let Served { operation, packets, leases, .. } = service::answer(world, &punted(frame), SECRET)?;
     assert_eq!(Some(operation), message.kind().map(Dhcp4Kind::name));
     let [out] = &packets[..] else { panic!("{packets:?}") };
     let read = Frame::parse(&out.frame).unwrap();
@@ -177,7 +177,7 @@ fn a_client_that_has_an_address_keeps_it_or_hears_that_it_may_not() {
     assert_eq!((ack.yiaddr, ack.option(code::ADDRESS_TIME), leases), (Ipv4Addr::UNSPECIFIED, None, vec![]));
     for kind in [Dhcp4Kind::Release, Dhcp4Kind::Decline] {
         let frame = frame(&message(kind, vec![to_server(GATEWAY)]), MacAddr::BROADCAST, Ipv4Addr::BROADCAST);
-        let served = service::answer(&world, &punted(frame), MOMENT).unwrap();
+        let served = service::answer(&world, &punted(frame), SECRET).unwrap();
         assert_eq!((served.packets, served.leases), (vec![], vec![LeaseChange::End { association: Association::V4 }]));
     }
 }
@@ -228,7 +228,7 @@ fn what_is_no_clients_message_gets_no_answer() {
     assert_eq!(asks(&without, &message(Dhcp4Kind::Discover, vec![])).unwrap_err(), "not_served");
     let whole = frame(&message(Dhcp4Kind::Discover, vec![]), MacAddr::BROADCAST, Ipv4Addr::BROADCAST);
     for length in 0..whole.len() {
-        let _ = service::answer(&world, &punted(whole[..length].to_vec()), MOMENT);
+        let _ = service::answer(&world, &punted(whole[..length].to_vec()), SECRET);
     }
 }
 

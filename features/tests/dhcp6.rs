@@ -8,7 +8,7 @@ use addr::{IpNet, Ipv6Net, OfPort, eui64_address, link_local, multicast_mac};
 use common::*;
 use features::Millis;
 use features::dhcp6::service;
-use features::lease::{Association, LeaseChange, Moment, Served};
+use features::lease::{Association, LeaseChange, Secret, Served};
 use features::punt::Punted;
 use features::ra;
 use flows::eval::Switch;
@@ -22,7 +22,7 @@ use topology::{
     RouterKey, SubnetKey, View, World,
 };
 
-const MOMENT: Moment = Moment { now: features::Millis(1), secret: [0; 16] };
+const SECRET: Secret = [0; 16];
 /// On network 1 and chassis 2, with an address formed from its MAC.
 const HOST: u32 = 4;
 /// Milliseconds since 1970-01-01 UTC.
@@ -109,7 +109,7 @@ fn ia(iaid: u32, addresses: &[&str]) -> Dhcp6Option {
 
 /// What a message is answered with, and what it does to leases.
 fn asks(world: &World, message: &Dhcp6Message) -> Result<(Dhcp6Message, Vec<LeaseChange>), &'static str> {
-    let Served { operation, packets, leases, .. } = service::answer(world, &punted(frame(message)), MOMENT)?;
+    let Served { operation, packets, leases, .. } = service::answer(world, &punted(frame(message)), SECRET)?;
     assert_eq!(operation, message.kind.name());
     let [out] = &packets[..] else { panic!("{packets:?}") };
     assert_eq!(out.chassis, ChassisKey(2));
@@ -279,7 +279,7 @@ fn no_answer_is_larger_than_a_packet() {
     let addresses: Vec<String> = (1..=64).map(|n| format!("2001:db8::{n:x}")).collect();
     let world = world(true, true, &addresses.iter().map(String::as_str).collect::<Vec<_>>());
     let request = message(Dhcp6Kind::Request, vec![ia(7, &[])]);
-    let served = service::answer(&world, &punted(frame(&request)), MOMENT).unwrap();
+    let served = service::answer(&world, &punted(frame(&request)), SECRET).unwrap();
     assert_eq!(served.lacks, Some("a packet has no room for all of the port's"));
     let (reply, leases) = asks(&world, &request).unwrap();
     let [(7, told, None)] = &got(&reply)[..] else { panic!("{reply:?}") };
@@ -341,7 +341,7 @@ fn what_is_no_clients_message_gets_no_answer() {
     let whole = frame(&message(Solicit, vec![ia(7, &["2001:db8::77"])]));
     for length in 0..whole.len() {
         // Cut anywhere, it is refused or, where only options are missing, judged by what is left; nothing panics.
-        let _ = service::answer(&world, &punted(whole[..length].to_vec()), MOMENT);
+        let _ = service::answer(&world, &punted(whole[..length].to_vec()), SECRET);
     }
 }
 

@@ -7,7 +7,7 @@ use std::net::Ipv6Addr;
 use addr::{IpNet, MacAddr, OfPort, link_local, multicast_mac};
 use common::*;
 use features::dhcp6::service;
-use features::lease::{Association, LeaseChange, Moment, Served};
+use features::lease::{Association, LeaseChange, Secret, Served};
 use features::punt::Punted;
 use flows::eval::Switch;
 use flows::{Engine, PuntOp};
@@ -20,7 +20,7 @@ use topology::{
     World,
 };
 
-const MOMENT: Moment = Moment { now: features::Millis(1), secret: [0; 16] };
+const SECRET: Secret = [0; 16];
 /// The relay agent's port, on network 1 of umbra and chassis 2.
 const RELAY: u32 = 4;
 /// On network 3 of umbra, plugged nowhere.
@@ -109,7 +109,7 @@ fn asks(world: &World, relay: &Dhcp6Relay) -> Result<(Dhcp6Relay, Served), &'sta
         frame,
         at: features::Millis(0),
     };
-    let served = service::answer(world, &punted, MOMENT)?;
+    let served = service::answer(world, &punted, SECRET)?;
     let read = Frame::parse(&served.packets[0].frame).unwrap();
     let Net::Ipv6(ip) = &read.net else { panic!() };
     assert_eq!((read.ethernet.dst, ip.dst), (port_mac(RELAY), link_local(port_mac(RELAY))));

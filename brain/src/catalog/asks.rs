@@ -1,6 +1,6 @@
 //! Reading a request: which resources it asks for, where in the request each stands, and which shall go.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::net::IpAddr;
 
 use proto::v1::{self, resource::Kind};
@@ -192,51 +192,16 @@ fn read_document(
     asked: &mut Asked,
     scopes: &mut BTreeSet<(&'static str, String)>,
 ) {
-    let v1::Document {
-        tenant,
-        chassis,
-        fabric,
-        networks,
-        subnets,
-        routers,
-        ports,
-        delegations,
-        renumberings,
-        security_groups,
-        address_groups,
-    } = document.clone();
+    let (tenant, listed) = resource::listed(document.clone());
     if !tenant.is_empty() && !ident::is_name(&tenant) {
         asked.wrong(format!("{prefix}tenant"), format!("{tenant:?} is not a name: {NAME_RULE}"));
         return;
     }
     let mut tenants: BTreeSet<String> = (!tenant.is_empty()).then(|| tenant.clone()).into_iter().collect();
     let default = if tenant.is_empty() { DEFAULT_TENANT } else { &tenant };
-    let mut kinds: BTreeMap<&'static str, Vec<Kind>> = BTreeMap::new();
-    kinds.insert("chassis", chassis.into_iter().map(Kind::Chassis).collect());
-    kinds.insert("fabric", fabric.into_iter().map(Kind::Fabric).collect());
-    kinds.insert("networks", networks.into_iter().map(Kind::Network).collect());
-    kinds.insert("subnets", subnets.into_iter().map(Kind::Subnet).collect());
-    kinds.insert("routers", routers.into_iter().map(Kind::Router).collect());
-    kinds.insert("ports", ports.into_iter().map(Kind::Port).collect());
-    kinds.insert("renumberings", renumberings.into_iter().map(Kind::Renumbering).collect());
-    kinds.insert("delegations", delegations.into_iter().map(Kind::Delegation).collect());
-    kinds.insert("security_groups", security_groups.into_iter().map(Kind::SecurityGroup).collect());
-    kinds.insert("address_groups", address_groups.into_iter().map(Kind::AddressGroup).collect());
     let mut named: BTreeSet<&'static str> = BTreeSet::new();
-    // In the order of a file's usual reading, so that violations come in it too.
-    for plural in [
-        "chassis",
-        "fabric",
-        "networks",
-        "subnets",
-        "routers",
-        "address_groups",
-        "security_groups",
-        "ports",
-        "delegations",
-        "renumberings",
-    ] {
-        for (i, kind) in kinds.remove(plural).into_iter().flatten().enumerate() {
+    for (plural, kinds) in listed {
+        for (i, kind) in kinds.into_iter().enumerate() {
             let at = if plural == FABRIC { format!("{prefix}{plural}") } else { format!("{prefix}{plural}[{i}]") };
             named.insert(resource::kind_of(&kind));
             if let Some(id) = asked.ask(caller, Place::Document(at), kind, default, true) {

@@ -78,8 +78,8 @@ fn digest_of(request: &Request) -> u64 {
         Request::Apply(apply) => {
             hasher.write_u8(1);
             let mut apply = apply.clone();
-            for document in &mut apply.documents {
-                add_labels(document, &mut hasher);
+            for document in std::mem::take(&mut apply.documents) {
+                add_document(document, &mut hasher);
             }
             add(&apply, &mut hasher);
         }
@@ -125,31 +125,13 @@ fn kind_meta(kind: &mut Kind) -> Option<&mut v1::Meta> {
     Some(resource::meta_mut(kind))
 }
 
-fn add_labels(document: &mut v1::Document, hasher: &mut DefaultHasher) {
-    let v1::Document {
-        tenant: _,
-        chassis,
-        fabric,
-        networks,
-        subnets,
-        routers,
-        ports,
-        delegations,
-        renumberings,
-        security_groups,
-        address_groups,
-    } = document;
-    let metas = chassis.iter_mut().map(|r| &mut r.meta);
-    let metas = metas.chain(fabric.iter_mut().map(|r| &mut r.meta));
-    let metas = metas.chain(networks.iter_mut().map(|r| &mut r.meta));
-    let metas = metas.chain(subnets.iter_mut().map(|r| &mut r.meta));
-    let metas = metas.chain(routers.iter_mut().map(|r| &mut r.meta));
-    let metas = metas.chain(ports.iter_mut().map(|r| &mut r.meta));
-    let metas = metas.chain(delegations.iter_mut().map(|r| &mut r.meta));
-    let metas = metas.chain(renumberings.iter_mut().map(|r| &mut r.meta));
-    let metas = metas.chain(security_groups.iter_mut().map(|r| &mut r.meta));
-    for meta in metas.chain(address_groups.iter_mut().map(|r| &mut r.meta)) {
-        take_labels(meta.as_mut(), hasher);
+fn add_document(document: v1::Document, hasher: &mut DefaultHasher) {
+    let (tenant, listed) = resource::listed(document);
+    hasher.write_usize(tenant.len());
+    hasher.write(tenant.as_bytes());
+    for (_, kinds) in listed {
+        hasher.write_usize(kinds.len());
+        kinds.into_iter().for_each(|kind| add_resource(&v1::Resource { kind: Some(kind) }, hasher));
     }
 }
 

@@ -63,3 +63,34 @@ pub(crate) fn strip(kind: &mut Kind) {
     });
     meta_mut(kind).revision = 0;
 }
+
+/// A document's tenant, and what it lists: its keys in the order of a file's usual reading, each with its resources.
+pub(crate) fn listed(document: v1::Document) -> (String, Vec<(&'static str, Vec<Kind>)>) {
+    // No field is forgotten: this names them all.
+    let v1::Document {
+        tenant,
+        chassis,
+        fabric,
+        networks,
+        subnets,
+        routers,
+        address_groups,
+        security_groups,
+        ports,
+        delegations,
+        renumberings,
+    } = document;
+    let listed = vec![
+        ("chassis", chassis.into_iter().map(Kind::Chassis).collect()),
+        ("fabric", fabric.into_iter().map(Kind::Fabric).collect()),
+        ("networks", networks.into_iter().map(Kind::Network).collect()),
+        ("subnets", subnets.into_iter().map(Kind::Subnet).collect()),
+        ("routers", routers.into_iter().map(Kind::Router).collect()),
+        ("address_groups", address_groups.into_iter().map(Kind::AddressGroup).collect()),
+        ("security_groups", security_groups.into_iter().map(Kind::SecurityGroup).collect()),
+        ("ports", ports.into_iter().map(Kind::Port).collect()),
+        ("delegations", delegations.into_iter().map(Kind::Delegation).collect()),
+        ("renumberings", renumberings.into_iter().map(Kind::Renumbering).collect()),
+    ];
+    (tenant, listed)
+}

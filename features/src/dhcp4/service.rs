@@ -11,7 +11,7 @@ use packet::{
 use topology::{View, World};
 
 use super::offer::{self, Offer};
-use crate::lease::{Association, LeaseChange, Moment, Reconfigure, Served, whole};
+use crate::lease::{Association, LeaseChange, Reconfigure, Secret, Served, whole};
 use crate::punt::{PacketOut, Punted, Unanswered};
 use crate::router::network_mac;
 
@@ -24,7 +24,7 @@ const HEADERS: usize = 28;
 ///
 /// # Errors
 /// Why there is no answer, by name.
-pub fn answer(world: &World, punted: &Punted, _: Moment) -> Result<Served, Unanswered> {
+pub fn answer(world: &World, punted: &Punted, _: Secret) -> Result<Served, Unanswered> {
     let view = &View::new(world);
     let frame = Frame::parse(&punted.frame).map_err(|_| "malformed")?;
     let Net::Ipv4(ip) = &frame.net else { return Err("malformed") };

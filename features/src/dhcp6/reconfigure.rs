@@ -13,7 +13,7 @@ use topology::{PortKey, View, World};
 use super::offer;
 use super::relay::Asked;
 use crate::Millis;
-use crate::lease::{Agreement, LeaseChange, Moment, Reconfigure};
+use crate::lease::{Agreement, LeaseChange, Reconfigure, Secret};
 use crate::punt::PacketOut;
 use crate::router::network_mac;
 use crate::siphash::siphash;
@@ -27,7 +27,8 @@ pub(super) fn agree(
     from: Ipv6Addr,
     answer: &mut Dhcp6Message,
     leases: &[LeaseChange],
-    Moment { now, secret }: Moment,
+    now: Millis,
+    secret: Secret,
 ) -> Reconfigure {
     let Asked { message, client, .. } = asked;
     let accepts = message.options.contains(&Dhcp6Option::ReconfigureAccept) && !asked.is_relayed();

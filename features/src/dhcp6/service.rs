@@ -12,7 +12,7 @@ use super::associations::{self, Answered, status};
 use super::offer::{self, Offers};
 use super::reconfigure;
 use super::relay::Asked;
-use crate::lease::{LeaseChange, Moment, Served};
+use crate::lease::{LeaseChange, Secret, Served};
 use crate::punt::{PacketOut, Punted, Unanswered};
 use crate::router::network_mac;
 
@@ -25,7 +25,7 @@ const REFRESH_S: u32 = 86_400;
 ///
 /// # Errors
 /// Why there is no answer, by name: RFC 8415, 16, tells which messages are to be discarded.
-pub fn answer(world: &World, punted: &Punted, moment: Moment) -> Result<Served, Unanswered> {
+pub fn answer(world: &World, punted: &Punted, secret: Secret) -> Result<Served, Unanswered> {
     let view = &View::new(world);
     let frame = Frame::parse(&punted.frame).map_err(|_| "malformed")?;
     let Net::Ipv6(ip) = &frame.net else { return Err("malformed") };
@@ -45,7 +45,7 @@ pub fn answer(world: &World, punted: &Punted, moment: Moment) -> Result<Served, 
         .ok_or("not_served")?;
     let ids = Ids::check(message, duid_ll(network_mac(asked.network)))?;
     let (mut answer, leases) = reply(message, &ids, &offers)?;
-    let reconfigure = reconfigure::agree(&asked, ip.src, &mut answer, &leases, moment);
+    let reconfigure = reconfigure::agree(&asked, ip.src, &mut answer, &leases, punted.at, secret);
     let lacks = match () {
         () if offers.stateful && associations::lack(&answer.options) => Some("there is none left for the port"),
         () if offers.cut => Some("a packet has no room for all of the port's"),

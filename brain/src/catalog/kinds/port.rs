@@ -230,8 +230,9 @@ pub(super) fn check(catalog: &Catalog, port: &Port, findings: &mut Findings) {
     {
         findings.spec("binding.interface", format!("{interface} is the fabric's interface"));
     }
-    for (i, (subnet, share)) in catalog.shares_of(port).iter().enumerate() {
-        if let Some((_, other)) = catalog.shares_of(port)[..i].iter().find(|(other, _)| other == subnet) {
+    let shares = catalog.shares_of(port);
+    for (i, (subnet, share)) in shares.iter().enumerate() {
+        if let Some((_, other)) = shares[..i].iter().find(|(other, _)| other == subnet) {
             findings.spec("fixed_ips", format!("{share} and {other} are two prefixes of {subnet}: a port has one"));
         }
     }
