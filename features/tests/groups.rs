@@ -100,6 +100,37 @@ fn one_member_more_touches_as_much_whatever_there_is() {
 }
 
 #[test]
+fn a_port_that_everything_may_pass_to_and_from_is_asked_nothing() {
+    let rule = |direction, ipv6| Rule { direction, ipv6, protocol: None, ports: None, icmp: None, remote: Remote::Any };
+    let group = |rules| {
+        Change::Group(
+            GROUP,
+            Some(SecurityGroup { tenant: "acme".into(), name: "open".into(), stateful: true, default: false, rules }),
+        )
+    };
+    let all: Vec<Rule> = [Direction::Egress, Direction::Ingress]
+        .into_iter()
+        .flat_map(|direction| [true, false].map(|ipv6| rule(direction, ipv6)))
+        .collect();
+    let mut world = site(8, 0);
+    world.commit(vec![plug(1, "vm4", Some(4)), plug(1, "vm8", Some(8))]);
+    let (mut engine, _) = Engine::from_scratch(features::ALL, &world);
+    let mut asked_with = |rules: &[Rule]| {
+        let committed = world.commit(vec![group(rules.to_vec())]);
+        engine.update(&world, &committed.changed);
+        assert_eq!(engine.differences(&Engine::from_scratch(features::ALL, &world).0), Vec::<String>::new());
+        rows(&engine).get("groups").copied().unwrap_or_default()
+    };
+    assert_eq!(asked_with(&all), 0);
+    for missing in 0..all.len() {
+        let mut rest = all.clone();
+        rest.remove(missing);
+        assert_eq!(asked_with(&rest), 2, "without {:?}", all[missing]);
+    }
+    assert_eq!(asked_with(&all), 0);
+}
+
+#[test]
 fn the_default_group_of_a_network_is_told_once_for_all_its_ports() {
     let count = |members: u32| {
         let mut world = site(members, 0);

@@ -165,7 +165,7 @@ fn any_change() -> impl Strategy<Value = Vec<Change>> {
         2 => (p.clone(), n.clone(), p.clone(), any::<bool>()).prop_map(|(p, n, other, wide)| vec![paired(p, n, other, wide)]),
         5 => (p.clone(), 0..8usize).prop_map(|(p, mask)| vec![membership(p, mask)]),
         1 => p.clone().prop_map(|p| vec![Change::Membership(PortKey(p), None)]),
-        4 => (1..=3u32, 0..4usize, any::<bool>()).prop_map(|(g, how, default)| vec![group(g, how, default)]),
+        5 => (1..=3u32, 0..5usize, any::<bool>()).prop_map(|(g, how, default)| vec![group(g, how, default)]),
         1 => (1..=3u32).prop_map(|g| vec![Change::Group(GroupKey(g), None)]),
         2 => any::<bool>().prop_map(|there| vec![addresses(there)]),
         1 => c.clone().prop_map(|c| vec![chassis(c)]),

@@ -402,7 +402,34 @@ pub enum Remote {
     Set(SetKey),
 }
 
+/// Which ways everything may pass, whatever it is and whoever the other end is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Open([bool; 4]);
+
+impl Open {
+    /// Every way: nothing is left to be judged.
+    pub(crate) fn is_wide(self) -> bool {
+        self.0 == [true; 4]
+    }
+
+    /// What either lets through.
+    pub(crate) fn or(self, other: Open) -> Open {
+        let [a, b] = [self.0, other.0];
+        Open(std::array::from_fn(|way| a[way] || b[way]))
+    }
+}
+
 impl SecurityGroup {
+    /// Which ways it lets everything through.
+    pub(crate) fn open(&self) -> Open {
+        let open = |direction, ipv6| {
+            let everything = Rule { direction, ipv6, protocol: None, ports: None, icmp: None, remote: Remote::Any };
+            self.rules.contains(&everything)
+        };
+        let ways = [Direction::Egress, Direction::Ingress].map(|way| [open(way, true), open(way, false)]);
+        Open([ways[0][0], ways[0][1], ways[1][0], ways[1][1]])
+    }
+
     /// The sets that its rules name, each once.
     pub fn sets(&self) -> impl Iterator<Item = SetKey> + use<> {
         let named = self.rules.iter().filter_map(|rule| match rule.remote {

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use crate::commit::{Marks, put};
 use addr::{IpNet, is_link_local};
 
-use crate::facts::{Membership, SecurityGroup};
+use crate::facts::{Membership, Open, SecurityGroup};
 use crate::keys::{AddressGroupKey, ChassisKey, GroupKey, Key, NetworkKey, PortKey, SetKey, SubnetKey};
 use crate::world::World;
 
@@ -70,15 +70,18 @@ fn set_port_at(world: &mut World, marks: &mut Marks, at: (GroupKey, ChassisKey),
 }
 
 pub(crate) fn group_changed(world: &mut World, marks: &mut Marks, group: GroupKey, new: Option<SecurityGroup>) {
-    let stateful = new.as_ref().map(|group| group.stateful);
+    let manner = |group: &SecurityGroup| (group.stateful, group.open());
+    let judges = new.as_ref().map(manner);
     let default = |of: Option<&SecurityGroup>| of.filter(|group| group.default).map(|group| group.tenant.clone());
     let after = default(new.as_ref());
     let before = default(world.security_groups.get(&group));
     let sets: BTreeSet<SetKey> = new.iter().flat_map(SecurityGroup::sets).collect();
     let Some(old) = put(&mut world.security_groups, group, new) else { return };
     marks.changed(Key::Group(group));
-    if old.as_ref().map(|old| old.stateful) != stateful {
-        marks.changed(Key::Stateful(group));
+    if old.as_ref().map(manner) != judges {
+        marks.changed(Key::Manner(group));
+        let places = world.group_members.of(group).filter_map(|port| world.whereabouts(port));
+        places.for_each(|(network, chassis)| marks.changed(Key::Members(network, chassis)));
     }
     if before != after {
         for (tenant, present) in [(before, false), (after, true)] {
@@ -190,6 +193,15 @@ pub(crate) fn refresh(world: &mut World, marks: &mut Marks) {
 }
 
 impl World {
+    /// The security groups that a port's packets are judged by: none where nobody has to judge, for the groups that it has let
+    /// everything through, both ways.
+    pub(crate) fn filter(&self, port: PortKey) -> Option<&Membership> {
+        let membership = self.memberships.get(&port)?;
+        let groups = membership.groups.iter().filter_map(|group| self.security_groups.get(group));
+        let open = groups.fold(Open::default(), |open, group| open.or(group.open()));
+        (!open.is_wide()).then_some(membership)
+    }
+
     /// A tenant's default group.
     pub fn default_group(&self, tenant: &Arc<str>) -> Option<GroupKey> {
         let all = (tenant.clone(), GroupKey(0))..=(tenant.clone(), GroupKey(u32::MAX));
@@ -276,7 +288,7 @@ impl World {
     /// The keys that are about security groups.
     pub(crate) fn group_keys(&self, keys: &mut Vec<Key>) {
         keys.extend(self.memberships.keys().map(|p| Key::Membership(*p)));
-        keys.extend(self.security_groups.keys().flat_map(|g| [Key::Group(*g), Key::Stateful(*g)]));
+        keys.extend(self.security_groups.keys().flat_map(|g| [Key::Group(*g), Key::Manner(*g)]));
         keys.extend(self.address_groups.keys().map(|a| Key::Addresses(*a)));
         keys.extend(self.groups_at.iter().map(|(g, c)| Key::GroupAt(g, c)));
         keys.extend(self.sets_at.iter().flat_map(|(set, chassis)| self.set_keys(set, chassis)));

@@ -131,8 +131,8 @@ pub enum Key {
     Membership(PortKey),
     /// A security group.
     Group(GroupKey),
-    /// Whether a security group follows connections: what else it says need not be read for that.
-    Stateful(GroupKey),
+    /// How a security group judges, whatever its rules are in full: whether it follows connections, and which ways it is open.
+    Manner(GroupKey),
     /// An address group.
     Addresses(AddressGroupKey),
     /// Derived: a security group that ports on a chassis have.
@@ -203,7 +203,7 @@ pub enum KeyKind {
     Hostname,
     Membership,
     Group,
-    Stateful,
+    Manner,
     Addresses,
     GroupAt,
     AddressesAt,
@@ -265,7 +265,7 @@ impl Key {
             | Key::Place(p)
             | Key::Reach(p, _) => Key::Port(p),
             Key::Group(g)
-            | Key::Stateful(g)
+            | Key::Manner(g)
             | Key::GroupAt(g, _)
             | Key::SetAddress(_, _, g, _)
             | Key::SetPrefix(_, g, _)
@@ -302,7 +302,7 @@ impl Key {
             Key::Hostname(..) => KeyKind::Hostname,
             Key::Membership(..) => KeyKind::Membership,
             Key::Group(..) => KeyKind::Group,
-            Key::Stateful(..) => KeyKind::Stateful,
+            Key::Manner(..) => KeyKind::Manner,
             Key::Addresses(..) => KeyKind::Addresses,
             Key::GroupAt(..) => KeyKind::GroupAt,
             Key::AddressesAt(..) => KeyKind::AddressesAt,
@@ -355,7 +355,7 @@ impl fmt::Display for Key {
             Key::Hostname(p) => write!(f, "hostname {p}"),
             Key::Membership(p) => write!(f, "membership {p}"),
             Key::Group(g) => write!(f, "group {g}"),
-            Key::Stateful(g) => write!(f, "stateful {g}"),
+            Key::Manner(g) => write!(f, "manner of {g}"),
             Key::Addresses(a) => write!(f, "addresses {a}"),
             Key::GroupAt(g, c) => write!(f, "group-at {g} {c}"),
             Key::AddressesAt(a, c) => write!(f, "addresses-at {a} {c}"),

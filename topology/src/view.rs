@@ -34,7 +34,7 @@ pub struct Member {
     pub ofport: OfPort,
     /// Whether it sends only with its own MAC and addresses.
     pub secured: bool,
-    /// Whether it has security groups, or none of them lets anything through.
+    /// Whether security groups judge what is for it.
     pub filtered: bool,
 }
 
@@ -243,6 +243,13 @@ impl<'w> View<'w> {
         self.world.memberships.get(&port)
     }
 
+    /// The security groups that a port's packets are judged by; `None`: nobody has to, for it has none, or everything may pass.
+    pub fn filter(&self, port: PortKey) -> Option<&'w Membership> {
+        let groups = self.membership(port).into_iter().flat_map(|membership| &membership.groups);
+        groups.for_each(|group| self.read(Key::Manner(*group)));
+        self.world.filter(port)
+    }
+
     /// A security group.
     pub fn security_group(&self, key: GroupKey) -> Option<&'w SecurityGroup> {
         self.read(Key::Group(key));
@@ -251,7 +258,7 @@ impl<'w> View<'w> {
 
     /// Whether a security group follows connections, whatever else changes about it.
     pub fn is_stateful(&self, key: GroupKey) -> bool {
-        self.read(Key::Stateful(key));
+        self.read(Key::Manner(key));
         self.world.security_groups.get(&key).is_some_and(|group| group.stateful)
     }
 
@@ -326,7 +333,7 @@ impl<'w> View<'w> {
         let plugged = |port| {
             let place: &Place = self.world.places.get(&port)?;
             let secured = self.world.policies.get(&port).is_none_or(|p| p.secured);
-            let filtered = self.world.memberships.contains_key(&port);
+            let filtered = self.world.filter(port).is_some();
             Some(Member { port, ofport: place.ofport, secured, filtered })
         };
         self.world.bound.of((network, chassis)).filter_map(plugged).collect()

@@ -301,7 +301,7 @@ impl World {
             }
             Key::DhcpOptions(p) => self.dhcp_options.contains_key(&p),
             Key::Membership(p) => self.memberships.contains_key(&p),
-            Key::Group(g) | Key::Stateful(g) => self.security_groups.contains_key(&g),
+            Key::Group(g) | Key::Manner(g) => self.security_groups.contains_key(&g),
             Key::Addresses(a) => self.address_groups.contains_key(&a),
             Key::GroupAt(g, c) => self.groups_at.contains(g, c),
             Key::AddressesAt(a, c) => self.sets_at.contains(SetKey::Addresses(a), c),

@@ -57,7 +57,7 @@ impl Feature for Groups {
 
 /// The groups that a port has.
 fn plugged(view: &View<'_>, emit: &mut Emit, key: PortKey) {
-    let (Some(place), Some(membership)) = (view.place(key), view.membership(key)) else { return };
+    let (Some(place), Some(membership)) = (view.place(key), view.filter(key)) else { return };
     if membership.groups.is_empty() {
         return;
     }

@@ -75,7 +75,7 @@ fn reach(view: &View<'_>, emit: &mut Emit, key: PortKey, chassis: ChassisKey) {
         if let Some(place) = view.place(key) {
             let row = on.row(Table::Out, 100, "the port is here");
             let row = row.when_reg(Reg::Net, port.network.0).when(Field::ETH_DST, port.mac);
-            match view.membership(key) {
+            match view.filter(key) {
                 Some(_) => row.load(Reg::Judged, place.ofport.0).goto(Table::Ingress),
                 None => row.output(place.ofport),
             }

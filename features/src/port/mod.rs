@@ -79,7 +79,7 @@ fn plugged(view: &View<'_>, emit: &mut Emit, key: PortKey) {
     let policy = view.policy(key);
     let secured = policy.is_none_or(|policy| policy.secured);
     let forms = policy.is_some_and(|policy| policy.forming);
-    let filtered = u64::from(view.membership(key).is_some());
+    let filtered = u64::from(view.filter(key).is_some());
     let mut on = emit.on(place.chassis);
     if policy.is_some_and(|policy| policy.role == Role::Monitor) {
         on.row(Table::Classify, 100, "the port only listens")

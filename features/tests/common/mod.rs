@@ -175,6 +175,10 @@ pub fn group(g: u32, how: usize, default: bool) -> Change {
     let rules = match how {
         0 => vec![],
         1 => vec![rule(Direction::Egress, None, Remote::Any), rule(Direction::Ingress, None, set(g))],
+        4 => [Direction::Egress, Direction::Ingress]
+            .into_iter()
+            .flat_map(|direction| [true, false].map(|ipv6| Rule { ipv6, ..rule(direction, None, Remote::Any) }))
+            .collect(),
         2 => vec![rule(Direction::Ingress, Some(58), set(1 + g % 3)), rule(Direction::Egress, Some(17), set(g))],
         _ => vec![rule(Direction::Ingress, Some(6), Remote::Set(SetKey::Addresses(AddressGroupKey(1))))],
     };

@@ -77,7 +77,16 @@ pub fn like_default(own: GroupKey) -> Vec<Rule> {
         .collect()
 }
 
+/// Everything, whoever begins.
+fn wide_open() -> Vec<Rule> {
+    let rule = |direction, ipv6| Rule { direction, ipv6, protocol: None, ports: None, icmp: None, remote: Remote::Any };
+    [true, false].into_iter().flat_map(|ipv6| [rule(Direction::Egress, ipv6), rule(Direction::Ingress, ipv6)]).collect()
+}
+
 fn rules(dice: &mut Dice, groups: &[(Arc<str>, GroupKey, bool)], tenants: usize) -> Vec<Rule> {
+    if dice.one_in(6) {
+        return wide_open();
+    }
     let mut rules = Vec::new();
     for _ in 0..dice.below(7) {
         let ipv6 = !dice.one_in(3);
