@@ -255,6 +255,7 @@ impl Brain {
             match *key {
                 // Ports of a network that waits for its id wait with it.
                 Key::Segment(network) => self.restless.extend(self.world.ports_on(network)),
+                Key::Localnet(network, _) => self.unsettle_network(network),
                 Key::Peer(from, _) => self.warm_soon(from),
                 Key::Uplink(from) => {
                     self.warm_soon(from);

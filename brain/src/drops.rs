@@ -10,7 +10,7 @@ use flows::{Drop, Reg, Table, counts_drops};
 use ofp::flow_event::ADDED;
 use ofp::{Field, FlowStats, FlowUpdate, Match};
 use proto::v1;
-use topology::{ChassisKey, Key, ResourceId};
+use topology::{ChassisKey, Key, NetworkKey, ResourceId};
 
 use crate::brain::Brain;
 use crate::effect::{Effect, RefusalKind, Reply, SwitchCommand};
@@ -38,6 +38,7 @@ pub(crate) struct Drops {
 #[derive(Debug)]
 struct Counted {
     port: OfPort,
+    network: NetworkKey,
     drop: Drop,
     packets: u64,
     bytes: u64,
@@ -72,11 +73,13 @@ pub(crate) fn is_count(update: &FlowUpdate) -> bool {
     matches!(update, FlowUpdate::Full { table, cookie, .. } if counts_drops(*table, *cookie))
 }
 
-/// The port and the name that a row counts.
-fn read(match_: &Match) -> Option<(OfPort, Drop)> {
+/// The port, the network and the name that a row counts.
+fn read(match_: &Match) -> Option<(OfPort, NetworkKey, Drop)> {
     let (port, _) = match_.get(Field::IN_PORT)?;
     let (number, _) = match_.get(Reg::Accused.field())?;
-    Some((OfPort(u32::try_from(port).ok()?), Drop::accused(number >> Reg::Accused.spec().offset & 0xff)?))
+    let network = match_.get(Reg::Net.field()).map_or(0, |(value, _)| value >> Reg::Net.spec().offset & 0xff_ffff);
+    let drop = Drop::accused(number >> Reg::Accused.spec().offset & 0xff)?;
+    Some((OfPort(u32::try_from(port).ok()?), NetworkKey(network as u32), drop))
 }
 
 impl Brain {
@@ -104,9 +107,9 @@ impl Brain {
     pub(crate) fn drops_counted(&mut self, session: SessionId, flows: &[FlowStats]) {
         let Some((chassis, _)) = self.switch_of(session) else { return };
         let counted = flows.iter().filter_map(|flow| {
-            let (port, drop) = read(&flow.match_)?;
+            let (port, network, drop) = read(&flow.match_)?;
             // The packet that the row was made for came too early for it.
-            Some(Counted { port, drop, packets: flow.packets.saturating_add(1), bytes: flow.bytes })
+            Some(Counted { port, network, drop, packets: flow.packets.saturating_add(1), bytes: flow.bytes })
         });
         self.drops.counted.insert(chassis, counted.collect());
         for waiter in &mut self.drops.waiting {
@@ -150,8 +153,30 @@ impl Brain {
             reason: drop.name().to_owned(),
             packets,
             bytes,
+            ..v1::DropCount::default()
         };
-        sums.into_iter().map(count).collect()
+        sums.into_iter().map(count).chain(self.uplink_drops(request)).collect()
+    }
+
+    /// What came in from physical networks, and may not.
+    fn uplink_drops(&self, request: &v1::DropsRequest) -> Vec<v1::DropCount> {
+        let counted = self.drops.counted.iter().filter(|_| request.port.is_empty());
+        let all = counted.flat_map(|(chassis, counted)| counted.iter().map(|one| (*chassis, one)));
+        let uplink = |(chassis, one): (ChassisKey, &Counted)| {
+            let network = self.world.resource_of(&Key::Network(one.network))?;
+            let here = self.world.localnet(one.network, chassis) == Some(one.port);
+            let asked = here && (request.tenant.is_empty() || *request.tenant == *network.tenant);
+            asked.then(|| v1::DropCount {
+                tenant: network.tenant.to_string(),
+                network: network.name.to_string(),
+                chassis: self.names(&[chassis]),
+                reason: one.drop.name().to_owned(),
+                packets: one.packets,
+                bytes: one.bytes,
+                ..v1::DropCount::default()
+            })
+        };
+        all.filter_map(uplink).collect()
     }
 
     fn bound_chassis(&self, port: &ResourceId) -> String {
@@ -164,10 +189,17 @@ impl Brain {
         let Some((chassis, _)) = self.switch_of(session) else { return };
         for update in updates {
             let FlowUpdate::Full { event: ADDED, match_, .. } = update else { continue };
-            let Some((ofport, drop)) = read(&match_) else { continue };
+            let Some((ofport, network, drop)) = read(&match_) else { continue };
             let port = self.port_behind(chassis, ofport).and_then(|port| self.world.resource_of(&Key::Port(port)));
-            let words = format!("{}: the port sent what it may not; `sextant get drops` counts", drop.name());
-            self.happened("guard.drop", port.as_ref(), words);
+            let (whose, what) = match port {
+                Some(port) => (Some(port), "the port sent what it may not".to_owned()),
+                None => {
+                    let from = self.uplink_name(Some(network), chassis);
+                    (self.world.resource_of(&Key::Network(network)), format!("came in by {from}, and may not"))
+                }
+            };
+            let words = format!("{}: {what}; `sextant get drops` counts", drop.name());
+            self.happened("guard.drop", whose.as_ref(), words);
         }
     }
 }

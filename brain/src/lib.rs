@@ -22,6 +22,7 @@ mod sessions;
 mod status;
 mod switch;
 mod switches;
+mod uplinks;
 mod trace;
 mod waiters;
 mod wanted;

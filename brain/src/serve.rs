@@ -1,11 +1,11 @@
 //! Packets: punted ones are answered by their feature's service; what is due by the clock is sent.
 
-use features::holder::UNKNOWN_TARGET;
+use features::holder::{OWN_ADDRESS, UNKNOWN_TARGET};
 use features::learn::USERDATA_SPARE;
 use features::links::USERDATA_LLDP;
 use features::overlay::warm::{self, WARM_INTERVAL_S};
 use features::punt::{PacketOut, Punted, Unanswered};
-use features::{Millis, arp, dhcp4, dhcp6, icmp, nd, ra};
+use features::{Millis, arp, dhcp4, dhcp6, icmp, nd, provider, ra};
 use flows::PuntOp;
 use topology::{ChassisKey, View};
 
@@ -76,7 +76,11 @@ impl Brain {
     ) -> Outcome {
         let view = View::new(&self.world);
         let learns = view.policy(punted.port).is_some_and(|policy| policy.learning || policy.forming);
-        match service(&view, &punted) {
+        let answer = service(&view, &punted);
+        if matches!(answer, Err(UNKNOWN_TARGET | OWN_ADDRESS)) {
+            self.send(provider::service::probe_outside(&view, &punted).into_iter().collect());
+        }
+        match answer {
             Err(UNKNOWN_TARGET) if learns => self.learn_addresses(punted),
             answer => self.answer(answer),
         }

@@ -169,6 +169,7 @@ impl Brain {
         }
         self.commit(changes);
         gone.iter().for_each(|name| self.forget_port(chassis, name));
+        self.look_at_localnet(chassis, desc.port);
         self.relink(chassis);
         self.note_bridge_mac(id, chassis, desc.port);
     }

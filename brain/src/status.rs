@@ -204,14 +204,7 @@ impl Brain {
                 let concerned = key.map(|key| self.world.chassis_naming(key)).unwrap_or_default();
                 self.spread_standing(id, &concerned)
             }
-            _ => {
-                if let Some(words) = self.waits_in_words(id) {
-                    return (v1::Phase::Pending, words);
-                }
-                let key = self.network_key(id);
-                let concerned = key.map(|key| self.world.chassis_concerned(key)).unwrap_or_default();
-                self.spread_standing(id, &concerned)
-            }
+            _ => self.network_standing(id),
         }
     }
 
@@ -293,7 +286,26 @@ impl Brain {
         if let Some(network) = network.filter(|network| self.catalog.waits_for(network).is_some()) {
             return pending(format!("{network} waits for its segmentation id"));
         }
-        self.spread_standing(id, &self.world.chassis_concerned(port.network))
+        let standing = self.spread_standing(id, &self.world.chassis_concerned(port.network));
+        match self.lacks_uplink(port.network, binding.chassis) {
+            Some(words) if standing.0 == v1::Phase::Active => (v1::Phase::Degraded, words),
+            _ => standing,
+        }
+    }
+
+    /// A network works where its chassis do, and of a provider network where they have a way to it.
+    fn network_standing(&self, id: &ResourceId) -> Standing {
+        if let Some(words) = self.waits_in_words(id) {
+            return (v1::Phase::Pending, words);
+        }
+        let Some(key) = self.network_key(id) else { return self.spread_standing(id, &[]) };
+        let concerned = self.world.chassis_concerned(key);
+        let standing = self.spread_standing(id, &concerned);
+        let residents = self.world.residents(key);
+        match residents.into_iter().find_map(|chassis| self.lacks_uplink(key, chassis)) {
+            Some(words) if standing.0 == v1::Phase::Active => (v1::Phase::Degraded, words),
+            _ => standing,
+        }
     }
 
     /// A resource whose flows are spread over chassis.

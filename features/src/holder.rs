@@ -11,6 +11,9 @@ use crate::{dns, router};
 /// Nobody has the address.
 pub const UNKNOWN_TARGET: Unanswered = "unknown_target";
 
+/// The one who asks has the address.
+pub const OWN_ADDRESS: Unanswered = "own_dad";
+
 /// Who has an address on a network.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Who {
@@ -39,5 +42,5 @@ pub fn of(view: &View<'_>, network: NetworkKey, address: IpAddr) -> Option<Who> 
 /// Who has an address that a port probes, if it is another; or the name of why there is no answer.
 pub fn other(view: &View<'_>, punted: &Punted, address: IpAddr) -> Result<Who, Unanswered> {
     let who = of(view, punted.network, address).ok_or(UNKNOWN_TARGET)?;
-    if who.port == Some(punted.port) { Err("own_dad") } else { Ok(who) }
+    if who.port == Some(punted.port) { Err(OWN_ADDRESS) } else { Ok(who) }
 }

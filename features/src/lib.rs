@@ -17,6 +17,7 @@ pub mod nd;
 pub mod options;
 pub mod overlay;
 pub mod port;
+pub mod provider;
 pub mod punt;
 pub mod ra;
 pub mod router;
@@ -46,4 +47,5 @@ pub const ALL: &[&dyn Feature] = &[
     &links::Links,
     &dns::Dns,
     &groups::Groups,
+    &provider::Provider,
 ];

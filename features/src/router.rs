@@ -12,6 +12,12 @@ pub const FE80_1: Ipv6Addr = Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 0, 1);
 /// switch sees one MAC on two ports. Then come the chassis (16 bits) and the router (24 bits).
 pub const CHASSIS_MAC_PREFIX: u8 = 0xd6;
 
+/// Of the MACs from which chassis send what a router has routed: those of the router, with the mask by which they are told.
+pub fn chassis_mac(router: RouterKey) -> (MacAddr, MacAddr) {
+    let prefix = (u64::from(CHASSIS_MAC_PREFIX) << 40) | u64::from(router.0 & 0xff_ffff);
+    (MacAddr::from_u64(prefix), MacAddr([0xff, 0, 0, 0xff, 0xff, 0xff]))
+}
+
 /// Whether a MAC is one that the controller gives away itself, to routers, networks or chassis: no port may have it.
 pub fn is_reserved(mac: MacAddr) -> bool {
     is_chassis_mac(mac) || is_own_mac(mac)

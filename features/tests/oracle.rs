@@ -151,6 +151,8 @@ fn any_change() -> impl Strategy<Value = Vec<Change>> {
         2 => (c.clone(), 1..=3u32, any::<bool>())
             .prop_map(|(c, n, there)| vec![plug(c, &format!("eth{n}"), there.then_some(1000 + n))]),
         2 => (n.clone(), prop_oneof![Just(1430u32), Just(1280)]).prop_map(|(n, mtu)| vec![network(n, mtu)]),
+        3 => (n.clone(), 0..4u16, any::<bool>()).prop_map(|(n, vlan, router)| vec![provider(n, vlan, router)]),
+        2 => (c.clone(), 0..4usize).prop_map(|(c, how)| vec![mapped(c, how)]),
         1 => n.clone().prop_map(|n| vec![Change::Network(NetworkKey(n), None)]),
         2 => n.clone().prop_map(|n| subnet(n).to_vec()),
         1 => n.clone().prop_map(|n| vec![Change::Advert(SubnetKey(n), None)]),

@@ -509,16 +509,20 @@ impl Row<'_> {
     }
 }
 
-/// The row that counts a port's drops of a name: made by the switch with the first of them.
+/// The row that counts a port's drops of a name, on a network: made by the switch with the first of them.
 fn count(drop: Drop) -> Learn {
     let spec = |src, subfield: Subfield| LearnSpec { bits: subfield.bits, src, dst: LearnDst::Match(subfield) };
-    let port = Subfield::all(Field::IN_PORT);
+    let (port, network) = (Subfield::all(Field::IN_PORT), Reg::Net.subfield());
     Learn {
         idle_timeout_s: COUNTED_IDLE_S,
         priority: 1,
         cookie: ACCUSED_COOKIE,
         table: Table::Accused.id(),
-        specs: vec![spec(LearnSrc::Field(port), port), spec(LearnSrc::Imm(drop as u128), Reg::Accused.subfield())],
+        specs: vec![
+            spec(LearnSrc::Field(port), port),
+            spec(LearnSrc::Field(network), network),
+            spec(LearnSrc::Imm(drop as u128), Reg::Accused.subfield()),
+        ],
         ..Learn::default()
     }
 }

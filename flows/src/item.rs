@@ -98,6 +98,9 @@ pub enum Drop {
     NoPath,
     NoRule,
     InvalidState,
+    LinkProtocol,
+    UplinkHairpin,
+    NoUplink,
 }
 
 impl Drop {
@@ -166,6 +169,9 @@ impl Drop {
             Drop::NoPath => "no_path",
             Drop::NoRule => "no_rule",
             Drop::InvalidState => "invalid_state",
+            Drop::LinkProtocol => "link_protocol",
+            Drop::UplinkHairpin => "uplink_hairpin",
+            Drop::NoUplink => "no_uplink",
         }
     }
 }

@@ -9,6 +9,7 @@ pub mod eval;
 mod filter;
 mod item;
 mod misses;
+mod physical;
 mod pipeline;
 mod plan;
 mod recent;

@@ -6,6 +6,7 @@ use ofp::Field;
 
 use crate::filter;
 use crate::item::Drop;
+use crate::physical;
 use crate::registers::Reg;
 
 /// A table, by name.
@@ -16,6 +17,7 @@ pub enum Table {
     Classify = 0,
     Arrive = 2,
     Restore = 4,
+    Border = 6,
     Guard = 10,
     Admit = 20,
     Accused = 24,
@@ -41,6 +43,7 @@ pub enum Table {
     IngressVerdict = 128,
     IngressKept = 129,
     Fabric = 130,
+    Localnet = 136,
     Hop = 140,
     Groups = 150,
     Group = 152,
@@ -115,17 +118,26 @@ pub(crate) const REST: TableSpec = TableSpec {
 };
 
 /// The pipeline, in the order of table numbers.
-pub const PIPELINE: [TableSpec; 34] = [
+pub const PIPELINE: [TableSpec; 36] = [
     TableSpec {
         table: Table::Classify,
         name: "classify",
         about: "Which network a packet is on, by the port or segment that it came in by. Every port has a row: what has none came \
                 from another MAC than its port's.",
-        writers: &["port", "overlay", "learn", "links"],
+        writers: &["port", "overlay", "learn", "links", "provider"],
         matches: &[Field::IN_PORT, Field::ETH_SRC, Field::ETH_DST, Field::ETH_TYPE, Field::TUN_ID, Field::VLAN_VID],
         reads: &[Reg::Claim],
-        loads: &[Reg::Net, Reg::FromFabric, Reg::Secured, Reg::Forms, Reg::Filtered, Reg::PuntOp, Reg::PuntClass],
-        next: &[Table::Arrive, Table::Restore, Table::Guard, Table::Nd, Table::Out, Table::Punt],
+        loads: &[
+            Reg::Net,
+            Reg::FromFabric,
+            Reg::FromLocalnet,
+            Reg::Secured,
+            Reg::Forms,
+            Reg::Filtered,
+            Reg::PuntOp,
+            Reg::PuntClass,
+        ],
+        next: &[Table::Arrive, Table::Restore, Table::Border, Table::Guard, Table::Nd, Table::Out, Table::Punt],
         miss: Miss::Drop(Drop::ForeignMac),
         ..REST
     },
@@ -152,6 +164,7 @@ pub const PIPELINE: [TableSpec; 34] = [
         miss: Miss::Goto(Table::Out),
         ..REST
     },
+    physical::BORDER,
     TableSpec {
         table: Table::Guard,
         name: "guard",
@@ -215,7 +228,7 @@ pub const PIPELINE: [TableSpec; 34] = [
         about: "Counts what the guard drops, by port and name. The switch makes its rows itself, when there is something to count, and \
                 takes them away an hour after the last; the rows that drop send packets by here.",
         matches: &[Field::IN_PORT],
-        reads: &[Reg::Accused],
+        reads: &[Reg::Net, Reg::Accused],
         miss: Miss::Covered,
         ..REST
     },
@@ -224,7 +237,7 @@ pub const PIPELINE: [TableSpec; 34] = [
         name: "nd",
         about: "Questions for an address: ARP requests are answered here, neighbour solicitations lead to the address' row, router \
                 solicitations, DHCP and, where no router is, DNS are punted.",
-        writers: &["nd", "arp", "ra", "learn", "dhcp6", "dhcp4", "dns"],
+        writers: &["nd", "arp", "ra", "learn", "dhcp6", "dhcp4", "dns", "provider"],
         matches: &[
             Field::IN_PORT,
             Field::ETH_DST,
@@ -252,7 +265,7 @@ pub const PIPELINE: [TableSpec; 34] = [
             Field::ARP_THA,
         ],
         loads: &[Reg::Kept, Reg::NdEui, Reg::NdBits, Reg::NdAsks, Reg::Claim, Reg::PuntOp, Reg::PuntClass],
-        next: &[Table::Egress, Table::Neighbor, Table::Punt],
+        next: &[Table::Egress, Table::Neighbor, Table::Localnet, Table::Punt],
         reenters: &[Table::Classify],
         outputs: true,
         miss: Miss::Goto(Table::Egress),
@@ -371,25 +384,26 @@ pub const PIPELINE: [TableSpec; 34] = [
         name: "neighbor",
         about: "The MAC of an address on a connected network: for packets, and for solicitations that ask for it. Solicitations for a \
                 link-local address made of a MAC go to that MAC.",
-        writers: &["routing", "icmp", "nd", "learn", "dns"],
+        writers: &["routing", "icmp", "nd", "learn", "dns", "provider"],
         matches: &[Field::ETH_TYPE, Field::IPV6_DST, Field::IPV4_DST],
-        reads: &[Reg::Net, Reg::NdAsks, Reg::NdEui, Reg::NdBits],
+        reads: &[Reg::Net, Reg::FromLocalnet, Reg::NdAsks, Reg::NdEui, Reg::NdBits],
         sets: &[Field::ETH_DST, Field::IPV6_DST],
-        loads: &[Reg::NdRouter, Reg::NdAsks, Reg::PuntOp, Reg::PuntClass],
-        next: &[Table::Out, Table::Punt],
+        loads: &[Reg::NdRouter, Reg::NdAsks, Reg::NdEither, Reg::PuntOp, Reg::PuntClass],
+        next: &[Table::Out, Table::Localnet, Table::Punt],
         miss: Miss::Covered,
         ..REST
     },
     TableSpec {
         table: Table::Out,
         name: "out",
-        about: "Where a MAC lives: a port here, or a chassis. Groups and broadcasts are replicated.",
-        writers: &["l2", "routing", "nd", "learn"],
+        about: "Where a MAC lives: a port here, a chassis, or beyond on the physical network. Groups and broadcasts are replicated.",
+        writers: &["l2", "routing", "nd", "learn", "provider"],
         matches: &[Field::ETH_DST, Field::ETH_TYPE, Field::IP_PROTO, Field::ICMPV6_TYPE],
-        reads: &[Reg::Net, Reg::FromFabric, Reg::Routed, Reg::NdAsks],
-        loads: &[Reg::Segment, Reg::OutChassis, Reg::Router, Reg::Judged, Reg::PuntOp, Reg::PuntClass],
-        next: &[Table::NdReply, Table::Ingress, Table::Fabric, Table::Punt],
-        reenters: &[Table::RouterIn],
+        reads: &[Reg::Net, Reg::FromFabric, Reg::FromLocalnet, Reg::Routed, Reg::NdAsks, Reg::NdEither],
+        sets: &[Field::ETH_DST, Field::IPV6_DST],
+        loads: &[Reg::Segment, Reg::OutChassis, Reg::Router, Reg::Judged, Reg::NdAsks, Reg::PuntOp, Reg::PuntClass],
+        next: &[Table::NdReply, Table::Ingress, Table::Fabric, Table::Localnet, Table::Punt],
+        reenters: &[Table::RouterIn, Table::Out],
         outputs: true,
         miss: Miss::Drop(Drop::UnknownMac),
         ..REST
@@ -443,6 +457,7 @@ pub const PIPELINE: [TableSpec; 34] = [
         miss: Miss::Drop(Drop::NoTunnel),
         ..REST
     },
+    physical::LOCALNET,
     TableSpec {
         table: Table::Hop,
         name: "hop",

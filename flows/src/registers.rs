@@ -24,6 +24,8 @@ pub enum Reg {
     Forms,
     /// 1: its port's security groups are asked.
     Filtered,
+    /// 1: it came from a physical network.
+    FromLocalnet,
     /// The network's VNI, GRE key or VLAN.
     Segment,
     /// The router that forwards it.
@@ -50,6 +52,8 @@ pub enum Reg {
     NdAsks,
     /// 1: the address asked for is a router's.
     NdRouter,
+    /// 1: a solicitation to whoever has the MAC that the address is made of, or else to the group that it was for.
+    NdEither,
     /// What is being proved of a packet: see [`Claim`].
     Claim,
     /// Why the guard drops it: a [`crate::Drop`].
@@ -133,11 +137,11 @@ const fn row(
 }
 
 /// The register map, in the order of [`Reg`].
-pub const REGISTERS: [RegSpec; 30] = [
+pub const REGISTERS: [RegSpec; 32] = [
     row(Reg::Net, "net", (0, 0, 24), Table::Classify, Table::Punt, "network key"),
     row(Reg::FromFabric, "from_fabric", (0, 24, 1), Table::Classify, Table::Fabric, "came from another chassis"),
     row(Reg::Secured, "secured", (0, 25, 1), Table::Classify, Table::Nd, "sends only with its own addresses"),
-    row(Reg::Routed, "routed", (0, 26, 1), Table::Route, Table::Fabric, "a router has forwarded it"),
+    row(Reg::Routed, "routed", (0, 26, 1), Table::Route, Table::Localnet, "a router has forwarded it"),
     row(
         Reg::Nexthop,
         "nexthop",
@@ -149,6 +153,14 @@ pub const REGISTERS: [RegSpec; 30] = [
     row(Reg::Larger, "larger", (0, 28, 1), Table::Mtu, Table::MtuVerdict, "check_pkt_larger's verdict"),
     row(Reg::Forms, "forms", (0, 29, 1), Table::Classify, Table::Admit, "may take addresses that it forms itself"),
     row(Reg::Filtered, "filtered", (0, 30, 1), Table::Classify, Table::Egress, "its port's security groups are asked"),
+    row(
+        Reg::FromLocalnet,
+        "from_localnet",
+        (0, 31, 1),
+        Table::Classify,
+        Table::Localnet,
+        "came from a physical network",
+    ),
     row(Reg::Segment, "segment", (1, 0, 24), Table::Out, Table::Fabric, "VNI, GRE key or VLAN"),
     row(Reg::Router, "router", (2, 0, 24), Table::Gateway, Table::Punt, "router key"),
     row(
@@ -175,7 +187,7 @@ pub const REGISTERS: [RegSpec; 30] = [
         Reg::Kept,
         "kept",
         (8, 0, 128),
-        Table::Guard,
+        Table::Border,
         Table::NdReply,
         "IPv6 source or destination, while another stands there to be looked up",
     ),
@@ -183,7 +195,7 @@ pub const REGISTERS: [RegSpec; 30] = [
         Reg::NdEui,
         "nd_eui",
         (12, 0, 16),
-        Table::Nd,
+        Table::Border,
         Table::Neighbor,
         "bits 24..39 of the address asked for: 0xfffe if it is made of a MAC",
     ),
@@ -191,12 +203,20 @@ pub const REGISTERS: [RegSpec; 30] = [
         Reg::NdBits,
         "nd_bits",
         (12, 16, 2),
-        Table::Nd,
+        Table::Border,
         Table::Neighbor,
         "of the address asked for: 2, the universal bit; 1, the group bit",
     ),
-    row(Reg::NdAsks, "nd_asks", (12, 18, 1), Table::Nd, Table::Out, "asks who has the address at its destination"),
+    row(Reg::NdAsks, "nd_asks", (12, 18, 1), Table::Border, Table::Out, "asks who has the address at its destination"),
     row(Reg::NdRouter, "nd_router", (12, 19, 1), Table::Neighbor, Table::NdReply, "the address is a router's"),
+    row(
+        Reg::NdEither,
+        "nd_either",
+        (12, 23, 1),
+        Table::Neighbor,
+        Table::Out,
+        "asks who has the MAC that the address asked for is made of, or else the group that it was for",
+    ),
     row(
         Reg::Claim,
         "claim",

@@ -10,6 +10,7 @@ use crate::facts::{
     Policy, Port, Route, Router, SecurityGroup, Subnet, Way,
 };
 use crate::groups;
+use crate::localnets;
 use crate::keys::{AddressGroupKey, ChassisKey, GroupKey, Key, NetworkKey, PortKey, RouterKey, SubnetKey};
 use crate::needs;
 use crate::spares;
@@ -102,16 +103,7 @@ impl World {
     fn apply(&mut self, marks: &mut Marks, change: Change) {
         match change {
             Change::Fabric(new) => self.apply_fabric(marks, new),
-            Change::Chassis(key, new) => {
-                let present = new.is_some();
-                if let Some(old) = put(&mut self.chassis, key, new) {
-                    marks.changed(Key::Chassis(key));
-                    if old.is_some() != present {
-                        marks.changed(Key::Uplink(key));
-                        spares::stale_all(self, marks, key);
-                    }
-                }
-            }
+            Change::Chassis(key, new) => self.apply_chassis(marks, key, new),
             Change::Plug(chassis, name, new) => self.apply_plug(marks, chassis, name, new),
             Change::Trunk(chassis, port, present) => self.apply_trunk(marks, (chassis, port), present),
             Change::Hop(at, to, label, new) => {
@@ -180,6 +172,21 @@ impl World {
         }
     }
 
+    fn apply_chassis(&mut self, marks: &mut Marks, key: ChassisKey, new: Option<Chassis>) {
+        let mappings = |chassis: Option<&Chassis>| chassis.map(|chassis| chassis.mappings.clone());
+        let (present, after) = (new.is_some(), mappings(new.as_ref()));
+        let Some(old) = put(&mut self.chassis, key, new) else { return };
+        marks.changed(Key::Chassis(key));
+        if old.is_some() != present {
+            marks.changed(Key::Uplink(key));
+            spares::stale_all(self, marks, key);
+        }
+        let before = mappings(old.as_ref());
+        if before != after {
+            localnets::remapped(self, marks, key, before.into_iter().chain(after).flatten());
+        }
+    }
+
     fn apply_fabric(&mut self, marks: &mut Marks, new: Option<Fabric>) {
         if self.fabric == new {
             return;
@@ -199,6 +206,7 @@ impl World {
         if self.fabric.as_ref().is_some_and(|f| f.interface == name) {
             marks.changed(Key::Uplink(chassis));
         }
+        localnets::replugged(self, marks, chassis, &name);
         if let Some(port) = self.bound_by_interface.get(&(chassis, name)) {
             marks.stale_places.insert(*port);
         }
@@ -224,7 +232,10 @@ impl World {
             groups::say_network(self, marks, key, false);
         }
         let auto = new.as_ref().is_some_and(|network| network.auto_ports);
+        let physical = |network: Option<&Network>| network.and_then(|network| network.physical.clone());
+        let at = physical(new.as_ref());
         let Some(old) = put(&mut self.networks, key, new) else { return };
+        localnets::moved(self, marks, key, [physical(old.as_ref()), at]);
         if another {
             groups::say_network(self, marks, key, true);
         }

@@ -66,6 +66,26 @@ pub struct Chassis {
     pub dpid: Option<Dpid>,
     /// Its tunnel endpoint; `None` only where the fabric needs none.
     pub tunnel_ip: Option<IpAddr>,
+    /// The physical networks that it is on, each with the bridge's port that leads there; in order.
+    pub mappings: Vec<(Arc<str>, Arc<str>)>,
+}
+
+impl Chassis {
+    /// The bridge's port that leads to a physical network.
+    pub fn mapped(&self, physical: &str) -> Option<&Arc<str>> {
+        self.mappings.iter().find(|(name, _)| **name == *physical).map(|(_, interface)| interface)
+    }
+}
+
+/// Where a provider network is: a physical network that chassis are on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Physical {
+    /// What mappings call it.
+    pub name: Arc<str>,
+    /// Its VLAN there (IEEE 802.1Q); `None`: untagged.
+    pub vlan: Option<u16>,
+    /// The link-local addresses of the routers there whose advertisements hosts get.
+    pub routers: Vec<Ipv6Addr>,
 }
 
 /// A layer-2 segment.
@@ -77,6 +97,8 @@ pub struct Network {
     pub name: Arc<str>,
     /// VNI, GRE key or VLAN id; 0: none that it may use yet, and nothing of it goes from chassis to chassis.
     pub segment: u32,
+    /// The physical network that it is on; `None`: the fabric carries it.
+    pub physical: Option<Physical>,
     /// Bytes of an IP packet.
     pub mtu: u32,
     /// Ports of chassis that nothing claims become its ports.

@@ -87,6 +87,10 @@ pub enum Key {
     Chassis(ChassisKey),
     /// Derived: the OpenFlow port of the fabric's interface on a chassis.
     Uplink(ChassisKey),
+    /// Derived: the OpenFlow port of a chassis that leads to a provider network.
+    Localnet(NetworkKey, ChassisKey),
+    /// Derived set: the OpenFlow ports of a chassis that lead to physical networks.
+    Localnets(ChassisKey),
     /// Derived: a plugged OpenFlow port that no port is bound to and that is not the fabric's interface.
     Spare(ChassisKey, OfPort),
     /// An OpenFlow port that leads to another chassis, on a fabric of links.
@@ -99,6 +103,8 @@ pub enum Key {
     Network(NetworkKey),
     /// A network's segment alone: what its other properties don't concern need not read them.
     Segment(NetworkKey),
+    /// Where a provider network is, whatever else changes about it.
+    Physical(NetworkKey),
     /// Whether a network takes in ports that nothing claims.
     AutoPorts(NetworkKey),
     /// Derived: the network that takes in ports that nothing claims.
@@ -181,12 +187,15 @@ pub enum KeyKind {
     Fabric,
     Chassis,
     Uplink,
+    Localnet,
+    Localnets,
     Spare,
     Trunk,
     Hop,
     Way,
     Network,
     Segment,
+    Physical,
     AutoPorts,
     AutoNetwork,
     Subnet,
@@ -234,6 +243,7 @@ impl Key {
             Key::Fabric | Key::AutoNetwork => Key::Fabric,
             Key::Chassis(c)
             | Key::Uplink(c)
+            | Key::Localnets(c)
             | Key::Spare(c, _)
             | Key::Trunk(c, _)
             | Key::Hop(c, ..)
@@ -241,7 +251,9 @@ impl Key {
             | Key::Peer(c, _) => Key::Chassis(c),
             Key::Network(n)
             | Key::Segment(n)
+            | Key::Physical(n)
             | Key::AutoPorts(n)
+            | Key::Localnet(n, _)
             | Key::Need(n, _)
             | Key::Members(n, _)
             | Key::Residents(n)
@@ -280,12 +292,15 @@ impl Key {
             Key::Fabric => KeyKind::Fabric,
             Key::Chassis(..) => KeyKind::Chassis,
             Key::Uplink(..) => KeyKind::Uplink,
+            Key::Localnet(..) => KeyKind::Localnet,
+            Key::Localnets(..) => KeyKind::Localnets,
             Key::Spare(..) => KeyKind::Spare,
             Key::Trunk(..) => KeyKind::Trunk,
             Key::Hop(..) => KeyKind::Hop,
             Key::Way(..) => KeyKind::Way,
             Key::Network(..) => KeyKind::Network,
             Key::Segment(..) => KeyKind::Segment,
+            Key::Physical(..) => KeyKind::Physical,
             Key::AutoPorts(..) => KeyKind::AutoPorts,
             Key::AutoNetwork => KeyKind::AutoNetwork,
             Key::Subnet(..) => KeyKind::Subnet,
@@ -333,12 +348,15 @@ impl fmt::Display for Key {
             Key::Fabric => write!(f, "fabric"),
             Key::Chassis(c) => write!(f, "chassis {c}"),
             Key::Uplink(c) => write!(f, "uplink {c}"),
+            Key::Localnet(n, c) => write!(f, "localnet {n} {c}"),
+            Key::Localnets(c) => write!(f, "localnets {c}"),
             Key::Spare(c, p) => write!(f, "spare {c} {p}"),
             Key::Trunk(c, p) => write!(f, "trunk {c} {p}"),
             Key::Hop(at, to, label) => write!(f, "hop {at} {to} {label}"),
             Key::Way(from, to) => write!(f, "way {from} {to}"),
             Key::Network(n) => write!(f, "network {n}"),
             Key::Segment(n) => write!(f, "segment {n}"),
+            Key::Physical(n) => write!(f, "physical {n}"),
             Key::AutoPorts(n) => write!(f, "auto-ports {n}"),
             Key::AutoNetwork => write!(f, "auto-network"),
             Key::Subnet(s) => write!(f, "subnet {s}"),

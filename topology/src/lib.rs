@@ -9,6 +9,7 @@ mod facts;
 mod groups;
 mod index;
 mod keys;
+mod localnets;
 mod needs;
 mod spares;
 mod view;
@@ -17,7 +18,7 @@ mod world;
 pub use commit::{Change, Committed};
 pub use facts::{
     AddressGroup, AddressPair, Advert, Binding, Chassis, Delegated, Dhcp4, Dhcp6, DhcpOption, DhcpOptions, Direction,
-    Encap, Fabric, Hop, Interface, Lane, Membership, Network, Policy, Port, Remote, Role, Route, Router,
+    Encap, Fabric, Hop, Interface, Lane, Membership, Network, Physical, Policy, Port, Remote, Role, Route, Router,
     RouterPreference, Rule, SecurityGroup, Subnet, Way,
 };
 pub use keys::{

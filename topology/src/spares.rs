@@ -1,4 +1,5 @@
-//! Which OpenFlow ports are left over: plugged on a chassis of ours, no port bound to them, and not the fabric's interface.
+//! Which OpenFlow ports are left over: plugged on a chassis of ours, no port bound to them, not the fabric's interface, and leading to
+//! no physical network.
 
 use std::sync::Arc;
 
@@ -60,12 +61,13 @@ pub(crate) fn refresh(world: &mut World, marks: &mut Marks, at: (ChassisKey, OfP
 
 /// Its name, if it is left over. While it has two names, one of which is wanted, it is not.
 fn derive(world: &World, (chassis, port): (ChassisKey, OfPort)) -> Option<Arc<str>> {
-    world.chassis.get(&chassis)?;
+    let fact = world.chassis.get(&chassis)?;
     let all = (chassis, port, Arc::from(""))..;
     let names = || world.plugged.range(all.clone()).take_while(|(c, p, _)| (*c, *p) == (chassis, port));
     let wanted = |name: &Arc<str>| {
         world.fabric.as_ref().is_some_and(|fabric| fabric.interface == *name)
             || world.bound_by_interface.contains_key(&(chassis, name.clone()))
+            || fact.mappings.iter().any(|(_, interface)| interface == name)
     };
     let (_, _, name) = names().next()?;
     (!names().any(|(_, _, name)| wanted(name))).then(|| name.clone())
@@ -89,7 +91,7 @@ mod tests {
     }
 
     fn chassis(there: bool) -> Change {
-        Change::Chassis(C, there.then(|| Chassis { name: "hv1".into(), dpid: None, tunnel_ip: None }))
+        Change::Chassis(C, there.then(|| Chassis { name: "hv1".into(), dpid: None, tunnel_ip: None, mappings: vec![] }))
     }
 
     fn fabric(interface: &str) -> Change {

@@ -8,7 +8,7 @@ use addr::{IpNet, OfPort};
 
 use crate::facts::{
     AddressGroup, Advert, Binding, Chassis, Dhcp4, Dhcp6, DhcpOptions, Fabric, Hop, Interface, Membership, Network,
-    Policy, Port, Route, Router, SecurityGroup, Subnet, Way,
+    Physical, Policy, Port, Route, Router, SecurityGroup, Subnet, Way,
 };
 use crate::keys::{AddressGroupKey, ChassisKey, GroupKey, Key, NetworkKey, PortKey, RouterKey, SubnetKey};
 use crate::needs::Need;
@@ -91,6 +91,18 @@ impl<'w> View<'w> {
         self.world.plugs.get(&(chassis, interface.clone())).copied()
     }
 
+    /// The OpenFlow port of a chassis that leads to a provider network.
+    pub fn localnet(&self, network: NetworkKey, chassis: ChassisKey) -> Option<OfPort> {
+        self.read(Key::Localnet(network, chassis));
+        self.world.localnet(network, chassis)
+    }
+
+    /// The OpenFlow ports of a chassis that lead to physical networks, in the order of those.
+    pub fn localnets(&self, chassis: ChassisKey) -> Vec<OfPort> {
+        self.read(Key::Localnets(chassis));
+        self.world.localnets(chassis).into_iter().map(|(_, port)| port).collect()
+    }
+
     /// Whether an OpenFlow port leads to another chassis, on a fabric of links.
     pub fn is_trunk(&self, chassis: ChassisKey, port: OfPort) -> bool {
         self.read(Key::Trunk(chassis, port));
@@ -125,6 +137,12 @@ impl<'w> View<'w> {
     pub fn segment(&self, key: NetworkKey) -> Option<u32> {
         self.read(Key::Segment(key));
         self.world.networks.get(&key).map(|network| network.segment).filter(|segment| *segment != 0)
+    }
+
+    /// Where a provider network is, whatever else changes about it; `None`: the fabric carries it.
+    pub fn physical(&self, key: NetworkKey) -> Option<&'w Physical> {
+        self.read(Key::Physical(key));
+        self.world.networks.get(&key)?.physical.as_ref()
     }
 
     /// Whether a network takes in ports that nothing claims.

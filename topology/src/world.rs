@@ -58,6 +58,8 @@ pub struct World {
     pub(crate) spares: RedBlackTreeMapSync<(ChassisKey, OfPort), Arc<str>>,
     /// The networks that take in ports that nothing claims. Of several the least counts, so that the answer has no history.
     pub(crate) auto_networks: RedBlackTreeSetSync<NetworkKey>,
+    /// The provider networks of each physical network.
+    pub(crate) provider_networks: RedBlackTreeSetSync<(Arc<str>, NetworkKey)>,
     pub(crate) ports_by_network: Index<NetworkKey, PortKey>,
     /// What ports are called, with those that are.
     pub(crate) names: RedBlackTreeSetSync<(NetworkKey, Arc<str>, PortKey)>,
@@ -279,9 +281,11 @@ impl World {
             Key::Trunk(c, p) => self.trunks.contains(&(c, p)),
             Key::Hop(at, to, label) => self.hops.contains_key(&(at, to, label)),
             Key::Way(from, to) => self.ways.contains_key(&(from, to)),
-            Key::Chassis(c) | Key::Uplink(c) => self.chassis.contains_key(&c),
+            Key::Chassis(c) | Key::Uplink(c) | Key::Localnets(c) => self.chassis.contains_key(&c),
+            Key::Localnet(n, c) => self.localnet(n, c).is_some(),
             Key::Network(n)
             | Key::Segment(n)
+            | Key::Physical(n)
             | Key::AutoPorts(n)
             | Key::Residents(n)
             | Key::SubnetsOf(n)
@@ -325,7 +329,7 @@ impl World {
     pub fn all_keys(&self) -> Vec<Key> {
         let mut keys: Vec<Key> = self.fabric.iter().map(|_| Key::Fabric).collect();
         for c in self.chassis.keys().copied() {
-            keys.extend([Key::Chassis(c), Key::Uplink(c)]);
+            keys.extend([Key::Chassis(c), Key::Uplink(c), Key::Localnets(c)]);
         }
         keys.extend(self.spares.keys().map(|(c, p)| Key::Spare(*c, *p)));
         keys.extend(self.trunks.iter().map(|(c, p)| Key::Trunk(*c, *p)));

@@ -63,7 +63,7 @@ impl Site {
         let fabric = Fabric { encap: Encap::Geneve, interface: "sx-tun".into(), mtu_max: 1430 };
         let mut changes = vec![Change::Fabric(Some(fabric))];
         for c in 1..=self.chassis as u16 {
-            let fact = Chassis { name: format!("hv{c}").into(), dpid: Some(Dpid(c.into())), tunnel_ip: tunnel_ip(c) };
+            let fact = Chassis { name: format!("hv{c}").into(), dpid: Some(Dpid(c.into())), tunnel_ip: tunnel_ip(c), mappings: vec![] };
             changes.push(Change::Chassis(ChassisKey(c), Some(fact)));
             changes.push(Change::Plug(ChassisKey(c), "sx-tun".into(), Some(OfPort(UPLINK))));
         }
@@ -87,6 +87,7 @@ impl Site {
             spec: Some(v1::ChassisSpec {
                 datapath_id: Some(Dpid(c.into()).to_string()),
                 tunnel_ip: tunnel_ip(c).map(|ip| ip.to_string()),
+                ..Default::default()
             }),
             status: None,
         };
@@ -197,6 +198,7 @@ fn network(n: u32) -> [Change; 5] {
         tenant: tenant.clone(),
         name: "net".into(),
         segment: n,
+        physical: None,
         mtu: 1430,
         auto_ports: false,
         dns_domain: None,

@@ -10,7 +10,7 @@ use super::asks::{Ask, Asked};
 use super::findings::{Findings, Place};
 use super::ident::{self, ADDRESS_GROUP, DELEGATION, NETWORK, PORT, ROUTER, SECURITY_GROUP, SUBNET};
 use super::index::Claim;
-use super::kinds::{self, Model};
+use super::kinds::{self, Model, network::Network};
 use super::learned::Address;
 use super::leases::LeaseId;
 use super::{Catalog, Proposal, allocate, resource};
@@ -409,6 +409,19 @@ fn check_constant(catalog: &Catalog, id: &ResourceId, after: Option<&Model>, fin
             }
             if before.per_host != after.per_host {
                 findings.spec("prefix_per_host", format!("can't change: it is {}", before.per_host));
+            }
+        }
+        (Some(Model::Network(before)), Some(Model::Network(after))) => {
+            let name = |network: &Network| network.physical.as_ref().map(|physical| physical.name.clone());
+            match (name(before), name(after)) {
+                (Some(before), Some(after)) if before != after => {
+                    findings.spec("physical_network", format!("can't change: it is {before}"));
+                }
+                (before, after) if before.is_some() != after.is_some() => {
+                    let is = if before.is_some() { "provider" } else { "overlay" };
+                    findings.spec("type", format!("can't change: it is {is}"));
+                }
+                _ => {}
             }
         }
         (Some(Model::Port(before)), Some(Model::Port(after))) if before.network != after.network => {

@@ -27,6 +27,8 @@ pub(crate) enum Claim {
     TunnelIp(IpAddr),
     /// A VNI or VLAN id.
     Segment(u32),
+    /// A VLAN of a physical network, or what is untagged there.
+    Vlan(Arc<str>, Option<u16>),
     /// A MAC on a network.
     Mac(ResourceId, MacAddr),
     /// An address on a network.
@@ -45,6 +47,8 @@ impl fmt::Display for Claim {
             Claim::Datapath(dpid) => write!(f, "{dpid}"),
             Claim::TunnelIp(address) => write!(f, "{address}"),
             Claim::Segment(id) => write!(f, "{id}"),
+            Claim::Vlan(physical, Some(vlan)) => write!(f, "VLAN {vlan} of {physical}"),
+            Claim::Vlan(physical, None) => write!(f, "what is untagged on {physical}"),
             Claim::Mac(network, mac) => write!(f, "{mac} on {network}"),
             Claim::Address(network, address) => write!(f, "{address} on {network}"),
             Claim::Interface(chassis, name) => write!(f, "{name} on {chassis}"),

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use addr::IpNet;
+use addr::{IpNet, is_link_local};
 use prost::Message as _;
 use proto::v1;
 use topology::{Change, Key, ResourceId};
@@ -240,6 +240,15 @@ impl Catalog {
                         let either = [before.subnet(&id), self.subnet(&id)].into_iter().flatten();
                         let networks: Vec<ResourceId> = either.map(|subnet| subnet.network.clone()).collect();
                         dirty.extend(networks.iter().flat_map(|network| self.users(network, SUBNET).cloned()));
+                    }
+                    // A link-local gateway is a router whose advertisements hosts of a provider network get.
+                    let upstream = |catalog: &Catalog| {
+                        let subnet = catalog.subnet(&id).filter(|s| matches!(s.gateway, IpAddr::V6(g) if is_link_local(g)));
+                        subnet.map(|subnet| (subnet.network.clone(), subnet.gateway))
+                    };
+                    let (was, is) = (upstream(before), upstream(self));
+                    if was != is {
+                        dirty.extend(was.into_iter().chain(is).map(|(network, _)| network));
                     }
                     // What ports are told of their own prefixes is said there.
                     if self.subnet(&id).is_some_and(|subnet| subnet.per_host) {

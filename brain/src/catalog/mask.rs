@@ -150,11 +150,12 @@ macro_rules! specs {
 }
 
 specs! {
-    Chassis ChassisSpec { datapath_id = "datapath_id", tunnel_ip = "tunnel_ip" }
+    Chassis ChassisSpec { datapath_id = "datapath_id", tunnel_ip = "tunnel_ip", bridge_mappings = "bridge_mappings" }
     Fabric FabricSpec { encap = "encap", interface = "interface", underlay_mtu = "underlay_mtu" }
     Network NetworkSpec {
         r#type = "type", mtu = "mtu", segmentation_id = "segmentation_id", shared = "shared", auto_ports = "auto_ports",
-        dns_domain = "dns_domain", captive_portal = "captive_portal"
+        dns_domain = "dns_domain", captive_portal = "captive_portal", physical_network = "physical_network",
+        upstream_routers = "upstream_routers"
     }
     Subnet SubnetSpec {
         network = "network", cidr = "cidr", gateway_ip = "gateway_ip", ipv6_ra_mode = "ipv6_ra_mode",

@@ -83,11 +83,13 @@ impl Catalog {
             (Kind::Chassis(r), _) => r.status = Some(v1::ChassisStatus::default()),
             (Kind::Fabric(r), _) => r.status = Some(v1::FabricStatus::default()),
             (Kind::Network(r), model) => {
-                let mtu = match model {
-                    Some(Model::Network(network)) => self.effective_mtu(network),
-                    _ => 0,
-                };
-                let segmentation_id = record.segmentation_id;
+                let (mut mtu, mut segmentation_id) = (0, record.segmentation_id);
+                if let Some(Model::Network(network)) = model {
+                    mtu = self.effective_mtu(network);
+                    if let Some(physical) = &network.physical {
+                        segmentation_id = physical.vlan.map_or(0, u32::from);
+                    }
+                }
                 r.status = Some(v1::NetworkStatus { segmentation_id, mtu, ..Default::default() });
             }
             (Kind::Subnet(r), model) => {

@@ -94,7 +94,8 @@ impl Brain {
             let router = interfaces
                 .filter_map(|(router, subnet)| view.interface(router, subnet))
                 .find(|interface| interface.address.is_ipv6() == spec.to.is_ipv6());
-            return Ok((port.mac, router.ok_or(None)?.mac));
+            let outside = view.localnet(port.network, place.chassis).map(|_| SOMEBODY);
+            return Ok((port.mac, router.map(|router| router.mac).or(outside).ok_or(None)?));
         }
         let question: Vec<u8> = match spec.to {
             IpAddr::V6(to) => {
@@ -107,6 +108,9 @@ impl Brain {
         let trace = self.switch(place.chassis, seen).run(&question, place.ofport, None);
         // An answer comes from the MAC asked for; a question that is handed to the one host who can answer goes to it.
         let (out, output) = trace.sent().next().ok_or(Some(question.clone()))?;
+        if view.localnet(port.network, place.chassis) == Some(out) {
+            return Ok((port.mac, SOMEBODY));
+        }
         let at = if out == place.ofport { 6..12 } else { 0..6 };
         let mac = output.frame.get(at).and_then(|mac| mac.try_into().ok()).map(MacAddr);
         mac.map(|mac| (port.mac, mac)).ok_or(Some(question))
@@ -137,6 +141,15 @@ impl Brain {
             for output in &trace.outputs {
                 match &output.fate {
                     Fate::Port(port) if Some(*port) == uplink => arrivals.extend(self.carried(&view, chassis, output)),
+                    Fate::Port(port) if self.world.localnets(chassis).iter().any(|(_, there)| there == port) => {
+                        let vlan = tag(&output.frame);
+                        let network = self.network_beyond(chassis, *port, vlan);
+                        seen.ends.insert(format!("uplink: {}", self.uplink_name(network, chassis)));
+                        let beyond = self.beyond(chassis, *port).into_iter();
+                        arrivals.extend(beyond.map(|(chassis, in_port)| {
+                            Arrival { chassis, in_port, tunnel: None, frame: output.frame.clone() }
+                        }));
+                    }
                     Fate::Port(port) if view.is_trunk(chassis, *port) => match self.links.cables.peer((chassis, *port))
                     {
                         Some((chassis, in_port)) => {
@@ -226,6 +239,15 @@ impl Brain {
         let changes = if matches!(**item, Item::Flow(_)) { step.changes.iter().map(write).collect() } else { vec![] };
         Some(v1::TraceStep { row: Some(row), changes })
     }
+}
+
+/// Stands for the MAC of somebody on a physical network, which only he can tell.
+const SOMEBODY: MacAddr = MacAddr([0x02, 0x53, 0x03, 0, 0, 0]);
+
+/// The identifier of a frame's VLAN tag.
+fn tag(frame: &[u8]) -> Option<u16> {
+    let tag: [u8; 4] = frame.get(12..16)?.try_into().ok()?;
+    (tag[..2] == [0x81, 0x00]).then(|| u16::from_be_bytes([tag[2], tag[3]]) & 0xfff)
 }
 
 /// Who answers a punted packet.

@@ -26,7 +26,8 @@ fn rows(drops: &[v1::DropCount], wide: bool) -> String {
     heads.extend(wide.then_some(["BYTES", "CHASSIS"]).into_iter().flatten());
     table.set_header(heads);
     for drop in drops {
-        let mut row = vec![format!("{}/{}", drop.tenant, drop.port), drop.reason.clone(), drop.packets.to_string()];
+        let from = if drop.network.is_empty() { drop.port.clone() } else { format!("{}@{}", drop.network, drop.chassis) };
+        let mut row = vec![format!("{}/{from}", drop.tenant), drop.reason.clone(), drop.packets.to_string()];
         row.extend(wide.then(|| [drop.bytes.to_string(), drop.chassis.clone()]).into_iter().flatten());
         table.add_row(row.into_iter().map(|text| Cell::new(output::harmless(&text))));
     }
@@ -46,10 +47,13 @@ mod tests {
             reason: "rogue_router_advert".to_owned(),
             packets: 7,
             bytes: 700,
+            network: String::new(),
         };
-        let text = rows(&[drop], true);
+        let uplink = v1::DropCount { port: String::new(), network: "public".to_owned(), ..drop.clone() };
+        let text = rows(&[drop, uplink], true);
         let words: Vec<Vec<&str>> = text.lines().map(|line| line.split_whitespace().collect()).collect();
         assert_eq!(words[0], ["PORT", "REASON", "PACKETS", "BYTES", "CHASSIS"]);
         assert_eq!(words[1], ["acme/vm1", "rogue_router_advert", "7", "700", "hv1"]);
+        assert_eq!(words[2], ["acme/public@hv1", "rogue_router_advert", "7", "700", "hv1"]);
     }
 }

@@ -24,6 +24,7 @@ const COLUMNS: [(&str, &[Column], &[Column]); 10] = [
             ("INSTALLED", "/status/installed"),
             ("FOREIGN", "/status/foreign_flows"),
             ("DISCOVERED", "/status/discovered"),
+            ("MAPPINGS", "/spec/bridge_mappings"),
         ],
     ),
     (
@@ -36,6 +37,8 @@ const COLUMNS: [(&str, &[Column], &[Column]); 10] = [
         &[("SEGMENT", "/status/segmentation_id"), ("MTU", "/status/mtu")],
         &[
             ("TYPE", "/spec/type"),
+            ("PHYSICAL", "/spec/physical_network"),
+            ("ROUTERS", "/spec/upstream_routers"),
             ("SHARED", "/spec/shared"),
             ("AUTO PORTS", "/spec/auto_ports"),
             ("PORTAL", "/spec/captive_portal"),

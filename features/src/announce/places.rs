@@ -1,10 +1,11 @@
-//! Where a port's MAC is, for the physical switches under a VLAN fabric: a host that only listens is in none of their
+//! Where a port's MAC is, for the switches under a VLAN fabric, and of physical networks: a host that only listens is in none of their
 //! tables, and one that has moved is in them where it was. A frame from its MAC tells them, at once and before the entry
 //! ages (300 s as a rule; IEEE 802.1Q, 8.8.3).
 
 use topology::{ChassisKey, Encap, Key, NetworkKey, PortKey, View, World};
 
 use crate::overlay::{copy_to, warm};
+use crate::provider;
 use crate::punt::PacketOut;
 
 /// Milliseconds to the second and third frame of a port that has come.
@@ -22,8 +23,9 @@ fn matters(world: &World) -> bool {
 /// The ports whose place, or the way from it, a change concerns.
 pub(super) fn concerned(world: &World, key: &Key) -> Vec<PortKey> {
     match *key {
-        _ if !matters(world) => Vec::new(),
         Key::Place(port) | Key::Port(port) => vec![port],
+        Key::Localnet(network, chassis) => members(world, network, chassis),
+        _ if !matters(world) => Vec::new(),
         // The fabric's own changes are changes of every uplink.
         Key::Uplink(chassis) => on(world, chassis),
         Key::Segment(network) => {
@@ -36,10 +38,9 @@ pub(super) fn concerned(world: &World, key: &Key) -> Vec<PortKey> {
 
 /// The ports on a chassis that have something to tell.
 pub(super) fn on(world: &World, chassis: ChassisKey) -> Vec<PortKey> {
-    if !matters(world) {
-        return Vec::new();
-    }
-    world.networks_resident(chassis).into_iter().flat_map(|network| members(world, network, chassis)).collect()
+    let seen = |network: &NetworkKey| matters(world) || world.localnet(*network, chassis).is_some();
+    let networks = world.networks_resident(chassis).into_iter().filter(seen);
+    networks.flat_map(|network| members(world, network, chassis)).collect()
 }
 
 fn members(world: &World, network: NetworkKey, chassis: ChassisKey) -> Vec<PortKey> {
@@ -50,10 +51,11 @@ fn members(world: &World, network: NetworkKey, chassis: ChassisKey) -> Vec<PortK
 pub(super) fn frame(world: &World, key: PortKey) -> Option<PacketOut> {
     let view = View::new(world);
     let (place, port) = (view.place(key)?, view.port(key)?);
-    if !matters(world) {
-        return None;
-    }
-    let actions = copy_to(view.segment(port.network)?, None, view.uplink(place.chassis)?);
+    let actions = match view.physical(port.network) {
+        Some(physical) => provider::copy_to(physical.vlan, view.localnet(port.network, place.chassis)?),
+        None if matters(world) => copy_to(view.segment(port.network)?, None, view.uplink(place.chassis)?),
+        None => return None,
+    };
     Some(PacketOut::by(place.chassis, actions, warm::frame(port.mac)))
 }
 

@@ -5,7 +5,7 @@ use addr::MacAddr;
 use ofp::{Action, Field};
 use topology::{ChassisKey, Encap, Key, KeyKind, Member, NetworkKey, PortKey, View};
 
-use crate::{links, overlay::copy_to};
+use crate::{links, overlay::copy_to, provider};
 
 /// The feature.
 pub struct L2;
@@ -80,7 +80,7 @@ fn reach(view: &View<'_>, emit: &mut Emit, key: PortKey, chassis: ChassisKey) {
                 None => row.output(place.ofport),
             }
         }
-    } else if let Some(segment) = view.segment(port.network) {
+    } else if let Some(segment) = view.segment(port.network).filter(|_| view.physical(port.network).is_none()) {
         on.row(Table::Out, 100, "the port is on another chassis")
             .when_reg(Reg::Net, port.network.0)
             .when(Field::ETH_DST, port.mac)
@@ -97,7 +97,10 @@ fn replicate(view: &View<'_>, emit: &mut Emit, key: NetworkKey, chassis: Chassis
     let here: Vec<Vec<Action>> = view.members(key, chassis).into_iter().map(copy_here).collect();
     let mut everywhere = here.clone();
     let others: Vec<ChassisKey> = view.residents(key).into_iter().filter(|c| *c != chassis).collect();
-    if view.fabric().is_some_and(|fabric| fabric.encap == Encap::Links) {
+    let physical = view.physical(key);
+    if let Some(physical) = physical {
+        everywhere.extend(view.localnet(key, chassis).map(|port| provider::copy_to(physical.vlan, port)));
+    } else if view.fabric().is_some_and(|fabric| fabric.encap == Encap::Links) {
         let copy = |segment| others.iter().map(move |other| links::copy_to(segment, *other));
         everywhere.extend(view.segment(key).into_iter().flat_map(copy));
     } else if let (Some(fabric), Some(port), Some(segment)) = (view.fabric(), view.uplink(chassis), view.segment(key)) {
@@ -110,15 +113,16 @@ fn replicate(view: &View<'_>, emit: &mut Emit, key: NetworkKey, chassis: Chassis
     }
     let mut on = emit.on(chassis);
     for (group, copies, why) in [
-        (group_everywhere(key), everywhere, "ports of the network here, and its other chassis once each"),
+        (group_everywhere(key), everywhere, "ports of the network here, and what leads to its others once each"),
         (group_here(key), here, "ports of the network here"),
     ] {
         on.replicate(group, |index| part(group, index), copies, why);
     }
-    for (from_fabric, group) in [(0u64, group_everywhere(key)), (1, group_here(key))] {
+    let from = if physical.is_some() { Reg::FromLocalnet } else { Reg::FromFabric };
+    for (from_others, group) in [(0u64, group_everywhere(key)), (1, group_here(key))] {
         on.row(Table::Out, 50, "multicast and broadcast")
             .when_reg(Reg::Net, key.0)
-            .when_reg(Reg::FromFabric, from_fabric)
+            .when_reg(from, from_others)
             .when_masked(Field::ETH_DST, GROUP_BIT, GROUP_BIT)
             .group(group);
     }

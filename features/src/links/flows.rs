@@ -104,6 +104,9 @@ fn trunk(view: &View<'_>, emit: &mut Emit, chassis: ChassisKey, port: OfPort) {
 fn arrival(view: &View<'_>, emit: &mut Emit, key: NetworkKey, chassis: ChassisKey) {
     let resident = view.is_resident(key, chassis);
     let Some(segment) = view.segment(key).filter(|_| resident && wired(view)) else { return };
+    if view.physical(key).is_some() {
+        return;
+    }
     emit.on(chassis)
         .row(Table::Arrive, 100, "arrives from another chassis")
         .when(Field::VLAN_VID, tag(segment))

@@ -123,24 +123,28 @@ pub(crate) fn ask(row: Row<'_>) {
 /// What the table of neighbours says to a solicitation beside the addresses' own rows.
 fn found(on: &mut On<'_>) {
     // To one MAC though it is for a group (RFC 6085). If nobody has the MAC, it ends as any such frame; a group's is none.
-    for (bit, flipped) in [(UNIVERSAL, 0u64), (0, 1)] {
-        on.row(Table::Neighbor, 50, "a link-local address made of a MAC: who has that answers himself")
-            .ipv6()
-            .when_masked(Field::IPV6_DST, LINK_LOCAL.network(), LINK_LOCAL.netmask())
-            .when_reg(Reg::NdAsks, 1u64)
-            .when_reg(Reg::NdEui, EUI)
-            .when_reg(Reg::NdBits, bit)
-            .copy_bits(Field::IPV6_DST.sub(0, 24), Field::ETH_DST.sub(0, 24))
-            .copy_bits(Field::IPV6_DST.sub(40, 24), Field::ETH_DST.sub(24, 24))
-            .load_bits(Field::ETH_DST.sub(UNIVERSAL_IN_MAC, 1), flipped)
-            .restore(Reg::Kept, Field::IPV6_DST)
-            .load(Reg::NdAsks, 0u64)
-            .goto(Table::Out);
+    for flipped in [0u64, 1] {
+        let row = on.row(Table::Neighbor, 50, "a link-local address made of a MAC: who has that answers himself");
+        made_of_mac(row, flipped).goto(Table::Out);
     }
     on.row(Table::Neighbor, 40, "nobody has the address").when_reg(Reg::NdAsks, 1u64).drop(Drop::UnknownTarget);
     on.row(Table::Out, 300, "the address is at the MAC that the frame is for now")
         .when_reg(Reg::NdAsks, 1u64)
         .goto(Table::NdReply);
+}
+
+/// A solicitation for a link-local address made of a MAC, whose universal bit is 1 if `flipped` is 0: now for that MAC.
+pub(crate) fn made_of_mac(row: Row<'_>, flipped: u64) -> Row<'_> {
+    row.ipv6()
+        .when_masked(Field::IPV6_DST, LINK_LOCAL.network(), LINK_LOCAL.netmask())
+        .when_reg(Reg::NdAsks, 1u64)
+        .when_reg(Reg::NdEui, EUI)
+        .when_reg(Reg::NdBits, if flipped == 0 { UNIVERSAL } else { 0 })
+        .copy_bits(Field::IPV6_DST.sub(0, 24), Field::ETH_DST.sub(0, 24))
+        .copy_bits(Field::IPV6_DST.sub(40, 24), Field::ETH_DST.sub(24, 24))
+        .load_bits(Field::ETH_DST.sub(UNIVERSAL_IN_MAC, 1), flipped)
+        .restore(Reg::Kept, Field::IPV6_DST)
+        .load(Reg::NdAsks, 0u64)
 }
 
 fn answers(on: &mut On<'_>) {

@@ -3,17 +3,14 @@
 use std::net::IpAddr;
 
 use ::flows::{Drop, Emit, Feature, FeatureId, Reg, Row, Table};
-use addr::{MacAddr, OfPort};
+use addr::OfPort;
 use ofp::{Action, Field};
 use topology::{ChassisKey, Encap, Key, KeyKind, NetworkKey, RouterKey, SubnetKey, View};
 
-use crate::router::CHASSIS_MAC_PREFIX;
+use crate::router::{CHASSIS_MAC_PREFIX, chassis_mac};
 
 /// The feature.
 pub struct Overlay;
-
-/// Prefix and router: what tells the receiving chassis whose MAC to put back.
-const CHASSIS_MAC_MASK: MacAddr = MacAddr([0xff, 0, 0, 0xff, 0xff, 0xff]);
 
 impl Feature for Overlay {
     fn id(&self) -> FeatureId {
@@ -96,7 +93,7 @@ fn arrival(view: &View<'_>, emit: &mut Emit, key: NetworkKey, chassis: ChassisKe
     let (Some(fabric), Some(port), Some(segment)) = (view.fabric(), view.uplink(chassis), view.segment(key)) else {
         return;
     };
-    if !resident {
+    if !resident || view.physical(key).is_some() {
         return;
     }
     let mut on = emit.on(chassis);
@@ -121,11 +118,11 @@ fn restore(view: &View<'_>, emit: &mut Emit, router: RouterKey, subnet: SubnetKe
     {
         return;
     }
-    let sent_from = MacAddr::from_u64((u64::from(CHASSIS_MAC_PREFIX) << 40) | u64::from(router.0 & 0xff_ffff));
+    let (sent_from, mask) = chassis_mac(router);
     emit.on(chassis)
         .row(Table::Restore, 100, "the router's MAC, in place of the sending chassis'")
         .when_reg(Reg::Net, interface.network.0)
-        .when_masked(Field::ETH_SRC, sent_from, CHASSIS_MAC_MASK)
+        .when_masked(Field::ETH_SRC, sent_from, mask)
         .set(Field::ETH_SRC, interface.mac)
         .goto(Table::Out);
 }

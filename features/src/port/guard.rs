@@ -54,7 +54,7 @@ pub(super) fn everybody(view: &View<'_>, emit: &mut Emit, chassis: ChassisKey) {
         .ipv6()
         .when(Field::IP_PROTO, 0u8)
         .drop(Drop::UnparsableHeaders);
-    fragments(&mut on);
+    fragments(&mut on, Table::Guard);
     of_others(&mut on);
     on.row(Table::Guard, 950, "duplicate address detection: any target; who has it says so")
         .icmpv6(NEIGHBOR_SOLICIT)
@@ -76,28 +76,29 @@ pub(super) fn everybody(view: &View<'_>, emit: &mut Emit, chassis: ChassisKey) {
     arp(&mut on);
 }
 
-/// What is hidden in later fragments, or under overlapping ones, can't be seen. So what neighbours say to each other goes unfragmented.
-fn fragments(on: &mut On<'_>) {
+/// What is hidden in later fragments, or under overlapping ones, can't be seen. So what neighbours say to each other goes unfragmented. Rows of the
+/// guard, or of the border.
+pub(crate) fn fragments(on: &mut On<'_>, table: Table) {
     fn fragment(row: Row<'_>) -> Row<'_> {
         row.ipv6().when_masked(Field::IP_FRAG, FRAGMENT_ANY, FRAGMENT_ANY)
     }
     // A host that sends everything with hop limit 255 loses its fragments.
-    fragment(on.row(Table::Guard, 985, "a fragment with hop limit 255 can only be neighbour discovery (RFC 6980, 5)"))
+    fragment(on.row(table, 985, "a fragment with hop limit 255 can only be neighbour discovery (RFC 6980, 5)"))
         .when(Field::NW_TTL, 255u8)
         .drop(Drop::FragmentedNd);
     for (groups, why) in [
         (LINK_LOCAL, "DHCPv6 may be hidden in it: servers answer to link-local addresses"),
         (LINK_GROUPS, "to a group of the link: discovery of any kind may be hidden in it"),
     ] {
-        fragment(on.row(Table::Guard, 984, why))
+        fragment(on.row(table, 984, why))
             .when_masked(Field::IPV6_DST, groups.network(), groups.netmask())
             .drop(Drop::FragmentedControl);
     }
-    fragment(on.row(Table::Guard, 983, "to a group, with hop limit 1: a query for listeners may be hidden in it"))
+    fragment(on.row(table, 983, "to a group, with hop limit 1: a query for listeners may be hidden in it"))
         .when_masked(Field::IPV6_DST, MULTICAST.network(), MULTICAST.netmask())
         .when(Field::NW_TTL, 1u8)
         .drop(Drop::FragmentedControl);
-    on.row(Table::Guard, 983, "a broadcast in fragments: DHCP may be hidden in it")
+    on.row(table, 983, "a broadcast in fragments: DHCP may be hidden in it")
         .ipv4()
         .when_masked(Field::IP_FRAG, FRAGMENT_ANY, FRAGMENT_ANY)
         .when(Field::IPV4_DST, Ipv4Addr::BROADCAST)
@@ -110,13 +111,13 @@ fn fragments(on: &mut On<'_>) {
     for (number, source, destination) in
         [(protocol::UDP, Field::UDP_SRC, Field::UDP_DST), (protocol::TCP, Field::TCP_SRC, Field::TCP_DST)]
     {
-        first(on.row(Table::Guard, 980, why))
+        first(on.row(table, 980, why))
             .when(Field::IP_PROTO, number)
             .when(source, 0u16)
             .when(destination, 0u16)
             .drop(Drop::TruncatedHeaders);
     }
-    first(on.row(Table::Guard, 980, why))
+    first(on.row(table, 980, why))
         .when(Field::IP_PROTO, protocol::ICMPV6)
         .when(Field::ICMPV6_TYPE, 0u8)
         .when(Field::ICMPV6_CODE, 0u8)

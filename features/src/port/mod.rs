@@ -1,7 +1,7 @@
 //! Ports: which network a frame is on by the port that it came in by, and what a secured port may send. And each port's
 //! way to the controller, with its meters.
 
-mod guard;
+pub(crate) mod guard;
 mod pairs;
 mod routers;
 

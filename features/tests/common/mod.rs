@@ -34,7 +34,7 @@ pub fn way(from: u16, to: u16, two: bool, there: bool) -> Change {
 
 pub fn chassis(n: u16) -> Change {
     let tunnel_ip = format!("fd00:a::{n}").parse().ok();
-    let chassis = Chassis { name: format!("hv{n}").into(), dpid: Some(Dpid(n.into())), tunnel_ip };
+    let chassis = Chassis { name: format!("hv{n}").into(), dpid: Some(Dpid(n.into())), tunnel_ip, mappings: vec![] };
     Change::Chassis(ChassisKey(n), Some(chassis))
 }
 
@@ -47,6 +47,7 @@ pub fn network(n: u32, mtu: u32) -> Change {
         tenant: tenant(n),
         name: format!("net{n}").into(),
         segment: 5000 + n,
+        physical: None,
         mtu,
         auto_ports: false,
         dns_domain: None,
@@ -146,6 +147,23 @@ pub fn learning(p: u32, learning: bool) -> Change {
         PortKey(p),
         Some(Policy { secured: true, learning, forming: false, relays: false, role: Role::Host }),
     )
+}
+
+/// A network on a VLAN of a physical network, one of two, or on what is untagged there.
+pub fn provider(n: u32, vlan: u16, router: bool) -> Change {
+    let Change::Network(key, Some(fact)) = network(n, 1430) else { unreachable!() };
+    let routers = router.then(|| "fe80::9".parse().unwrap()).into_iter().collect();
+    let name = if vlan == 2 { "phys2".into() } else { "phys1".into() };
+    let physical = topology::Physical { name, vlan: (vlan > 0).then_some(100 + n as u16), routers };
+    Change::Network(key, Some(Network { physical: Some(physical), ..fact }))
+}
+
+/// A chassis on physical networks, by spare ports.
+pub fn mapped(c: u16, how: usize) -> Change {
+    let Change::Chassis(key, Some(fact)) = chassis(c) else { unreachable!() };
+    let all = [("phys1".into(), "eth1".into()), ("phys2".into(), "eth2".into())];
+    let mappings = all.into_iter().enumerate().filter(|(bit, _)| how & (1 << bit) != 0).map(|(_, m)| m).collect();
+    Change::Chassis(key, Some(Chassis { mappings, ..fact }))
 }
 
 /// A network with a domain of its own, and so with a name server, or without.

@@ -107,6 +107,7 @@ impl Maker {
                 name: format!("hv{n}").into(),
                 dpid: Some(Dpid(key.into())),
                 tunnel_ip: Some(tunnel_ip).filter(|_| self.encap.tunnels() || n == 1),
+                mappings: vec![],
             };
             self.changes.push(Change::Chassis(ChassisKey(key), Some(chassis)));
             if !self.dice.one_in(12) {
@@ -163,6 +164,7 @@ impl Maker {
             tenant: tenant.into(),
             name,
             segment,
+            physical: None,
             mtu,
             auto_ports,
             dns_domain,

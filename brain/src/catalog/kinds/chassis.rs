@@ -1,6 +1,8 @@
-//! Chassis: a bridge by its datapath id or name, and its tunnel endpoint.
+//! Chassis: a bridge by its datapath id or name, its tunnel endpoint, and the physical networks that it is on.
 
+use std::collections::BTreeMap;
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use addr::{Dpid, is_link_local};
 use proto::v1;
@@ -17,10 +19,15 @@ use crate::catalog::index::Claim;
 pub(crate) struct Chassis {
     pub(crate) dpid: Option<Dpid>,
     pub(crate) tunnel_ip: Option<IpAddr>,
+    /// The bridge's ports that lead to physical networks, by those.
+    pub(crate) mappings: BTreeMap<Arc<str>, Arc<str>>,
 }
 
+/// Physical networks that one chassis is on.
+const MAPPINGS_MAX: usize = 64;
+
 pub(super) fn parse(spec: &mut v1::ChassisSpec, findings: &mut Findings) -> Chassis {
-    let v1::ChassisSpec { datapath_id, tunnel_ip } = spec;
+    let v1::ChassisSpec { datapath_id, tunnel_ip, bridge_mappings } = spec;
     let dpid = text::opt(datapath_id, "datapath_id", findings);
     if dpid == Some(Dpid(0)) {
         findings.spec("datapath_id", "is all zeros, which no bridge has");
@@ -32,7 +39,30 @@ pub(super) fn parse(spec: &mut v1::ChassisSpec, findings: &mut Findings) -> Chas
             format!("{address} can't be a tunnel endpoint: a global or private unicast address is needed"),
         );
     }
-    Chassis { dpid, tunnel_ip }
+    let mappings = mappings(&*bridge_mappings, findings);
+    Chassis { dpid, tunnel_ip, mappings }
+}
+
+fn mappings<'m>(
+    given: impl IntoIterator<Item = (&'m String, &'m String)>,
+    findings: &mut Findings,
+) -> BTreeMap<Arc<str>, Arc<str>> {
+    let given: BTreeMap<&str, &str> = given.into_iter().map(|(name, port)| (name.as_str(), port.as_str())).collect();
+    if given.len() > MAPPINGS_MAX {
+        findings.spec("bridge_mappings", format!("has {} entries; {MAPPINGS_MAX} are the most", given.len()));
+    }
+    let mut mappings: BTreeMap<Arc<str>, Arc<str>> = BTreeMap::new();
+    for (name, port) in given {
+        if !ident::is_name(name) {
+            findings.spec("bridge_mappings", format!("{name:?} is not a name: {}", ident::NAME_RULE));
+        }
+        text::interface(port, "bridge_mappings", findings);
+        if let Some((other, _)) = mappings.iter().find(|(_, known)| ***known == *port) {
+            findings.spec("bridge_mappings", format!("{port} leads to {other} already: a port leads to one physical network"));
+        }
+        mappings.insert(name.into(), port.into());
+    }
+    mappings
 }
 
 fn is_endpoint(address: IpAddr) -> bool {
@@ -44,9 +74,10 @@ fn is_endpoint(address: IpAddr) -> bool {
         }
 }
 
-pub(super) fn claims(chassis: &Chassis, claims: &mut Vec<Claim>) {
+pub(super) fn claims(id: &ResourceId, chassis: &Chassis, claims: &mut Vec<Claim>) {
     claims.extend(chassis.dpid.map(Claim::Datapath));
     claims.extend(chassis.tunnel_ip.map(Claim::TunnelIp));
+    claims.extend(chassis.mappings.values().map(|port| Claim::Interface(id.clone(), port.clone())));
 }
 
 pub(super) fn check(catalog: &Catalog, chassis: &Chassis, findings: &mut Findings) {
@@ -54,14 +85,22 @@ pub(super) fn check(catalog: &Catalog, chassis: &Chassis, findings: &mut Finding
     if let (None, Some(encap)) = (chassis.tunnel_ip, tunnelled) {
         findings.spec("tunnel_ip", format!("is needed: the fabric's encapsulation is {}", fabric::encap_name(encap)));
     }
+    fabric_port(catalog, chassis, findings);
+}
+
+fn fabric_port(catalog: &Catalog, chassis: &Chassis, findings: &mut Findings) {
+    let port = catalog.fabric().map(|fabric| fabric.interface.clone());
+    if let Some(port) = port.filter(|port| chassis.mappings.values().any(|mapped| mapped == port)) {
+        findings.spec("bridge_mappings", format!("{port} is the fabric's interface"));
+    }
 }
 
 pub(super) fn facts(id: &ResourceId, key: u32, chassis: &Chassis, facts: &mut Vec<Change>) {
     // Keys of chassis are handed out up to 65,535; one beyond that was not ours and makes no fact.
     if let Ok(key) = u16::try_from(key) {
-        let Chassis { dpid, tunnel_ip } = *chassis;
-        facts
-            .push(Change::Chassis(ChassisKey(key), Some(topology::Chassis { name: id.name.clone(), dpid, tunnel_ip })));
+        let Chassis { dpid, tunnel_ip, mappings } = chassis.clone();
+        let (name, mappings) = (id.name.clone(), mappings.into_iter().collect());
+        facts.push(Change::Chassis(ChassisKey(key), Some(topology::Chassis { name, dpid, tunnel_ip, mappings })));
     }
 }
 

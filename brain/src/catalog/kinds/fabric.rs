@@ -86,11 +86,10 @@ pub(super) fn check(catalog: &Catalog, fabric: &Fabric, findings: &mut Findings)
             findings.rather((id.clone(), ""), "encap", message);
         }
         if let Some(port) = catalog.owners(&Claim::Interface(id.clone(), fabric.interface.clone())).next() {
-            findings.rather(
-                (port.clone(), ""),
-                "interface",
-                format!("{} is the fabric's interface, and can't be that of {port} on {id}", fabric.interface),
-            );
+            let whose = if port == id { "a physical network's".to_owned() } else { format!("that of {port}") };
+            let message = format!("{} is the fabric's interface, and can't be {whose} on {id}", fabric.interface);
+            let field = if port == id { "bridge_mappings" } else { "" };
+            findings.rather((port.clone(), field), "interface", message);
         }
     }
 }

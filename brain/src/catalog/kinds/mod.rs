@@ -87,7 +87,7 @@ impl Model {
     pub(crate) fn claims(&self, catalog: &Catalog, id: &ResourceId, record: &v1::Record) -> Vec<Claim> {
         let mut claims = Vec::new();
         match self {
-            Model::Chassis(chassis) => chassis::claims(chassis, &mut claims),
+            Model::Chassis(chassis) => chassis::claims(id, chassis, &mut claims),
             Model::Network(network) => network::claims(record, network, &mut claims),
             Model::Router(router) => router::claims(catalog, router, &mut claims),
             Model::Port(port) => port::claims(catalog, id, port, &mut claims),
@@ -108,6 +108,8 @@ impl Model {
             (Model::Port(port), _) => port::field_of(port, claim),
             (_, Claim::Datapath(_)) => "datapath_id".to_owned(),
             (_, Claim::TunnelIp(_)) => "tunnel_ip".to_owned(),
+            (Model::Chassis(_), Claim::Interface(..)) => "bridge_mappings".to_owned(),
+            (_, Claim::Vlan(..)) => "segmentation_id".to_owned(),
             (_, Claim::Segment(_)) => "segmentation_id".to_owned(),
             (_, Claim::AutoPorts) => "auto_ports".to_owned(),
             _ => String::new(),

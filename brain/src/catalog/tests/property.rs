@@ -68,7 +68,12 @@ fn random_chassis(r: &mut Random) -> v1::Chassis {
     let name = r.one(&CHASSIS);
     let dpid = r.one(&["", "", "1", "2"]);
     let tunnel_ip = r.one(&["fd00::1", "fd00::2", "fd00::3", "fd00::4", "192.0.2.1", "192.0.2.2"]);
-    chassis(name, dpid, tunnel_ip)
+    let mut chassis = chassis(name, dpid, tunnel_ip);
+    let mappings = &mut chassis.spec.as_mut().unwrap().bridge_mappings;
+    for physical in ["phys1", "phys2"] {
+        mappings.extend(r.some(30, |r| (physical.to_owned(), r.one(&["if1", "if3", "if4", "eth1"]).to_owned())));
+    }
+    chassis
 }
 
 fn random_fabric(r: &mut Random) -> v1::Fabric {
@@ -85,6 +90,11 @@ fn random_network(r: &mut Random) -> v1::Network {
     spec.dns_domain = r.some(40, |r| r.one(&["a.example", "b.example"]).to_owned());
     spec.mtu = r.some(20, |r| r.one(&[1280, 1400, 1500, 600]));
     spec.segmentation_id = r.some(20, |r| r.one(&[1, 2, 5000]));
+    if r.chance(25) {
+        (spec.r#type, spec.auto_ports) = (v1::NetworkType::Provider.into(), false);
+        spec.physical_network = Some(r.one(&["phys1", "phys2"]).to_owned());
+        spec.upstream_routers = r.some(50, |_| "fe80::9".to_owned()).into_iter().collect();
+    }
     network
 }
 

@@ -248,7 +248,7 @@ pub(super) fn doc() -> v1::Document {
 
 pub(super) fn chassis(name: &str, dpid: &str, tunnel_ip: &str) -> v1::Chassis {
     let some = |text: &str| (!text.is_empty()).then(|| text.to_owned());
-    let spec = v1::ChassisSpec { datapath_id: some(dpid), tunnel_ip: some(tunnel_ip) };
+    let spec = v1::ChassisSpec { datapath_id: some(dpid), tunnel_ip: some(tunnel_ip), ..Default::default() };
     v1::Chassis { meta: meta(name), spec: Some(spec), status: None }
 }
 

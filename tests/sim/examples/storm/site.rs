@@ -48,6 +48,7 @@ impl Site {
             spec: Some(v1::ChassisSpec {
                 datapath_id: Some(dpid(c).to_string()),
                 tunnel_ip: Some(format!("fd00:a::{:x}", c + 1)),
+                ..Default::default()
             }),
             status: None,
         };

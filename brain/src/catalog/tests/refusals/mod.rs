@@ -4,6 +4,7 @@ mod dhcp_options;
 mod fabric;
 mod group;
 mod port;
+mod provider;
 mod router;
 mod subnet;
 
