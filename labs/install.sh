@@ -11,6 +11,7 @@ clients="isc-dhcp-client isc-dhcp-relay dhcpcd-base dibbler-client wide-dhcpv6-c
 routers="radvd"
 case "${1:-}" in
 test) packages="$packages $watchers $clients $routers dnsmasq-base bind9-dnsutils ipv6toolkit keepalived" ;;
+provider) packages="$packages $watchers $clients $routers dnsmasq-base" ;;
 delegation) packages="$packages $watchers $clients $routers" ;;
 attack) packages="$packages $watchers ipv6toolkit" ;;
 addresses | groups | nics) packages="$packages $watchers $clients" ;;

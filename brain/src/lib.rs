@@ -22,8 +22,8 @@ mod sessions;
 mod status;
 mod switch;
 mod switches;
-mod uplinks;
 mod trace;
+mod uplinks;
 mod waiters;
 mod wanted;
 

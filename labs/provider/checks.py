@@ -3,6 +3,7 @@
 import os
 import time
 
+from sextantlab import wait_until
 from sextantlab.dhcp4 import Dhclient4
 from sextantlab.site import expect
 
@@ -127,7 +128,6 @@ def unplugged(site, say=print):
     chassis = site.lab.chassis["hv2"]
     chassis.cmd("ip link set eth1 down")
     try:
-        from sextantlab import wait_until
         words = wait_until("vm2 Degraded", lambda: site.port("vm2")["status"]["phase"] == "Degraded"
                            and site.port("vm2")["status"]["reason"])
         expect(words == "eth1, the way of hv2 to physnet1, is down", f"vm2 is Degraded for {words!r}")

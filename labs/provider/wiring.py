@@ -71,6 +71,8 @@ def site(isolation, say=print):
     """The lab, up, with routers outside that advertise themselves, one of them though nobody asked it."""
     with OutsideLab(isolation, CHASSIS, HOSTS, ("hv1", "hv2"), OUTSIDE) as lab:
         here = Provider(lab, say)
+        for host in lab.outside.values():  # routers do not mind each other's advertisements
+            host.cmd("sysctl -qw net.ipv6.conf.eth0.accept_ra=0")
         here.outside("router").cmd(f"ip addr add {FAR}/128 dev lo")
         with Radvd(here.outside("router"), "eth0"), Radvd(here.outside("yard"), "eth0"), Radvd(here.outside("rogue"), "eth0"):
             try:

@@ -10,8 +10,8 @@ use crate::facts::{
     Policy, Port, Route, Router, SecurityGroup, Subnet, Way,
 };
 use crate::groups;
-use crate::localnets;
 use crate::keys::{AddressGroupKey, ChassisKey, GroupKey, Key, NetworkKey, PortKey, RouterKey, SubnetKey};
+use crate::localnets;
 use crate::needs;
 use crate::spares;
 use crate::view::Place;

@@ -63,7 +63,12 @@ impl Site {
         let fabric = Fabric { encap: Encap::Geneve, interface: "sx-tun".into(), mtu_max: 1430 };
         let mut changes = vec![Change::Fabric(Some(fabric))];
         for c in 1..=self.chassis as u16 {
-            let fact = Chassis { name: format!("hv{c}").into(), dpid: Some(Dpid(c.into())), tunnel_ip: tunnel_ip(c), mappings: vec![] };
+            let fact = Chassis {
+                name: format!("hv{c}").into(),
+                dpid: Some(Dpid(c.into())),
+                tunnel_ip: tunnel_ip(c),
+                mappings: vec![],
+            };
             changes.push(Change::Chassis(ChassisKey(c), Some(fact)));
             changes.push(Change::Plug(ChassisKey(c), "sx-tun".into(), Some(OfPort(UPLINK))));
         }

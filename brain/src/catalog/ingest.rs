@@ -243,7 +243,8 @@ impl Catalog {
                     }
                     // A link-local gateway is a router whose advertisements hosts of a provider network get.
                     let upstream = |catalog: &Catalog| {
-                        let subnet = catalog.subnet(&id).filter(|s| matches!(s.gateway, IpAddr::V6(g) if is_link_local(g)));
+                        let subnet =
+                            catalog.subnet(&id).filter(|s| matches!(s.gateway, IpAddr::V6(g) if is_link_local(g)));
                         subnet.map(|subnet| (subnet.network.clone(), subnet.gateway))
                     };
                     let (was, is) = (upstream(before), upstream(self));

@@ -146,8 +146,11 @@ impl Brain {
                         let network = self.network_beyond(chassis, *port, vlan);
                         seen.ends.insert(format!("uplink: {}", self.uplink_name(network, chassis)));
                         let beyond = self.beyond(chassis, *port).into_iter();
-                        arrivals.extend(beyond.map(|(chassis, in_port)| {
-                            Arrival { chassis, in_port, tunnel: None, frame: output.frame.clone() }
+                        arrivals.extend(beyond.map(|(chassis, in_port)| Arrival {
+                            chassis,
+                            in_port,
+                            tunnel: None,
+                            frame: output.frame.clone(),
                         }));
                     }
                     Fate::Port(port) if view.is_trunk(chassis, *port) => match self.links.cables.peer((chassis, *port))

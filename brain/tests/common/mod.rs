@@ -439,7 +439,11 @@ pub fn site_documents() -> Vec<v1::Document> {
     let chassis = (1..=3)
         .map(|n| v1::Chassis {
             meta: meta(&format!("hv{n}")),
-            spec: Some(v1::ChassisSpec { datapath_id: Some(format!("{n}")), tunnel_ip: Some(format!("fd00:a::{n}")), ..Default::default() }),
+            spec: Some(v1::ChassisSpec {
+                datapath_id: Some(format!("{n}")),
+                tunnel_ip: Some(format!("fd00:a::{n}")),
+                ..Default::default()
+            }),
             status: None,
         })
         .collect();

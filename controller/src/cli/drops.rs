@@ -26,7 +26,8 @@ fn rows(drops: &[v1::DropCount], wide: bool) -> String {
     heads.extend(wide.then_some(["BYTES", "CHASSIS"]).into_iter().flatten());
     table.set_header(heads);
     for drop in drops {
-        let from = if drop.network.is_empty() { drop.port.clone() } else { format!("{}@{}", drop.network, drop.chassis) };
+        let from =
+            if drop.network.is_empty() { drop.port.clone() } else { format!("{}@{}", drop.network, drop.chassis) };
         let mut row = vec![format!("{}/{from}", drop.tenant), drop.reason.clone(), drop.packets.to_string()];
         row.extend(wide.then(|| [drop.bytes.to_string(), drop.chassis.clone()]).into_iter().flatten());
         table.add_row(row.into_iter().map(|text| Cell::new(output::harmless(&text))));

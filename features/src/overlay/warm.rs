@@ -31,7 +31,10 @@ fn actions(view: &View<'_>, to: ChassisKey, port: OfPort) -> Option<Vec<Action>>
 /// A MAC that nobody has.
 const NOBODY: MacAddr = MacAddr([0x02, 0x53, 0x02, 0, 0, 0]);
 
-/// A frame of a local experimental ethertype (IEEE 802, 88b5), to nobody.
+/// A local experimental ethertype (IEEE 802).
+pub(crate) const ETHERTYPE: u16 = 0x88b5;
+
+/// A frame of that, to nobody.
 pub(crate) fn frame(from: MacAddr) -> Vec<u8> {
-    Ethernet::untagged(from, NOBODY, 0x88b5).emit(&[0; 46]).to_vec()
+    Ethernet::untagged(from, NOBODY, ETHERTYPE).emit(&[0; 46]).to_vec()
 }

@@ -10,6 +10,7 @@ use topology::{NetworkKey, Port, View};
 
 use crate::l2::GROUP_BIT;
 use crate::nd::flows::ask;
+use crate::overlay::warm;
 use crate::port::guard::fragments;
 
 const ROUTER_ADVERT: u8 = 134;
@@ -25,11 +26,12 @@ const LINK_GROUPS: (MacAddr, MacAddr) =
 
 /// Rows for all provider networks alike.
 pub(super) fn everybody(on: &mut On<'_>) {
-    on.row(Table::Border, 1000, "a second tag")
-        .when_masked(Field::VLAN_VID, 0x1000u16, 0x1000u16)
-        .drop(Drop::VlanTag);
+    on.row(Table::Border, 1000, "a second tag").when_masked(Field::VLAN_VID, 0x1000u16, 0x1000u16).drop(Drop::VlanTag);
     on.row(Table::Border, 995, "what bridges say to each other is for bridges")
         .when_masked(Field::ETH_DST, LINK_GROUPS.0, LINK_GROUPS.1)
+        .drop(Drop::LinkProtocol);
+    on.row(Table::Border, 995, "what other chassis tell the switches between of where ports are")
+        .when(Field::ETH_TYPE, warm::ETHERTYPE)
         .drop(Drop::LinkProtocol);
     on.row(Table::Border, 990, "a chain of extension headers that the switch can't follow")
         .ipv6()

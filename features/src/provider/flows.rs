@@ -54,7 +54,9 @@ fn everywhere(view: &View<'_>, emit: &mut Emit, chassis: ChassisKey) {
     }
     let mut on = emit.on(chassis);
     for port in ports {
-        on.row(Table::Classify, 10, "no network here has this tag").when(Field::IN_PORT, port).drop(Drop::UnknownSegment);
+        on.row(Table::Classify, 10, "no network here has this tag")
+            .when(Field::IN_PORT, port)
+            .drop(Drop::UnknownSegment);
     }
     border::everybody(&mut on);
     on.row(Table::Out, 310, "from outside: who has the address answers himself (RFC 6085)")

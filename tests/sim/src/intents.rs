@@ -106,7 +106,8 @@ fn fabric(encap: Encap) -> v1::Fabric {
 
 fn chassis(switch: u8, endpoint: u8) -> v1::Chassis {
     let datapath_id = Some(format!("{}", switch + 1));
-    let spec = v1::ChassisSpec { datapath_id, tunnel_ip: Some(format!("fd00:a::{endpoint:x}")), ..v1::ChassisSpec::default() };
+    let spec =
+        v1::ChassisSpec { datapath_id, tunnel_ip: Some(format!("fd00:a::{endpoint:x}")), ..v1::ChassisSpec::default() };
     v1::Chassis { meta: meta(chassis_name(switch)), spec: Some(spec), status: None }
 }
 

@@ -58,7 +58,10 @@ fn mappings<'m>(
         }
         text::interface(port, "bridge_mappings", findings);
         if let Some((other, _)) = mappings.iter().find(|(_, known)| ***known == *port) {
-            findings.spec("bridge_mappings", format!("{port} leads to {other} already: a port leads to one physical network"));
+            findings.spec(
+                "bridge_mappings",
+                format!("{port} leads to {other} already: a port leads to one physical network"),
+            );
         }
         mappings.insert(name.into(), port.into());
     }

@@ -84,9 +84,10 @@ fn physical(spec: &mut v1::NetworkSpec, findings: &mut Findings) -> Option<Physi
     if !provider {
         // Absent means it, and is stored as it.
         spec.r#type = v1::NetworkType::Overlay.into();
-        for (field, given) in
-            [("physical_network", spec.physical_network.is_some()), ("upstream_routers", !spec.upstream_routers.is_empty())]
-        {
+        for (field, given) in [
+            ("physical_network", spec.physical_network.is_some()),
+            ("upstream_routers", !spec.upstream_routers.is_empty()),
+        ] {
             if given {
                 findings.spec(field, "is for networks of type provider: the fabric carries this one");
             }

@@ -2,7 +2,7 @@
 
 use super::*;
 
-fn provider(a: &mut Document, i: usize, physical: &str, vlan: Option<u32>) -> &mut v1::NetworkSpec {
+fn provider<'a>(a: &'a mut Document, i: usize, physical: &str, vlan: Option<u32>) -> &'a mut v1::NetworkSpec {
     let spec = net(a, i);
     spec.r#type = v1::NetworkType::Provider.into();
     spec.physical_network = text(physical);
@@ -17,10 +17,10 @@ fn mapping(g: &mut Document, i: usize, physical: &str, port: &str) {
 #[test]
 fn networks() {
     refuses(|_, a| provider(a, 0, "", None).physical_network = None, &[("networks[0].physical_network", "is needed")]);
-    refuses(|_, a| drop(provider(a, 0, "a b", None)), &[("networks[0].physical_network", "is not a name")]);
+    refuses(|_, a| _ = provider(a, 0, "a b", None), &[("networks[0].physical_network", "is not a name")]);
     for vlan in [0, 4095, 70_000] {
         refuses(
-            move |_, a| drop(provider(a, 0, "p", Some(vlan))),
+            move |_, a| _ = provider(a, 0, "p", Some(vlan)),
             &[("networks[0].segmentation_id", "is not in 1 to 4094")],
         );
     }
@@ -53,7 +53,7 @@ fn networks() {
         provider(a, 0, "p", Some(7)).mtu = Some(9000);
         provider(a, 1, "q", Some(7)).upstream_routers = vec!["FE80::1".into()];
     });
-    let mut site = edited(|_, a| drop(provider(a, 0, "other", Some(7))));
+    let mut site = edited(|_, a| _ = provider(a, 0, "other", Some(7)));
     site[1].networks[1].spec = None;
     let (_, violations) = rig.refused(&apply(&site));
     assert_eq!(violations[0].1, "can't change: it is p");
