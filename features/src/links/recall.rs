@@ -92,7 +92,7 @@ mod tests {
     #[test]
     fn rows_say_what_they_were_made_of() {
         let (here, there) = (ChassisKey(1), ChassisKey(4094));
-        let chassis = |name: &str| Some(Chassis { name: name.into(), dpid: None, tunnel_ip: None });
+        let chassis = |name: &str| Some(Chassis { name: name.into(), dpid: None, tunnel_ip: None, mappings: vec![] });
         let lane = |port, label| Lane { port: OfPort(port), label };
         let mut world = World::default();
         world.commit(vec![
@@ -130,7 +130,10 @@ mod tests {
             let mut world = World::default();
             let chassis = |n: u16| {
                 let tunnel_ip = format!("fd00::{n}").parse().ok();
-                Change::Chassis(ChassisKey(n), Some(Chassis { name: n.to_string().into(), dpid: None, tunnel_ip }))
+                Change::Chassis(
+                    ChassisKey(n),
+                    Some(Chassis { name: n.to_string().into(), dpid: None, tunnel_ip, mappings: vec![] }),
+                )
             };
             world.commit(vec![
                 Change::Fabric(Some(Fabric { encap, interface: "up".into(), mtu_max: 1430 })),
