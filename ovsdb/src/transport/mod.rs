@@ -1,0 +1,9 @@
+//! Connections to a database: over unix sockets and TCP, kept up by [`keep`].
+
+mod client;
+mod dial;
+mod link;
+
+pub use client::{CallFault, Client, Incoming};
+pub use dial::{Stream, dial};
+pub use link::{Command, LinkEvent, Watched, keep};
