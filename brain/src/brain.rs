@@ -15,6 +15,7 @@ use crate::effect::{Effect, SwitchCommand};
 use crate::event::{Caller, Event, ProposalId, Request, RequestId, SessionId};
 use crate::learning::Learning;
 use crate::links::Links;
+use crate::managed::Managed;
 use crate::pace::Load;
 use crate::reconfigure::Reconfigures;
 use crate::releases::Releases;
@@ -38,6 +39,7 @@ pub struct Brain {
     pub(crate) learning: Learning,
     pub(crate) resolving: Resolving,
     pub(crate) links: Links,
+    pub(crate) managed: Managed,
     pub(crate) reconfigures: Reconfigures,
     /// When each chassis warms its tunnels next, and how often it has.
     pub(crate) warm: BTreeMap<ChassisKey, (Millis, u32)>,
@@ -98,6 +100,7 @@ impl Default for Brain {
             learning: Learning::default(),
             resolving: Resolving::default(),
             links: Links::default(),
+            managed: Managed::default(),
             reconfigures: Reconfigures::default(),
             warm: BTreeMap::new(),
             warm_due: BTreeSet::new(),
@@ -155,11 +158,13 @@ impl Brain {
             Event::Refused { proposal, fault } => self.proposal_refused(proposal, fault),
             Event::Request { id, caller, request } => self.request(id, caller, request),
             Event::Switch(session, event) => self.switch_event(session, event),
+            Event::Database(link, event) => self.database_event(link, event),
             Event::Resolved { question, answer } => self.resolved(question, answer.as_deref()),
             Event::Tick => {}
         }
         self.timers();
         self.relink_all();
+        self.manage_all();
         self.send_batches();
         self.release_held();
         self.settle();
@@ -171,7 +176,8 @@ impl Brain {
         let warm = self.warm_due.first().map(|(at, _)| *at);
         let (resting, waiter) = (self.switches.next_due(), self.waiters.next_deadline());
         let services = [self.ra.next_due(), self.announce.next_due(), self.learning.next_due(), self.links.next_due()];
-        let services = services.into_iter().chain([self.reconfigures.next_due(), self.resolving.next_due()]);
+        let others = [self.reconfigures.next_due(), self.resolving.next_due(), self.managed.next_due()];
+        let services = services.into_iter().chain(others);
         services.chain([warm, resting, waiter, self.next_renumbered(), self.drops.next_deadline()]).flatten().min()
     }
 
@@ -293,6 +299,7 @@ impl Brain {
             self.match_sessions();
             self.forget_deleted();
         }
+        self.note_managed(&applied.changed, &applied.deleted);
         self.note_releases(&applied.released);
         self.note_waiting(applied.changed.iter().chain(&applied.deleted));
         for resource in applied.changed {

@@ -4,7 +4,7 @@ use addr::OfPort;
 use ofp::{Action, Body};
 use proto::v1;
 
-use crate::event::{EntryChange, ProposalId, QuestionId, RequestId, SessionId};
+use crate::event::{DatabaseId, EntryChange, ProposalId, QuestionId, RequestId, SessionId};
 
 /// An output.
 #[derive(Clone, Debug)]
@@ -27,6 +27,8 @@ pub enum Effect {
     },
     /// Do something on an OpenFlow connection.
     Switch(SessionId, SwitchCommand),
+    /// Do something about a link to a chassis' database; answered by `Event::Database`.
+    Database(DatabaseId, DatabaseCommand),
     /// Put a question to a resolver; answered by `Event::Resolved`.
     Resolve {
         /// Names the answer.
@@ -156,6 +158,17 @@ pub enum SwitchCommand {
         /// Why, for the log.
         reason: String,
     },
+}
+
+/// Something to do about a link to a chassis' database.
+#[derive(Clone, Debug, PartialEq)]
+pub enum DatabaseCommand {
+    /// Keep a link to the database there, which watches [`crate::WATCHED`].
+    Open(ovsdb::Remote),
+    /// Have the database do something.
+    Do(ovsdb::Command),
+    /// The link is not wanted any more.
+    Close,
 }
 
 /// Changes to one switch that take effect together, but for the meters: OVS takes no meter in a bundle.

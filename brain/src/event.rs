@@ -21,6 +21,10 @@ pub struct ProposalId(pub u64);
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct QuestionId(pub u64);
 
+/// One link to a chassis' database, numbered by the brain; never used twice.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct DatabaseId(pub u64);
+
 /// Who asks. Until authentication exists every caller is an administrator.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Caller {
@@ -95,6 +99,8 @@ pub enum Event {
     },
     /// Something about one OpenFlow connection.
     Switch(SessionId, SwitchEvent),
+    /// Something about a link to a chassis' database: see [`crate::Effect::Database`].
+    Database(DatabaseId, ovsdb::LinkEvent),
     /// What became of a question that was put to others: see [`crate::Effect::Resolve`].
     Resolved {
         /// The question.

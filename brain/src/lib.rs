@@ -11,6 +11,7 @@ mod found;
 mod learning;
 mod leases;
 mod links;
+mod managed;
 mod pace;
 mod reconfigure;
 mod releases;
@@ -30,8 +31,10 @@ mod wanted;
 pub use features::Millis;
 
 pub use brain::Brain;
-pub use effect::{Batch, Effect, Refusal, RefusalKind, Reply, SwitchCommand, Violation};
+pub use effect::{Batch, DatabaseCommand, Effect, Refusal, RefusalKind, Reply, SwitchCommand, Violation};
 pub use event::{
-    Caller, Entry, EntryChange, Event, ProposalId, Punt, QuestionId, Request, RequestId, SessionId, SwitchEvent,
+    Caller, DatabaseId, Entry, EntryChange, Event, ProposalId, Punt, QuestionId, Request, RequestId, SessionId,
+    SwitchEvent,
 };
+pub use managed::WATCHED;
 pub use wanted::Wanted;

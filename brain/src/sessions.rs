@@ -97,6 +97,7 @@ impl Brain {
         );
         let sequence = self.world.sequence();
         self.switches.get_or_new(chassis, sequence).reading(id, sequence);
+        self.managed.touch(&resource);
         self.replug(id, chassis);
         self.note_bridge_macs(id, chassis);
         self.effects.push(Effect::Switch(id, SwitchCommand::ReadBack));
@@ -134,6 +135,7 @@ impl Brain {
         self.ra.lost(chassis);
         self.unwarm(chassis);
         let resource = self.chassis_resource(chassis);
+        resource.iter().for_each(|chassis| self.managed.touch(chassis));
         self.happened("chassis.disconnected", resource.as_ref(), format!("bridge {}: {reason}", session.bridge));
         self.make_restless(chassis);
     }

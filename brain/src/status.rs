@@ -120,6 +120,10 @@ impl Brain {
 
     fn chassis_status(&self, id: &ResourceId, phase: i32, reason: String) -> v1::ChassisStatus {
         let mut status = v1::ChassisStatus { phase, reason, ..v1::ChassisStatus::default() };
+        if self.catalog.is_managed(id) {
+            status.database_connected = Some(self.managed.is_connected(id));
+            status.ovs_version = self.managed.version(id).unwrap_or_default();
+        }
         let Some(key) = self.chassis_key(id) else { return status };
         let desired = self.engine.desired_count(key) as u64;
         status.desired = desired;
@@ -221,7 +225,16 @@ impl Brain {
         self.port_standing(&delegation.port)
     }
 
+    /// A managed chassis stands as its bridge does, unless its database is not as it should be.
     fn chassis_standing(&self, id: &ResourceId) -> Standing {
+        match (self.bridge_standing(id), self.managed.trouble(id)) {
+            ((v1::Phase::Active | v1::Phase::Installing, _), Some(words)) => (v1::Phase::Degraded, words),
+            ((phase, reason), Some(words)) => (phase, format!("{reason}; {words}")),
+            (standing, None) => standing,
+        }
+    }
+
+    fn bridge_standing(&self, id: &ResourceId) -> Standing {
         let key = self.chassis_key(id);
         let Some(switch) = key.and_then(|key| self.switches.get(&key)) else {
             return (v1::Phase::Pending, "not connected".to_owned());
@@ -273,7 +286,7 @@ impl Brain {
         let view = View::new(&self.world);
         let Some(key) = self.port_key(id) else { return pending(String::new()) };
         let (Some(port), Some(binding)) = (view.port(key), view.binding(key)) else {
-            return pending("not bound to a chassis".to_owned());
+            return pending(self.claim_words(id).unwrap_or_else(|| "not bound to a chassis".to_owned()));
         };
         let home = self.chassis_resource(binding.chassis).map(|r| r.name.to_string()).unwrap_or_default();
         if self.switches.get(&binding.chassis).and_then(Switch::session).is_none() {
@@ -287,9 +300,13 @@ impl Brain {
             return pending(format!("{network} waits for its segmentation id"));
         }
         let standing = self.spread_standing(id, &self.world.chassis_concerned(port.network));
-        match self.lacks_uplink(port.network, binding.chassis) {
+        let (phase, reason) = match self.lacks_uplink(port.network, binding.chassis) {
             Some(words) if standing.0 == v1::Phase::Active => (v1::Phase::Degraded, words),
             _ => standing,
+        };
+        match self.claim_words(id).filter(|_| reason.is_empty()) {
+            Some(words) => (phase, words),
+            None => (phase, reason),
         }
     }
 

@@ -101,7 +101,7 @@ impl Mind for Clerk {
                 let answer = |id| Effect::Reply { id, result: Ok(Reply::Deleted) };
                 self.waiting.drain(..).map(answer).collect()
             }
-            Event::Switch(..) | Event::Resolved { .. } => Vec::new(),
+            Event::Switch(..) | Event::Database(..) | Event::Resolved { .. } => Vec::new(),
         }
     }
 

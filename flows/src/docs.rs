@@ -56,7 +56,7 @@ pub fn pipeline_page() -> String {
 }
 
 /// The tables of which Open vSwitch is to be told by what prefixes rows are looked up, as its database has the fields.
-fn prefixes() -> impl Iterator<Item = (u8, String)> {
+pub fn prefixes() -> impl Iterator<Item = (u8, String)> {
     PIPELINE.iter().filter_map(|spec| {
         let fields: Vec<&str> = spec.prefixes().map(|field| field.name()).collect();
         (!fields.is_empty()).then(|| (spec.table.id(), fields.join(",")))

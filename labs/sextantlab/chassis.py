@@ -27,6 +27,7 @@ class ChassisSpec:
     name: str
     datapath_id: int
     tunnel_ip: str
+    managed: bool = False  # the lab makes the underlay only, and plugs nothing: the rest is the controller's
 
 
 class Chassis(Switch):
@@ -43,7 +44,9 @@ class Chassis(Switch):
     def start(self, controllers):
         """Starts the switch and plugs what was linked to this node so far."""
         self.ovs.start()
-        mac = "02:aa:" + zlib.crc32(self.name.encode()).to_bytes(4, "big").hex(":")
+        if self.spec.managed:
+            return self._start_managed()
+        mac = self._mac
         orders = [
             "--", "add-br", BRIDGE, "--", "set", "bridge", BRIDGE, "datapath_type=netdev", "fail_mode=secure",
             "protocols=OpenFlow13", f"other-config:datapath-id={self.dpid}", "other-config:disable-in-band=true",
@@ -59,13 +62,30 @@ class Chassis(Switch):
             if name != self.physical or trunk:
                 orders += ["--", "add-port", BRIDGE, name]
         if not trunk:
-            orders += self._underlay(mac)
+            orders += self._underlay(mac) + [
+                "--", "add-port", BRIDGE, self.fabric.interface, "--", "set", "interface", self.fabric.interface,
+                f"type={self.fabric.encap}", "options:remote_ip=flow", "options:key=flow",
+            ]
         self.ovs.vsctl(*orders)
         if not trunk:
-            length = 64 if ":" in self.spec.tunnel_ip else 24
-            self.cmd(f"sysctl -qw net.ipv6.conf.{UNDERLAY_BRIDGE}.disable_ipv6=0; ip link set {UNDERLAY_BRIDGE} up;"
-                     f"ip addr add {self.spec.tunnel_ip}/{length} dev {UNDERLAY_BRIDGE}"
-                     + (" nodad" if length == 64 else ""))
+            self._address_underlay()
+        return None
+
+    def _start_managed(self):
+        """The underlay, which is the machine's own; the bridge and its ports are not there."""
+        names = [intf.name for intf in self.intfList() if intf.name != "lo"]
+        self.cmd("; ".join(f"ip link set {name} up" for name in names))
+        self.ovs.vsctl(*self._underlay(self._mac))
+        self._address_underlay()
+
+    @property
+    def _mac(self):
+        return "02:aa:" + zlib.crc32(self.name.encode()).to_bytes(4, "big").hex(":")
+
+    def _address_underlay(self):
+        length = 64 if ":" in self.spec.tunnel_ip else 24
+        self.cmd(f"sysctl -qw net.ipv6.conf.{UNDERLAY_BRIDGE}.disable_ipv6=0; ip link set {UNDERLAY_BRIDGE} up;"
+                 f"ip addr add {self.spec.tunnel_ip}/{length} dev {UNDERLAY_BRIDGE}" + (" nodad" if length == 64 else ""))
 
     def stop(self, deleteIntfs=True):
         """Ends the switch; the kernel takes the namespace and its interfaces."""
@@ -77,20 +97,21 @@ class Chassis(Switch):
         self.ovs.restart_vswitchd()
         self.ovs.await_file(BRIDGE + ".mgmt")
 
-    def plug(self, interface):
-        """Makes an interface of this namespace a port of the bridge."""
+    def plug(self, interface, iface_id=None):
+        """Makes an interface of this namespace a port of the bridge, as a virtual machine's manager does: with whose it is."""
         self.cmd(f"ip link set {interface} up")
-        self.ovs.vsctl("add-port", BRIDGE, interface)
+        ids = ["--", "set", "interface", interface, f"external_ids:iface-id={iface_id}"] if iface_id else []
+        self.ovs.vsctl("add-port", BRIDGE, interface, *ids)
 
     def unplug(self, interface):
         """Takes a port off the bridge; the interface stays."""
         self.ovs.vsctl("del-port", BRIDGE, interface)
 
-    def hand_over(self, interface, other):
+    def hand_over(self, interface, other, iface_id=None):
         """A port goes to another chassis, as a machine does that migrates; its host keeps the other end."""
         self.unplug(interface)
         self.cmd(f"ip link set {interface} netns {other.pid}")
-        other.plug(interface)
+        other.plug(interface, iface_id)
 
     def flows(self, match=""):
         """The bridge's flows, as ovs-ofctl prints them, without the heading."""
@@ -111,6 +132,11 @@ class Chassis(Switch):
         return Capture(self, interface or self.physical, expression)
 
     @property
+    def database(self):
+        """Where a controller reaches the database."""
+        return "unix:" + self.ovs.path("db.sock")
+
+    @property
     def management(self):
         """Where a controller reaches the bridge."""
         return self.ovs.management(BRIDGE)
@@ -124,6 +150,4 @@ class Chassis(Switch):
         return [
             "--", "add-br", UNDERLAY_BRIDGE, "--", "set", "bridge", UNDERLAY_BRIDGE, "datapath_type=netdev",
             f"other-config:hwaddr={mac}", "--", "add-port", UNDERLAY_BRIDGE, self.physical,
-            "--", "add-port", BRIDGE, self.fabric.interface, "--", "set", "interface", self.fabric.interface,
-            f"type={self.fabric.encap}", "options:remote_ip=flow", "options:key=flow",
         ]

@@ -20,9 +20,7 @@ class OvsPair:
         """Starts both and waits until the switch takes orders."""
         os.makedirs(self.rundir)
         self._run(["ovsdb-tool", "create", self.path("conf.db"), SCHEMA])
-        db = "unix:" + self.path("db.sock")
-        self._spawn(["ovsdb-server", self.path("conf.db"), "--remote=p" + db, "--unixctl=" + self.path("ovsdb.ctl"),
-                     "--log-file=" + self.path("ovsdb.log")])
+        self._spawn(self._database())
         self.await_file("db.sock")
         self.vsctl("--no-wait", "init")
         self.start_vswitchd()
@@ -39,6 +37,19 @@ class OvsPair:
         switch.terminate()
         switch.wait()
         self.start_vswitchd()
+
+    def restart_database(self, away=1.0):
+        """Ends the database server and starts it again after so many seconds; the switch goes on meanwhile."""
+        server = self._processes.pop(0)
+        server.terminate()
+        server.wait()
+        time.sleep(away)
+        self._spawn(self._database())
+        self._processes.insert(0, self._processes.pop())
+
+    def _database(self):
+        return ["ovsdb-server", self.path("conf.db"), "--remote=punix:" + self.path("db.sock"),
+                "--unixctl=" + self.path("ovsdb.ctl"), "--log-file=" + self.path("ovsdb.log")]
 
     def stop(self):
         """Ends both, the switch first."""

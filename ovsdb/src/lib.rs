@@ -3,6 +3,7 @@
 
 mod fault;
 mod framing;
+mod link;
 mod message;
 mod monitor;
 mod operation;
@@ -16,6 +17,7 @@ pub mod transport;
 
 pub use fault::Fault;
 pub use framing::{FrameFault, Framer};
+pub use link::{Command, LinkEvent, Watched};
 pub use message::{Id, Message};
 pub use monitor::{Change, Monitor, Snapshot, TableUpdates};
 pub use operation::{Condition, Function, Mutation, Mutator, Operation, Outcome, Refused, outcomes};

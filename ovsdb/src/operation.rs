@@ -135,9 +135,9 @@ pub struct Refused {
 }
 
 impl Condition {
-    /// The row with this UUID.
-    pub fn row(uuid: Uuid) -> Vec<Condition> {
-        vec![Condition { column: "_uuid".into(), function: Function::Equal, value: uuid.into() }]
+    /// The row with this UUID, or the one that this transaction inserts by a name.
+    pub fn row(uuid: impl Into<Atom>) -> Vec<Condition> {
+        vec![Condition { column: "_uuid".into(), function: Function::Equal, value: Value::from(uuid.into()) }]
     }
 
     /// Rows with this in a column.

@@ -26,6 +26,7 @@ pub(crate) fn admit(before: &Catalog, asked: Asked) -> Result<Proposal, Refusal>
     admission.delete();
     admission.allocate();
     admission.renumber();
+    admission.claim_interfaces();
     admission.give_up_ports();
     admission.check_references();
     admission.address_ports();

@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use proto::v1::{self, resource::Kind};
 use topology::ResourceId;
 
-use super::automatic::Seen;
+use super::automatic::{Claimed, Seen};
 use super::findings::Place;
 use super::ident::{self, DEFAULT_TENANT, FABRIC, FABRIC_NAME, NAME_RULE};
 use super::leases::Leasing;
@@ -52,6 +52,8 @@ pub(crate) struct Asked {
     pub(crate) aged: Vec<(ResourceId, IpAddr)>,
     /// Renumberings whose old prefixes are to go.
     pub(crate) finish: Vec<ResourceId>,
+    /// Ports whose interfaces with their iface-ids were found, or are gone.
+    pub(crate) claimed: Vec<Claimed>,
     pub(crate) now_ms: u64,
     /// Segmentation ids that no switch has flows with, with the revisions at which they were released.
     pub(crate) free: Vec<(u32, u64)>,
@@ -70,6 +72,7 @@ impl Asked {
             leases: Vec::new(),
             aged: Vec::new(),
             finish: Vec::new(),
+            claimed: Vec::new(),
             now_ms: 0,
             free: Vec::new(),
             named: BTreeSet::new(),

@@ -45,6 +45,13 @@ pub(crate) struct Seen {
     pub(crate) proof: v1::Proof,
 }
 
+/// A port's interface, found by its iface-id; `None`: there is none any more.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Claimed {
+    pub(crate) port: ResourceId,
+    pub(crate) at: Option<(ResourceId, Arc<str>)>,
+}
+
 /// What the brain itself wants written.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Upkeep {
@@ -59,6 +66,7 @@ pub(crate) struct Upkeep {
     pub(crate) aged: Vec<(ResourceId, IpAddr)>,
     /// Renumberings whose old prefixes are to go.
     pub(crate) finish: Vec<ResourceId>,
+    pub(crate) claimed: Vec<Claimed>,
     /// Milliseconds since 1970-01-01 UTC.
     pub(crate) now_ms: u64,
 }
@@ -67,6 +75,7 @@ impl Upkeep {
     /// How much is wanted; ids that are free count as one.
     pub(crate) fn wishes(&self) -> usize {
         let listed = self.forget.len() + self.found.len() + self.seen.len() + self.leases.len() + self.finish.len();
+        let listed = listed + self.claimed.len();
         listed + usize::from(!self.free.is_empty()) + usize::from(!self.aged.is_empty())
     }
 }
@@ -137,6 +146,7 @@ impl Catalog {
         asked.free = upkeep.free.clone();
         asked.aged = upkeep.aged.clone();
         asked.finish = upkeep.finish.clone();
+        asked.claimed = upkeep.claimed.clone();
         asked.leases = upkeep.leases.iter().filter(|leasing| self.port(&leasing.port).is_some()).cloned().collect();
         let mut names = BTreeSet::new();
         for found in upkeep.found.iter().filter(|found| self.unwelcome(found).is_none()) {
@@ -195,6 +205,11 @@ impl Admission<'_> {
         let mut gone: BTreeSet<ResourceId> = BTreeSet::new();
         for id in self.asked.deletes.iter().filter(|id| matches!(id.kind, NETWORK | CHASSIS)) {
             gone.extend(self.before.users(id, PORT).cloned());
+        }
+        for Claimed { port, at } in &self.asked.claimed {
+            let Some((chassis, interface)) = at else { continue };
+            let owners = self.after.owners(&Claim::Interface(chassis.clone(), interface.clone()));
+            gone.extend(owners.filter(|owner| *owner != port).cloned());
         }
         for (_, id) in self.sound() {
             match id.kind {

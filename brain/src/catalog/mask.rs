@@ -150,7 +150,10 @@ macro_rules! specs {
 }
 
 specs! {
-    Chassis ChassisSpec { datapath_id = "datapath_id", tunnel_ip = "tunnel_ip", bridge_mappings = "bridge_mappings" }
+    Chassis ChassisSpec {
+        datapath_id = "datapath_id", tunnel_ip = "tunnel_ip", bridge_mappings = "bridge_mappings", manage = "manage",
+        ovsdb = "ovsdb", bridge = "bridge", datapath_type = "datapath_type", controller = "controller"
+    }
     Fabric FabricSpec { encap = "encap", interface = "interface", underlay_mtu = "underlay_mtu" }
     Network NetworkSpec {
         r#type = "type", mtu = "mtu", segmentation_id = "segmentation_id", shared = "shared", auto_ports = "auto_ports",

@@ -12,6 +12,7 @@ mod admit;
 mod allocate;
 mod asks;
 mod automatic;
+mod claimed;
 mod findings;
 mod ident;
 mod index;
@@ -45,7 +46,7 @@ use leases::{Lease, LeaseId};
 use memory::Memory;
 use released::Released;
 
-pub(crate) use automatic::{Found, Seen, Upkeep};
+pub(crate) use automatic::{Claimed, Found, Seen, Upkeep};
 pub(crate) use ident::association_word;
 pub(crate) use learned::Unlearnable;
 pub(crate) use leases::Leasing;

@@ -113,6 +113,7 @@ impl Catalog {
                     mac_address: port.mac.map(|mac| mac.to_string()).unwrap_or_default(),
                     addresses: assigned.into_iter().chain(local).collect(),
                     chassis: port.binding.as_ref().map(|(chassis, _)| chassis.name.to_string()).unwrap_or_default(),
+                    interface: port.binding.as_ref().map(|(_, interface)| interface.to_string()).unwrap_or_default(),
                     automatic: port.automatic,
                     prefixes: self.routed_to(id, port).iter().map(Ipv6Net::to_string).collect(),
                     dns_assignment: self.dns_assignment(id, port),

@@ -12,7 +12,7 @@ use topology::{ChassisKey, Key, ResourceId, View};
 
 use super::held::At;
 use crate::brain::Brain;
-use crate::catalog::{Found, Leasing, Seen, Upkeep};
+use crate::catalog::{Claimed, Found, Leasing, Seen, Upkeep};
 use crate::effect::Refusal;
 use crate::event::SessionId;
 
@@ -32,6 +32,7 @@ pub(crate) struct Wishes {
     leases: Vec<Leasing>,
     aged: BTreeSet<(ResourceId, IpAddr)>,
     finish: BTreeSet<ResourceId>,
+    claimed: BTreeMap<ResourceId, Option<(ResourceId, Arc<str>)>>,
     /// Wishes that were refused together, to be judged one by one.
     singly: VecDeque<Upkeep>,
     /// Nothing is written before: the store could not.
@@ -74,6 +75,11 @@ impl Wishes {
         self.finish.extend(renumberings);
     }
 
+    /// Notes where a port's interface is now, by its iface-id.
+    pub(crate) fn claim(&mut self, Claimed { port, at }: Claimed) {
+        self.claimed.insert(port, at);
+    }
+
     /// Notes what a client's message does to leases; false: there is no room.
     pub(crate) fn lease(&mut self, leasing: Leasing) -> bool {
         let room = self.leases.len() < WISHES_MAX;
@@ -104,6 +110,7 @@ impl Wishes {
             leases: std::mem::take(&mut self.leases),
             aged: std::mem::take(&mut self.aged).into_iter().collect(),
             finish: std::mem::take(&mut self.finish).into_iter().collect(),
+            claimed: std::mem::take(&mut self.claimed).into_iter().map(|(port, at)| Claimed { port, at }).collect(),
             now_ms: now.0,
         };
         (upkeep.wishes() > 0).then_some(upkeep)
@@ -114,7 +121,7 @@ impl Brain {
     /// Wishes that can't be written together are judged one by one; one that can't be by itself is told.
     pub(crate) fn upkeep_refused(&mut self, upkeep: Upkeep, refusal: &Refusal) {
         let several = upkeep.wishes() > 1;
-        let Upkeep { forget, found, seen, free, leases, aged, finish, now_ms } = upkeep;
+        let Upkeep { forget, found, seen, free, leases, aged, finish, claimed, now_ms } = upkeep;
         let wish = |forget, found, seen| Upkeep { forget, found, seen, now_ms, ..Upkeep::default() };
         if several {
             let singly = &mut self.learning.wishes.singly;
@@ -122,6 +129,7 @@ impl Brain {
             singly.extend((!free.is_empty()).then(|| Upkeep { free, now_ms, ..Upkeep::default() }));
             singly.extend((!aged.is_empty()).then(|| Upkeep { aged, now_ms, ..Upkeep::default() }));
             singly.extend(finish.into_iter().map(|id| Upkeep { finish: vec![id], now_ms, ..Upkeep::default() }));
+            singly.extend(claimed.into_iter().map(|one| Upkeep { claimed: vec![one], now_ms, ..Upkeep::default() }));
             singly.extend(forget.into_iter().map(|id| wish(vec![id], vec![], vec![])));
             singly.extend(found.into_iter().map(|found| wish(vec![], vec![found], vec![])));
             singly.extend(seen.into_iter().map(|seen| wish(vec![], vec![], vec![seen])));
@@ -134,6 +142,7 @@ impl Brain {
             Some((chassis, what)) => (Some(*chassis), what.as_str()),
             None => {
                 let port = seen.first().map(|seen| &seen.port).or(leases.first().map(|one| &one.port));
+                let port = port.or(claimed.first().map(|one| &one.port));
                 (forget.first().or(finish.first()).or(port), "")
             }
         };
@@ -143,6 +152,9 @@ impl Brain {
     /// The store could not write: what was to be forgotten still is, the rest is learned again when its hosts speak.
     pub(crate) fn upkeep_failed(&mut self, upkeep: Upkeep, fault: &str) {
         self.learning.wishes.forget.extend(upkeep.forget);
+        for one in upkeep.claimed {
+            self.learning.wishes.claimed.entry(one.port).or_insert(one.at);
+        }
         let free = &mut self.learning.wishes.free;
         for (segment, revision) in upkeep.free {
             free.entry(segment).or_insert(revision);

@@ -2,6 +2,7 @@
 
 #![allow(dead_code, unreachable_pub)]
 
+pub mod database;
 mod punts;
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
@@ -216,6 +217,8 @@ pub struct Site {
     pub told: Vec<v1::Resource>,
     /// Questions for others to answer.
     pub asked: Vec<(brain::QuestionId, Vec<u8>)>,
+    /// Orders about links to databases.
+    pub databases: Vec<(brain::DatabaseId, brain::DatabaseCommand)>,
     queue: VecDeque<Event>,
     next_session: u64,
     next_request: u64,
@@ -238,6 +241,7 @@ impl Site {
             broken_store: false,
             told: Vec::new(),
             asked: Vec::new(),
+            databases: Vec::new(),
             next_session: 1,
             next_request: 1,
         };
@@ -365,6 +369,7 @@ impl Site {
             Effect::Switch(session, command) => self.command(session, command),
             Effect::Happened(event) => self.happened.push(event),
             Effect::Changed { resource, .. } => self.told.push(*resource),
+            Effect::Database(link, command) => self.databases.push((link, command)),
             Effect::Resolve { question, message } => self.asked.push((question, message)),
             Effect::Deleted { .. } | Effect::Count { .. } => {}
         }

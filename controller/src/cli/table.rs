@@ -25,6 +25,8 @@ const COLUMNS: [(&str, &[Column], &[Column]); 10] = [
             ("FOREIGN", "/status/foreign_flows"),
             ("DISCOVERED", "/status/discovered"),
             ("MAPPINGS", "/spec/bridge_mappings"),
+            ("DATABASE", "/status/database_connected"),
+            ("OVS", "/status/ovs_version"),
         ],
     ),
     (
@@ -67,7 +69,7 @@ const COLUMNS: [(&str, &[Column], &[Column]); 10] = [
             ("AUTOMATIC", "/status/automatic"),
         ],
         &[
-            ("INTERFACE", "/spec/binding/interface"),
+            ("INTERFACE", "/status/interface"),
             ("OFPORT", "/status/ofport"),
             ("ROLE", "/spec/role"),
             ("SECURITY", "/spec/port_security_enabled"),

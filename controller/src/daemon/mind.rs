@@ -106,6 +106,7 @@ fn carry_out(effect: Effect, shared: &Shared, keeper: &Keeper) {
                 shared.metrics.packet_drops.get_or_create(&vec![("reason", reason.to_owned())]).inc();
             }
         }
+        Effect::Database(link, command) => shared.databases.command(link, command),
         Effect::Resolve { question, message } => {
             if !shared.resolver.ask(question, message) {
                 shared.inbox.push_answer(Event::Resolved { question, answer: None });

@@ -6,6 +6,7 @@
 mod clock;
 mod control;
 mod core;
+mod databases;
 mod happenings;
 mod inbox;
 mod keeper;
@@ -88,6 +89,7 @@ pub(crate) struct Shared {
     pub(crate) happenings: happenings::Happenings,
     pub(crate) metrics: Metrics,
     pub(crate) resolver: resolver::Resolver,
+    pub(crate) databases: databases::Databases,
     pub(crate) sessions: Sessions,
     /// When the brain began with its present event, by its clock; 0: it waits.
     thinking_since_ms: AtomicU64,
@@ -160,6 +162,7 @@ pub async fn run_with(config: DaemonConfig, store: Box<dyn Store>, mind: Box<dyn
         Daemon { core, tasks: TaskTracker::new(), brain_thread, store_thread, openflow_addresses, http_addresses };
     let (shared, stop) = (&daemon.core.shared, daemon.core.stop_token());
     daemon.tasks.spawn(resolver::open(config.dns_forwarders, shared, stop.clone()));
+    daemon.tasks.spawn(databases::serve(Arc::clone(shared), stop.clone()));
     for listener in http_listeners {
         daemon.tasks.spawn(http::serve(listener, Arc::clone(shared), stop.clone()));
     }
@@ -250,6 +253,7 @@ impl Shared {
             happenings: happenings::Happenings::default(),
             metrics,
             resolver: resolver::Resolver::default(),
+            databases: databases::Databases::default(),
             sessions: Sessions::default(),
             thinking_since_ms: AtomicU64::new(0),
         }

@@ -213,7 +213,7 @@ fn the_json_of_each_kind_is_pinned() {
         json!({"kind": "chassis", "name": "hv1", "tenant": "", "uid": "u", "revision": 7,
             "spec": {"datapath_id": "0000000000000001", "tunnel_ip": "fd00:a::1"},
             "status": {"phase": "Active", "reason": "", "datapath_id": "", "bridge": "", "connected": true, "discovered": false,
-                "desired": u64::MAX, "installed": 0, "foreign_flows": 0}})
+                "desired": u64::MAX, "installed": 0, "foreign_flows": 0, "ovs_version": ""}})
     );
     let status = v1::FabricStatus { phase: v1::Phase::Pending.into(), reason: "none".to_owned(), links: None };
     let fabric =
@@ -257,7 +257,7 @@ fn the_json_of_each_kind_is_pinned() {
             "spec": {"network": "red", "mac_address": "02:00:00:00:01:01",
                 "fixed_ips": [{"subnet": "red6"}, {"ip_address": "10.1.0.5"}], "binding": {"chassis": "hv1", "interface": "vm1"}},
             "status": {"phase": "Installing", "reason": "", "mac_address": "", "addresses": [], "chassis": "", "ofport": 3,
-                "automatic": false, "prefixes": [], "dns_assignment": []}})
+                "automatic": false, "prefixes": [], "dns_assignment": [], "interface": ""}})
     );
     let empty = v1::Port { meta: meta("vm2", "acme"), ..site.ports[1].clone() };
     assert_eq!(shown(v1::resource::Kind::Port(empty))["spec"], json!({"network": "red", "fixed_ips": []}));

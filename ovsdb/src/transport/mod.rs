@@ -2,8 +2,8 @@
 
 mod client;
 mod dial;
-mod link;
+mod keep;
 
 pub use client::{CallFault, Client, Incoming};
 pub use dial::{Stream, dial};
-pub use link::{Command, LinkEvent, Watched, keep};
+pub use keep::keep;

@@ -8,6 +8,7 @@ use addr::{Dpid, is_link_local};
 use proto::v1;
 use topology::{Change, ChassisKey, ResourceId};
 
+use super::managed::{self, Managed};
 use super::{Model, fabric, text};
 use crate::catalog::Catalog;
 use crate::catalog::findings::Findings;
@@ -21,13 +22,16 @@ pub(crate) struct Chassis {
     pub(crate) tunnel_ip: Option<IpAddr>,
     /// The bridge's ports that lead to physical networks, by those.
     pub(crate) mappings: BTreeMap<Arc<str>, Arc<str>>,
+    /// Where and how it is set up; `None`: by others.
+    pub(crate) managed: Option<Managed>,
 }
 
 /// Physical networks that one chassis is on.
 const MAPPINGS_MAX: usize = 64;
 
 pub(super) fn parse(spec: &mut v1::ChassisSpec, findings: &mut Findings) -> Chassis {
-    let v1::ChassisSpec { datapath_id, tunnel_ip, bridge_mappings } = spec;
+    let managed = managed::parse(spec, findings);
+    let v1::ChassisSpec { datapath_id, tunnel_ip, bridge_mappings, .. } = spec;
     let dpid = text::opt(datapath_id, "datapath_id", findings);
     if dpid == Some(Dpid(0)) {
         findings.spec("datapath_id", "is all zeros, which no bridge has");
@@ -40,7 +44,7 @@ pub(super) fn parse(spec: &mut v1::ChassisSpec, findings: &mut Findings) -> Chas
         );
     }
     let mappings = mappings(&*bridge_mappings, findings);
-    Chassis { dpid, tunnel_ip, mappings }
+    Chassis { dpid, tunnel_ip, mappings, managed }
 }
 
 fn mappings<'m>(
@@ -101,13 +105,25 @@ fn fabric_port(catalog: &Catalog, chassis: &Chassis, findings: &mut Findings) {
 pub(super) fn facts(id: &ResourceId, key: u32, chassis: &Chassis, facts: &mut Vec<Change>) {
     // Keys of chassis are handed out up to 65,535; one beyond that was not ours and makes no fact.
     if let Ok(key) = u16::try_from(key) {
-        let Chassis { dpid, tunnel_ip, mappings } = chassis.clone();
+        let Chassis { dpid, tunnel_ip, mappings, .. } = chassis.clone();
         let (name, mappings) = (id.name.clone(), mappings.into_iter().collect());
         facts.push(Change::Chassis(ChassisKey(key), Some(topology::Chassis { name, dpid, tunnel_ip, mappings })));
     }
 }
 
 impl Catalog {
+    pub(crate) fn chassis(&self, id: &ResourceId) -> Option<&Chassis> {
+        match self.model(id) {
+            Some(Model::Chassis(chassis)) => Some(chassis),
+            _ => None,
+        }
+    }
+
+    /// Whether a chassis tells whose interfaces are.
+    pub(crate) fn is_managed(&self, id: &ResourceId) -> bool {
+        self.chassis(id).is_some_and(|chassis| chassis.managed.is_some())
+    }
+
     /// The chassis that a connected bridge is: the one with its datapath id, or the one of its name that gives no datapath id.
     pub(crate) fn chassis_for(&self, dpid: Dpid, bridge: &str) -> Option<(ChassisKey, ResourceId)> {
         let by_dpid = self.owners(&Claim::Datapath(dpid)).next().cloned();

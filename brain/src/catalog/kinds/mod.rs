@@ -15,6 +15,7 @@ pub(crate) mod chassis;
 pub(crate) mod delegation;
 mod dhcp_options;
 pub(crate) mod fabric;
+pub(crate) mod managed;
 pub(crate) mod modes;
 pub(crate) mod network;
 pub(crate) mod port;
@@ -188,7 +189,10 @@ pub(crate) fn needs(catalog: &Catalog, id: &ResourceId, record: &v1::Record, mod
     let named = kind.map(|kind| references(id, kind)).unwrap_or_default();
     let mut needs: Vec<ResourceId> = named.into_iter().map(|(_, target)| target).collect();
     match model {
-        Model::Port(port) => needs.extend(port.assigned.iter().map(|assigned| assigned.subnet.clone())),
+        Model::Port(port) => {
+            needs.extend(port.assigned.iter().map(|assigned| assigned.subnet.clone()));
+            needs.extend(port.binding.iter().map(|(chassis, _)| chassis.clone()));
+        }
         Model::Delegation(delegation) => {
             needs.extend(catalog.port(&delegation.port).map(|port| port.network.clone()));
         }

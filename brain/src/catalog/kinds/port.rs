@@ -34,8 +34,12 @@ pub(crate) struct Port {
     pub(crate) mac_given: bool,
     /// `None`: the default addresses.
     pub(crate) fixed: Option<Vec<Fixed>>,
-    /// Chassis, and the name of its port.
+    /// Chassis, and the name of its port: as its intent says, or as an iface-id did.
     pub(crate) binding: Option<(ResourceId, Arc<str>)>,
+    /// Its interface is the one with its iface-id.
+    pub(crate) by_iface_id: bool,
+    /// Where that must be.
+    pub(crate) on_chassis: Option<ResourceId>,
     secured: bool,
     /// Its security groups; `None`: nothing is filtered.
     groups: Option<Vec<ResourceId>>,
@@ -94,11 +98,19 @@ pub(super) fn parse(id: &ResourceId, record: &mut v1::Record, findings: &mut Fin
     if spec.role == v1::PortRole::Unspecified as i32 {
         spec.role = v1::PortRole::Host.into();
     }
-    let binding = spec.binding.as_ref().and_then(|binding| {
+    let on_chassis =
+        spec.binding.as_ref().and_then(|b| text::target(CHASSIS, "", &b.chassis, "binding.chassis", findings));
+    let by_iface_id = spec.binding.as_ref().is_none_or(|binding| binding.interface.is_empty());
+    if let Some(binding) = spec.binding.as_ref().filter(|_| !by_iface_id) {
         text::interface(&binding.interface, "binding.interface", findings);
-        let chassis = text::target(CHASSIS, "", &binding.chassis, "binding.chassis", findings)?;
-        Some((chassis, Arc::from(binding.interface.as_str())))
-    });
+    }
+    let elsewhere =
+        |claimed: &v1::Binding| on_chassis.as_ref().is_some_and(|chassis| *chassis.name != *claimed.chassis);
+    if !by_iface_id || record.claimed.as_ref().is_some_and(elsewhere) {
+        record.claimed = None;
+    }
+    let bound = if by_iface_id { record.claimed.as_ref() } else { spec.binding.as_ref() };
+    let binding = bound.map(|b| (ident::id(CHASSIS, "", &b.chassis), Arc::from(b.interface.as_str())));
     let pairs = address_pairs::read(&mut spec.allowed_address_pairs, given, findings);
     if !pairs.is_empty() && spec.port_security_enabled == Some(false) {
         findings.spec("allowed_address_pairs", "go with port security: without it the port sends from any address");
@@ -116,6 +128,8 @@ pub(super) fn parse(id: &ResourceId, record: &mut v1::Record, findings: &mut Fin
         mac_given: given.is_some(),
         fixed,
         binding,
+        by_iface_id,
+        on_chassis,
         secured: spec.port_security_enabled.unwrap_or(true),
         groups,
         dhcp_options,
@@ -223,6 +237,14 @@ pub(super) fn check(catalog: &Catalog, port: &Port, findings: &mut Findings) {
         findings.spec(
             "security_groups",
             format!("{stateful} is stateful, {stateless} is not: a port's are all of one sort"),
+        );
+    }
+    if let Some(chassis) = port.on_chassis.as_ref().filter(|id| port.by_iface_id && catalog.chassis(id).is_some())
+        && !catalog.is_managed(chassis)
+    {
+        findings.spec(
+            "binding.interface",
+            format!("is needed: the name of the bridge's port. {chassis} is not managed, so no iface-id tells it"),
         );
     }
     if let (Some((_, interface)), Some(fabric)) = (&port.binding, catalog.fabric())

@@ -277,7 +277,7 @@ impl Admission<'_> {
     }
 
     /// Changes a record in the candidate.
-    fn edit(&mut self, id: &ResourceId, change: impl FnOnce(&mut v1::Record)) {
+    pub(crate) fn edit(&mut self, id: &ResourceId, change: impl FnOnce(&mut v1::Record)) {
         let Some(stored) = self.after.by_id(id).cloned() else { return };
         let mut record = stored.record.clone();
         change(&mut record);

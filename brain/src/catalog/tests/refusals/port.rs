@@ -52,7 +52,11 @@ fn port_rules() {
     );
     refuses(
         |_, a| a.ports[0] = bound(port("vm1", "red"), "", ""),
-        &[("ports[0].binding.interface", "is needed"), ("ports[0].binding.chassis", "is needed: a chassis's NAME")],
+        &[("ports[0].binding.chassis", "is needed: a chassis's NAME")],
+    );
+    refuses(
+        |_, a| a.ports[0] = bound(port("vm1", "red"), "hv1", ""),
+        &[("ports[0].binding.interface", "is needed: the name of the bridge's port. chassis hv1 is not managed")],
     );
     refuses(
         |_, a| a.ports[0] = bound(port("vm1", "red"), "hv1", "sixteen-chars-if"),

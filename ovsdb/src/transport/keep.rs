@@ -1,17 +1,18 @@
-//! A connection that is kept up: reached again when it is lost, its watched tables told anew each time.
+//! Keeping a link up.
 
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use serde_json::{Value as Json, json};
+use serde_json::json;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep};
 
 use super::client::{CallFault, Client, Incoming};
 use super::dial::dial;
+use crate::link::{Command, LinkEvent, Watched};
 use crate::monitor::{Monitor, Snapshot, TableUpdates};
-use crate::operation::Operation;
+use crate::operation::{Operation, outcomes};
 use crate::remote::Remote;
 use crate::schema::Schema;
 
@@ -20,50 +21,6 @@ const RETRY_FIRST: Duration = Duration::from_millis(200);
 const RETRY_MAX: Duration = Duration::from_secs(5);
 /// A connection that lasted this long was a success: the next attempt waits as little as the first.
 const SETTLED: Duration = Duration::from_secs(10);
-
-/// The tables and columns of a database that are watched, as far as it has them.
-#[derive(Clone, Copy, Debug)]
-pub struct Watched {
-    /// The database's name.
-    pub database: &'static str,
-    /// Tables with their columns.
-    pub tables: &'static [(&'static str, &'static [&'static str])],
-}
-
-/// What is asked of a link.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Command {
-    /// Do all of it or nothing; answered by [`LinkEvent::Done`] while the connection lasts, and dropped where there is none.
-    Transact {
-        /// Names the answer.
-        number: u64,
-        /// What to do.
-        operations: Vec<Operation>,
-    },
-}
-
-/// What a link tells.
-#[derive(Clone, Debug, PartialEq)]
-pub enum LinkEvent {
-    /// It is up, and this is all there is.
-    Up {
-        /// The database's.
-        schema: Arc<Schema>,
-        /// Every watched row.
-        rows: TableUpdates,
-    },
-    /// Rows came, went or differ.
-    Changed(TableUpdates),
-    /// A transaction's end.
-    Done {
-        /// The command's.
-        number: u64,
-        /// The server's answer, to be read by [`crate::outcomes`]; else its error.
-        result: Result<Json, String>,
-    },
-    /// It is down, or could not be brought up; it will be tried again.
-    Down(String),
-}
 
 /// Keeps a link until nobody gives commands or listens any more.
 ///
@@ -118,8 +75,8 @@ async fn connection(
     if events.send(LinkEvent::Up { schema, rows: snapshot.updates }).await.is_err() {
         return Ok(());
     }
-    // Numbers of requests with those of commands; bounded by who gives commands: each waits for its answer.
-    let mut open: Vec<(u64, u64)> = Vec::new();
+    // Numbers of requests, those of their commands, how many operations; bounded by who gives commands: each waits for its answer.
+    let mut open: Vec<(u64, u64, usize)> = Vec::new();
     loop {
         tokio::select! {
             biased;
@@ -130,9 +87,13 @@ async fn connection(
                         None => continue,
                     },
                     Incoming::Answer { id, result } => {
-                        let Some(at) = open.iter().position(|(request, _)| *request == id) else { continue };
-                        let (_, number) = open.swap_remove(at);
-                        LinkEvent::Done { number, result: result.map_err(|error| error.to_string()) }
+                        let Some(at) = open.iter().position(|(request, ..)| *request == id) else { continue };
+                        let (_, number, operations) = open.swap_remove(at);
+                        let result = match result {
+                            Ok(answer) => outcomes(&answer, operations).map_err(bad)?.map_err(|refused| refused.to_string()),
+                            Err(error) => Err(error.to_string()),
+                        };
+                        LinkEvent::Done { number, result }
                     }
                 };
                 if events.send(event).await.is_err() {
@@ -142,8 +103,9 @@ async fn connection(
             command = commands.recv() => match command {
                 None => return Ok(()),
                 Some(Command::Transact { number, operations }) => {
+                    let count = operations.len();
                     let params = [json!(watched.database)].into_iter().chain(operations.iter().map(Operation::to_json));
-                    open.push((client.request("transact", params.collect()), number));
+                    open.push((client.request("transact", params.collect()), number, count));
                 }
             },
         }
