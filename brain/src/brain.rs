@@ -9,6 +9,7 @@ use flows::{Engine, Op};
 use proto::v1;
 use topology::{Change, ChassisKey, Key, ResourceId, World};
 
+use crate::anycast::Anycast;
 use crate::catalog::{Applied, Catalog};
 use crate::drops::Drops;
 use crate::effect::{Effect, SwitchCommand};
@@ -41,6 +42,7 @@ pub struct Brain {
     pub(crate) links: Links,
     pub(crate) managed: Managed,
     pub(crate) reconfigures: Reconfigures,
+    pub(crate) anycast: Anycast,
     /// When each chassis warms its tunnels next, and how often it has.
     pub(crate) warm: BTreeMap<ChassisKey, (Millis, u32)>,
     pub(crate) warm_due: BTreeSet<(Millis, ChassisKey)>,
@@ -102,6 +104,7 @@ impl Default for Brain {
             links: Links::default(),
             managed: Managed::default(),
             reconfigures: Reconfigures::default(),
+            anycast: Anycast::default(),
             warm: BTreeMap::new(),
             warm_due: BTreeSet::new(),
             busy: BTreeSet::new(),
@@ -176,7 +179,8 @@ impl Brain {
         let warm = self.warm_due.first().map(|(at, _)| *at);
         let (resting, waiter) = (self.switches.next_due(), self.waiters.next_deadline());
         let services = [self.ra.next_due(), self.announce.next_due(), self.learning.next_due(), self.links.next_due()];
-        let others = [self.reconfigures.next_due(), self.resolving.next_due(), self.managed.next_due()];
+        let others =
+            [self.reconfigures.next_due(), self.resolving.next_due(), self.managed.next_due(), self.anycast.next_due()];
         let services = services.into_iter().chain(others);
         services.chain([warm, resting, waiter, self.next_renumbered(), self.drops.next_deadline()]).flatten().min()
     }
@@ -254,6 +258,7 @@ impl Brain {
     fn notice(&mut self, changed: &[Key]) {
         self.restless.extend(self.world.resources_of(changed));
         for key in changed {
+            self.anycast.changed(&self.world, key);
             if let (Key::Network(_) | Key::Place(_), Some(resource)) = (key, self.world.resource_of(key)) {
                 // What is shown of it may differ though it stands as it stood: an MTU, a port's number.
                 self.statuses.remove(&resource);

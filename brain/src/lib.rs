@@ -1,5 +1,6 @@
 //! Events in, effects out: the controller's mind, without clock, socket or randomness.
 
+mod anycast;
 mod bindings;
 mod brain;
 mod catalog;

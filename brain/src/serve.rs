@@ -47,6 +47,7 @@ impl Brain {
             PuntOp::Dhcp4 => self.serve(&punted, dhcp4::service::answer),
             PuntOp::Dhcp6 => self.serve(&punted, dhcp6::service::answer),
             PuntOp::Dns => self.asked_name(&punted),
+            PuntOp::Health => self.heard_instance(&punted),
             PuntOp::Learn => self.learn_addresses(punted),
             PuntOp::Resolve => self.resolve(punted),
             PuntOp::Unreachable if self.resolve_routed(&punted) => Ok("resolves"),
@@ -116,6 +117,7 @@ impl Brain {
         self.link_timers();
         self.reconfigure_timers();
         self.finish_renumberings();
+        self.anycast_timers();
         let packets = self.ra.due(&self.world, self.now);
         self.send(packets);
         let switches = &self.switches;

@@ -132,6 +132,7 @@ impl Brain {
         switch.down(sequence);
         drop(switch);
         self.relink(chassis);
+        self.look_at_instances(chassis);
         self.ra.lost(chassis);
         self.unwarm(chassis);
         let resource = self.chassis_resource(chassis);
@@ -173,6 +174,7 @@ impl Brain {
         gone.iter().for_each(|name| self.forget_port(chassis, name));
         self.look_at_localnet(chassis, desc.port);
         self.relink(chassis);
+        self.look_at_instance_port(chassis, desc.port);
         self.note_bridge_mac(id, chassis, desc.port);
     }
 
@@ -191,6 +193,7 @@ impl Brain {
         switch.drift.was_read(self.now);
         let differs = switch.unconfirmed();
         drop(switch);
+        self.look_at_instances(chassis);
         let resource = self.chassis_resource(chassis);
         self.happened(
             "chassis.read",

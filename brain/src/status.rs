@@ -5,7 +5,8 @@ use std::collections::BTreeSet;
 use proto::v1;
 use proto::v1::resource::Kind;
 use topology::{
-    AddressGroupKey, ChassisKey, Encap, GroupKey, Key, NetworkKey, PortKey, ResourceId, RouterKey, SetKey, View,
+    AddressGroupKey, AnycastKey, ChassisKey, Encap, GroupKey, Key, NetworkKey, PortKey, ResourceId, RouterKey, SetKey,
+    View,
 };
 
 use crate::brain::Brain;
@@ -110,6 +111,11 @@ impl Brain {
                 let status = r.status.get_or_insert_default();
                 (status.phase, status.reason) = (phase, reason);
             }
+            Kind::AnycastService(r) => {
+                let status = r.status.get_or_insert_default();
+                (status.phase, status.reason) = (phase, reason);
+                status.instances = self.shown_instances(id);
+            }
             Kind::Delegation(r) => {
                 let status = r.status.get_or_insert_default();
                 (status.phase, status.reason) = (phase, reason);
@@ -203,6 +209,7 @@ impl Brain {
                 let concerned: BTreeSet<ChassisKey> = key.map(at).into_iter().flatten().collect();
                 self.spread_standing(id, &concerned.into_iter().collect::<Vec<_>>())
             }
+            "anycast_service" => self.anycast_standing(id),
             "address_group" => {
                 let key = self.number(id).map(|n| SetKey::Addresses(AddressGroupKey(n)));
                 let concerned = key.map(|key| self.world.chassis_naming(key)).unwrap_or_default();
@@ -223,6 +230,18 @@ impl Brain {
             return (v1::Phase::Pending, words);
         }
         self.port_standing(&delegation.port)
+    }
+
+    /// A service works where its flows are, if an instance is alive.
+    fn anycast_standing(&self, id: &ResourceId) -> Standing {
+        let key = self.number(id).map(AnycastKey);
+        let concerned = key.map(|key| self.world.chassis_serving(key)).unwrap_or_default();
+        let (phase, reason) = self.spread_standing(id, &concerned);
+        match (phase, self.serving_in_words(id)) {
+            (v1::Phase::Active | v1::Phase::Degraded, (false, words)) => (v1::Phase::Degraded, words),
+            (v1::Phase::Active, (true, words)) => (phase, words),
+            _ => (phase, reason),
+        }
     }
 
     /// A managed chassis stands as its bridge does, unless its database is not as it should be.

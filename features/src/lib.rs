@@ -1,6 +1,7 @@
 //! One folder per capability. Each says what it writes into which tables, and answers the packets that its rows punt.
 
 pub mod announce;
+pub mod anycast;
 pub mod arp;
 pub mod dhcp4;
 pub mod dhcp6;
@@ -48,4 +49,5 @@ pub const ALL: &[&dyn Feature] = &[
     &dns::Dns,
     &groups::Groups,
     &provider::Provider,
+    &anycast::Anycast,
 ];

@@ -3,7 +3,7 @@
 use std::net::{IpAddr, Ipv6Addr};
 
 use addr::{IpNet, Ipv6Net, MacAddr, is_link_local, link_local, subnet_router_anycast};
-use topology::{Holder, Interface, NetworkKey, RouterKey, SubnetKey, View};
+use topology::{AnycastKey, Holder, Interface, NetworkKey, RouterKey, SubnetKey, View};
 
 /// `fe80::1`: answered by one router of each network.
 pub const FE80_1: Ipv6Addr = Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 0, 1);
@@ -43,6 +43,16 @@ pub fn generated_mac(router: RouterKey) -> MacAddr {
 /// `02:53:01` and the network's key.
 pub fn network_mac(network: NetworkKey) -> MacAddr {
     MacAddr::from_u64(0x0253_0100_0000 | u64::from(network.0 & 0xff_ffff))
+}
+
+/// The MAC of an anycast service, the same on every chassis: `02:53:02` and the service's key.
+pub fn anycast_mac(service: AnycastKey) -> MacAddr {
+    MacAddr::from_u64(0x0253_0200_0000 | u64::from(service.0 & 0xff_ffff))
+}
+
+/// The MAC from which a network asks instances of services whether they are alive: `02:53:03` and the network's key.
+pub fn prober_mac(network: NetworkKey) -> MacAddr {
+    MacAddr::from_u64(0x0253_0300_0000 | u64::from(network.0 & 0xff_ffff))
 }
 
 /// Every address that a router answers to by one of its interfaces: the interface's own, the subnet-router anycast address

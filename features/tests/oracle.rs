@@ -8,7 +8,8 @@ use common::*;
 use flows::Engine;
 use proptest::prelude::*;
 use topology::{
-    Change, ChassisKey, Encap, GroupKey, Key, KeyKind, NetworkKey, PortKey, RouterKey, SubnetKey, View, World,
+    AnycastKey, Change, ChassisKey, Encap, GroupKey, Key, KeyKind, NetworkKey, PortKey, RouterKey, SubnetKey, View,
+    World,
 };
 
 fn step(world: &mut World, engine: &mut Engine, changes: Vec<Change>) {
@@ -27,7 +28,7 @@ fn step(world: &mut World, engine: &mut Engine, changes: Vec<Change>) {
 /// The keys of what is derived from facts.
 fn derived(world: &World) -> BTreeSet<Key> {
     use KeyKind::*;
-    let groups = [GroupAt, AddressesAt, SetAddress, SetPrefix, SetNetwork];
+    let groups = [GroupAt, AddressesAt, SetAddress, SetPrefix, SetNetwork, AnycastAt];
     let kinds = [Need, Reach, RouterAt, InterfaceAt, RouteAt, Peer, Spare, Trunk, Hop, Way];
     let kinds = kinds.into_iter().chain(groups).collect::<Vec<_>>();
     world.all_keys().into_iter().filter(|key| kinds.contains(&key.kind())).collect()
@@ -170,6 +171,9 @@ fn any_change() -> impl Strategy<Value = Vec<Change>> {
         5 => (1..=3u32, 0..5usize, any::<bool>()).prop_map(|(g, how, default)| vec![group(g, how, default)]),
         1 => (1..=3u32).prop_map(|g| vec![Change::Group(GroupKey(g), None)]),
         2 => any::<bool>().prop_map(|there| vec![addresses(there)]),
+        4 => (1..=2u32, n.clone(), 0..0x1000u32, any::<bool>()).prop_map(|(a, n, mask, v6)| vec![anycast(a, n, mask, v6)]),
+        1 => (1..=2u32).prop_map(|a| vec![Change::Anycast(AnycastKey(a), None)]),
+        6 => (1..=2u32, p.clone(), any::<bool>()).prop_map(|(a, p, alive)| vec![serves(a, p, alive)]),
         1 => c.clone().prop_map(|c| vec![chassis(c)]),
         1 => c.clone().prop_map(|c| vec![Change::Chassis(ChassisKey(c), None)]),
         1 => prop_oneof![Just(Encap::Geneve), Just(Encap::Vlan), Just(Encap::Links)].prop_map(|encap| vec![fabric(encap)]),

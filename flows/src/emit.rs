@@ -16,6 +16,9 @@ use crate::recent::Recent;
 use crate::registers::Reg;
 use crate::replicate::{self, Part};
 
+/// Buckets of a group that spreads. A power of two, of equal weight: the hash that Open vSwitch takes modulo at most 256 then
+/// names a bucket by its place alone (`group_setup_dp_hash_table`).
+pub const SLOTS: usize = 64;
 /// How long after the last drop of a name a port's count of it is kept.
 const COUNTED_IDLE_S: u16 = 3_600;
 
@@ -208,6 +211,17 @@ impl On<'_> {
         for group in groups {
             self.emit.say(self.chassis, Item::Group(group));
         }
+    }
+
+    /// A group that takes one of its buckets: which one, the switch tells by a hash of addresses and TCP ports. It must have
+    /// [`SLOTS`] of them: then the same packets take the same bucket, whatever the others become.
+    pub fn spread(&mut self, id: u32, buckets: Vec<Vec<Action>>, why: &'static str) {
+        if buckets.len() != SLOTS {
+            let what = format!("group {id:#x} has {} buckets, not {SLOTS}: {why}", buckets.len());
+            self.emit.faults.push(Fault { feature: self.emit.feature, table: "groups", what });
+            return;
+        }
+        self.emit.say(self.chassis, Item::Group(replicate::select(id, buckets, why)));
     }
 
     /// A meter that drops what exceeds `rate` packets per second, after a burst.

@@ -210,6 +210,8 @@ pub enum PuntOp {
     Alive = 14,
     /// A question for a name or address (RFC 1035).
     Dns = 15,
+    /// What an instance of a service answers when it is asked whether it is alive.
+    Health = 16,
 }
 
 impl PuntOp {
@@ -232,6 +234,7 @@ impl PuntOp {
             Dhcp4,
             Alive,
             Dns,
+            Health,
         ]
         .into_iter()
         .find(|op| *op as u64 == n)
@@ -255,6 +258,7 @@ impl PuntOp {
             PuntOp::Dhcp4 => "dhcp4",
             PuntOp::Alive => "alive",
             PuntOp::Dns => "dns",
+            PuntOp::Health => "health",
         }
     }
 
@@ -271,6 +275,7 @@ impl PuntOp {
             | PuntOp::Alive
             | PuntOp::Dns => PuntClass::Address,
             PuntOp::Lldp => PuntClass::Link,
+            PuntOp::Health => PuntClass::Health,
             _ => PuntClass::Error,
         }
     }
@@ -286,6 +291,8 @@ pub enum PuntClass {
     Error = 1,
     /// What bridges say to each other.
     Link = 2,
+    /// What instances of services answer.
+    Health = 3,
 }
 
 impl Item {
@@ -326,6 +333,7 @@ impl PuntClass {
             PuntClass::Address => "address",
             PuntClass::Error => "error",
             PuntClass::Link => "link",
+            PuntClass::Health => "health",
         }
     }
 }

@@ -17,7 +17,7 @@ mod registers;
 mod replicate;
 
 pub use cookie::{COOKIE_MAGIC, cookie, counts_drops, is_ours};
-pub use emit::{Emit, Fault, On, PortMeter, Row};
+pub use emit::{Emit, Fault, On, PortMeter, Row, SLOTS};
 pub use engine::{Conflict, Delta, Engine, Feature, FeatureId, Op, Unit};
 pub use item::{Drop, Flow, Group, Item, Keyed, Meter, PuntClass, PuntOp};
 pub use misses::Misses;

@@ -202,7 +202,7 @@ pub const PIPELINE: [TableSpec; 36] = [
         table: Table::Admit,
         name: "admit",
         about: "A secured port's own addresses as source; nothing else passes.",
-        writers: &["port", "learn", "dhcp4"],
+        writers: &["port", "learn", "dhcp4", "anycast"],
         matches: &[
             Field::IN_PORT,
             Field::ETH_SRC,
@@ -237,7 +237,7 @@ pub const PIPELINE: [TableSpec; 36] = [
         name: "nd",
         about: "Questions for an address: ARP requests are answered here, neighbour solicitations lead to the address' row, router \
                 solicitations, DHCP and, where no router is, DNS are punted.",
-        writers: &["nd", "arp", "ra", "learn", "dhcp6", "dhcp4", "dns", "provider"],
+        writers: &["nd", "arp", "ra", "learn", "dhcp6", "dhcp4", "dns", "provider", "anycast"],
         matches: &[
             Field::IN_PORT,
             Field::ETH_DST,
@@ -251,6 +251,8 @@ pub const PIPELINE: [TableSpec; 36] = [
             Field::ARP_SPA,
             Field::ARP_TPA,
             Field::UDP_DST,
+            Field::TCP_DST,
+            Field::IPV4_DST,
         ],
         reads: &[Reg::Net, Reg::Secured, Reg::Claim],
         sets: &[
@@ -384,11 +386,11 @@ pub const PIPELINE: [TableSpec; 36] = [
         name: "neighbor",
         about: "The MAC of an address on a connected network: for packets, and for solicitations that ask for it. Solicitations for a \
                 link-local address made of a MAC go to that MAC.",
-        writers: &["routing", "icmp", "nd", "learn", "dns", "provider"],
+        writers: &["routing", "icmp", "nd", "learn", "dns", "provider", "anycast"],
         matches: &[Field::ETH_TYPE, Field::IPV6_DST, Field::IPV4_DST],
         reads: &[Reg::Net, Reg::FromLocalnet, Reg::NdAsks, Reg::NdEui, Reg::NdBits],
         sets: &[Field::ETH_DST, Field::IPV6_DST],
-        loads: &[Reg::NdRouter, Reg::NdAsks, Reg::NdEither, Reg::PuntOp, Reg::PuntClass],
+        loads: &[Reg::NdRouter, Reg::NdAnycast, Reg::NdAsks, Reg::NdEither, Reg::PuntOp, Reg::PuntClass],
         next: &[Table::Out, Table::Localnet, Table::Punt],
         miss: Miss::Covered,
         ..REST
@@ -396,8 +398,9 @@ pub const PIPELINE: [TableSpec; 36] = [
     TableSpec {
         table: Table::Out,
         name: "out",
-        about: "Where a MAC lives: a port here, a chassis, or beyond on the physical network. Groups and broadcasts are replicated.",
-        writers: &["l2", "routing", "nd", "learn", "provider"],
+        about: "Where a MAC lives: a port here, a chassis, or beyond on the physical network. Groups and broadcasts are replicated. What \
+                is for an anycast service's MAC gets that of an instance, and looks for it.",
+        writers: &["l2", "routing", "nd", "learn", "provider", "anycast"],
         matches: &[Field::ETH_DST, Field::ETH_TYPE, Field::IP_PROTO, Field::ICMPV6_TYPE],
         reads: &[Reg::Net, Reg::FromFabric, Reg::FromLocalnet, Reg::Routed, Reg::NdAsks, Reg::NdEither],
         sets: &[Field::ETH_DST, Field::IPV6_DST],
@@ -415,7 +418,7 @@ pub const PIPELINE: [TableSpec; 36] = [
                 is an option to fill in: the first, with the sender's MAC. All others are punted.",
         writers: &["nd"],
         matches: &[Field::ETH_TYPE, Field::IP_PROTO, Field::ICMPV6_TYPE, Field::ICMPV6_CODE, Field::ND_OPTIONS_TYPE],
-        reads: &[Reg::NdRouter],
+        reads: &[Reg::NdRouter, Reg::NdAnycast],
         sets: &[Field::ICMPV6_TYPE, Field::ND_RESERVED, Field::ND_OPTIONS_TYPE, Field::ETH_DST, Field::IPV6_DST],
         loads: &[Reg::NdMac, Reg::PuntOp, Reg::PuntClass],
         next: &[Table::NdSend, Table::Punt],
@@ -476,7 +479,7 @@ pub const PIPELINE: [TableSpec; 36] = [
         table: Table::Punt,
         name: "punt",
         about: "To the controller, by the meter of port and class.",
-        writers: &["port", "learn", "links"],
+        writers: &["port", "learn", "links", "anycast"],
         matches: &[Field::IN_PORT],
         reads: &[Reg::PuntClass],
         outputs: true,

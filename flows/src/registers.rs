@@ -54,6 +54,8 @@ pub enum Reg {
     NdRouter,
     /// 1: a solicitation to whoever has the MAC that the address is made of, or else to the group that it was for.
     NdEither,
+    /// 1: several answer for the address asked for.
+    NdAnycast,
     /// What is being proved of a packet: see [`Claim`].
     Claim,
     /// Why the guard drops it: a [`crate::Drop`].
@@ -137,7 +139,7 @@ const fn row(
 }
 
 /// The register map, in the order of [`Reg`].
-pub const REGISTERS: [RegSpec; 32] = [
+pub const REGISTERS: [RegSpec; 33] = [
     row(Reg::Net, "net", (0, 0, 24), Table::Classify, Table::Punt, "network key"),
     row(Reg::FromFabric, "from_fabric", (0, 24, 1), Table::Classify, Table::Fabric, "came from another chassis"),
     row(Reg::Secured, "secured", (0, 25, 1), Table::Classify, Table::Nd, "sends only with its own addresses"),
@@ -217,6 +219,7 @@ pub const REGISTERS: [RegSpec; 32] = [
         Table::Out,
         "asks who has the MAC that the address asked for is made of, or else the group that it was for",
     ),
+    row(Reg::NdAnycast, "nd_anycast", (12, 24, 1), Table::Neighbor, Table::NdReply, "several answer for the address"),
     row(
         Reg::Claim,
         "claim",

@@ -82,6 +82,12 @@ fn all(id: u32, copies: Vec<Vec<Action>>, why: &'static str) -> Group {
     Group { id, kind: GroupType::All, buckets, why }
 }
 
+/// A group that takes one of its buckets.
+pub(crate) fn select(id: u32, buckets: Vec<Vec<Action>>, why: &'static str) -> Group {
+    let buckets = buckets.into_iter().map(|actions| bucket(1, actions)).collect();
+    Group { id, kind: GroupType::Select, buckets, why }
+}
+
 /// Weights are for `select` groups, where a bucket without any is never chosen.
 fn bucket(weight: u16, actions: Vec<Action>) -> Bucket {
     Bucket { weight, watch_port: OfPort::ANY, watch_group: u32::MAX, actions }

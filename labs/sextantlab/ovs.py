@@ -38,6 +38,13 @@ class OvsPair:
         switch.wait()
         self.start_vswitchd()
 
+    def kill_vswitchd(self):
+        """kill -9 of the switch alone; `start_vswitchd` brings it back, without a single flow."""
+        switch = self._processes.pop()
+        switch.kill()
+        switch.wait()
+        os.remove(self.path("vsw.ctl"))
+
     def restart_database(self, away=1.0):
         """Ends the database server and starts it again after so many seconds; the switch goes on meanwhile."""
         server = self._processes.pop(0)

@@ -6,11 +6,11 @@ use std::sync::Arc;
 use addr::{IpNet, OfPort};
 
 use crate::facts::{
-    AddressGroup, Advert, Binding, Chassis, Dhcp4, Dhcp6, DhcpOptions, Fabric, Hop, Interface, Membership, Network,
-    Policy, Port, Route, Router, SecurityGroup, Subnet, Way,
+    AddressGroup, Advert, Anycast, Binding, Chassis, Dhcp4, Dhcp6, DhcpOptions, Fabric, Hop, Interface, Membership,
+    Network, Policy, Port, Route, Router, SecurityGroup, Subnet, Way,
 };
 use crate::groups;
-use crate::keys::{AddressGroupKey, ChassisKey, GroupKey, Key, NetworkKey, PortKey, RouterKey, SubnetKey};
+use crate::keys::{AddressGroupKey, AnycastKey, ChassisKey, GroupKey, Key, NetworkKey, PortKey, RouterKey, SubnetKey};
 use crate::localnets;
 use crate::needs;
 use crate::spares;
@@ -48,6 +48,9 @@ pub enum Change {
     Membership(PortKey, Option<Membership>),
     Group(GroupKey, Option<SecurityGroup>),
     Addresses(AddressGroupKey, Option<AddressGroup>),
+    Anycast(AnycastKey, Option<Anycast>),
+    /// A port is alive as an instance of a service, or is not.
+    Serves(AnycastKey, PortKey, bool),
 }
 
 /// What a commit did.
@@ -164,6 +167,13 @@ impl World {
             }
             Change::Membership(key, new) => groups::membership_changed(self, marks, key, new),
             Change::Group(key, new) => groups::group_changed(self, marks, key, new),
+            Change::Anycast(key, new) => self.apply_anycast(marks, key, new),
+            Change::Serves(key, port, present) => {
+                if self.serving.contains(key, port) != present {
+                    self.serving.set(key, port, present);
+                    marks.changed(Key::Serves(key, port));
+                }
+            }
             Change::Addresses(key, new) => {
                 if put(&mut self.address_groups, key, new).is_some() {
                     marks.changed(Key::Addresses(key));
@@ -320,6 +330,22 @@ impl World {
         needs::route_changed(self, &mut marks.stale_needs, router, [old.as_ref(), after.as_ref()]);
         for chassis in self.chassis_of_router.of(router) {
             marks.changed(Key::RouteAt(router, prefix, chassis));
+        }
+    }
+
+    fn apply_anycast(&mut self, marks: &mut Marks, key: AnycastKey, new: Option<Anycast>) {
+        let after = new.clone();
+        let Some(old) = put(&mut self.anycasts, key, new) else { return };
+        marks.changed(Key::Anycast(key));
+        for (service, present) in [(old, false), (after, true)] {
+            let Some(service) = service else { continue };
+            self.anycasts_by_network.set(service.network, key, present);
+            self.anycast_addresses.set((service.network, service.address), key, present);
+            marks.changed(Key::AnycastsOn(service.network));
+            marks.changed(Key::Holder(service.network, service.address));
+            for chassis in self.needers.of(service.network) {
+                marks.changed(Key::AnycastAt(key, chassis));
+            }
         }
     }
 

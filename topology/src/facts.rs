@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use addr::{Dpid, IpNet, Ipv4Net, Ipv6Net, MacAddr, OfPort, link_local};
 
-use crate::keys::{ChassisKey, GroupKey, NetworkKey, SetKey};
+use crate::keys::{ChassisKey, GroupKey, NetworkKey, PortKey, SetKey};
 
 /// How chassis carry networks to each other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -471,6 +471,47 @@ pub struct AddressGroup {
     pub name: Arc<str>,
     /// What is in it.
     pub prefixes: Vec<IpNet>,
+}
+
+/// An address that several ports answer for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Anycast {
+    /// Its tenant.
+    pub tenant: Arc<str>,
+    /// Its name.
+    pub name: Arc<str>,
+    /// Its network, which is that of its ports.
+    pub network: NetworkKey,
+    /// The address.
+    pub address: IpAddr,
+    /// Who may answer for it, each once.
+    pub ports: Vec<PortKey>,
+    /// How it is found out whether they do.
+    pub health: Health,
+}
+
+/// How it is found out whether an instance of a service is alive.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Health {
+    /// What it is asked.
+    pub check: Check,
+    /// Milliseconds from one question to the next.
+    pub interval_ms: u32,
+    /// Milliseconds after which there is no answer.
+    pub timeout_ms: u32,
+}
+
+/// What an instance of a service is asked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Check {
+    /// Whether its host still has the port's own addresses (RFC 4861, 7.3; RFC 826).
+    Neighbor,
+    /// Whether it answers an echo request to the service's address (RFC 4443, 4.1).
+    Echo,
+    /// Whether it takes a connection to a port.
+    Tcp(u16),
+    /// Whether it answers a request for a path with a status below 400 (RFC 9110).
+    Http(u16, Arc<str>),
 }
 
 /// Where a labelled frame goes on, on a fabric of links. It never changes while a frame with the label may be on its way.

@@ -48,6 +48,11 @@ number!(
     AddressGroupKey(u32)
 );
 
+number!(
+    /// An anycast service: 24 bits, as in its MAC.
+    AnycastKey(u32)
+);
+
 /// A set of addresses that rules of security groups name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum SetKey {
@@ -152,6 +157,14 @@ pub enum Key {
     SetPrefix(IpNet, GroupKey, ChassisKey),
     /// Derived: a network whose ports are in a security group unless it is said otherwise, for a chassis where rules name it.
     SetNetwork(NetworkKey, GroupKey, ChassisKey),
+    /// An anycast service.
+    Anycast(AnycastKey),
+    /// Whether a port serves an anycast address: it is alive.
+    Serves(AnycastKey, PortKey),
+    /// Derived: an anycast service, as seen from a chassis that needs its network. Changes with the service and that need.
+    AnycastAt(AnycastKey, ChassisKey),
+    /// Derived set: the anycast services of a network.
+    AnycastsOn(NetworkKey),
     /// Derived: where a port is plugged.
     Place(PortKey),
     /// Derived: whether and why a chassis needs a network.
@@ -219,6 +232,10 @@ pub enum KeyKind {
     SetAddress,
     SetPrefix,
     SetNetwork,
+    Anycast,
+    Serves,
+    AnycastAt,
+    AnycastsOn,
     Place,
     Need,
     Members,
@@ -236,7 +253,7 @@ pub enum KeyKind {
 
 impl Key {
     /// The key of the noun that it speaks of: one of `Fabric`, `Chassis`, `Network`, `Subnet`, `Router`, `Port`, `Group`,
-    /// `Addresses`.
+    /// `Addresses`, `Anycast`.
     pub(crate) fn noun(&self) -> Key {
         match *self {
             // Of the whole system.
@@ -260,7 +277,9 @@ impl Key {
             | Key::SubnetsOf(n)
             | Key::InterfacesOn(n)
             | Key::NamesOn(n)
+            | Key::AnycastsOn(n)
             | Key::Holder(n, _) => Key::Network(n),
+            Key::Anycast(a) | Key::Serves(a, _) | Key::AnycastAt(a, _) => Key::Anycast(a),
             Key::Subnet(s) | Key::Advert(s) | Key::Dhcp6(s) | Key::Dhcp4(s) => Key::Subnet(s),
             Key::Router(r)
             | Key::Interface(r, _)
@@ -324,6 +343,10 @@ impl Key {
             Key::SetAddress(..) => KeyKind::SetAddress,
             Key::SetPrefix(..) => KeyKind::SetPrefix,
             Key::SetNetwork(..) => KeyKind::SetNetwork,
+            Key::Anycast(..) => KeyKind::Anycast,
+            Key::Serves(..) => KeyKind::Serves,
+            Key::AnycastAt(..) => KeyKind::AnycastAt,
+            Key::AnycastsOn(..) => KeyKind::AnycastsOn,
             Key::Place(..) => KeyKind::Place,
             Key::Need(..) => KeyKind::Need,
             Key::Members(..) => KeyKind::Members,
@@ -380,6 +403,10 @@ impl fmt::Display for Key {
             Key::SetAddress(a, n, g, c) => write!(f, "set-address {a} {n} {g} {c}"),
             Key::SetPrefix(p, g, c) => write!(f, "set-prefix {p} {g} {c}"),
             Key::SetNetwork(n, g, c) => write!(f, "set-network {n} {g} {c}"),
+            Key::Anycast(a) => write!(f, "anycast {a}"),
+            Key::Serves(a, p) => write!(f, "serves {a} {p}"),
+            Key::AnycastAt(a, c) => write!(f, "anycast-at {a} {c}"),
+            Key::AnycastsOn(n) => write!(f, "anycasts-on {n}"),
             Key::Place(p) => write!(f, "place {p}"),
             Key::Need(n, c) => write!(f, "need {n} {c}"),
             Key::Members(n, c) => write!(f, "members {n} {c}"),

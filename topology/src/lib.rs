@@ -17,12 +17,13 @@ mod world;
 
 pub use commit::{Change, Committed};
 pub use facts::{
-    AddressGroup, AddressPair, Advert, Binding, Chassis, Delegated, Dhcp4, Dhcp6, DhcpOption, DhcpOptions, Direction,
-    Encap, Fabric, Hop, Interface, Lane, Membership, Network, Physical, Policy, Port, Remote, Role, Route, Router,
-    RouterPreference, Rule, SecurityGroup, Subnet, Way,
+    AddressGroup, AddressPair, Advert, Anycast, Binding, Chassis, Check, Delegated, Dhcp4, Dhcp6, DhcpOption,
+    DhcpOptions, Direction, Encap, Fabric, Health, Hop, Interface, Lane, Membership, Network, Physical, Policy, Port,
+    Remote, Role, Route, Router, RouterPreference, Rule, SecurityGroup, Subnet, Way,
 };
 pub use keys::{
-    AddressGroupKey, ChassisKey, GroupKey, Key, KeyKind, NetworkKey, PortKey, ResourceId, RouterKey, SetKey, SubnetKey,
+    AddressGroupKey, AnycastKey, ChassisKey, GroupKey, Key, KeyKind, NetworkKey, PortKey, ResourceId, RouterKey,
+    SetKey, SubnetKey,
 };
 pub use needs::Need;
 pub use view::{Holder, Member, Place, View};

@@ -212,6 +212,9 @@ fn set_need(world: &mut World, marks: &mut Marks, network: NetworkKey, chassis: 
             marks.changed(Key::Reach(port, chassis));
         }
     }
+    for service in world.anycasts_by_network.of(network) {
+        marks.changed(Key::AnycastAt(service, chassis));
+    }
     world.needers.set(network, chassis, need.is_some());
     world.needed.set(chassis, network, need.is_some());
 }

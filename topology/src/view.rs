@@ -7,10 +7,10 @@ use std::sync::Arc;
 use addr::{IpNet, OfPort};
 
 use crate::facts::{
-    AddressGroup, Advert, Binding, Chassis, Dhcp4, Dhcp6, DhcpOptions, Fabric, Hop, Interface, Membership, Network,
-    Physical, Policy, Port, Route, Router, SecurityGroup, Subnet, Way,
+    AddressGroup, Advert, Anycast, Binding, Chassis, Dhcp4, Dhcp6, DhcpOptions, Fabric, Hop, Interface, Membership,
+    Network, Physical, Policy, Port, Route, Router, SecurityGroup, Subnet, Way,
 };
-use crate::keys::{AddressGroupKey, ChassisKey, GroupKey, Key, NetworkKey, PortKey, RouterKey, SubnetKey};
+use crate::keys::{AddressGroupKey, AnycastKey, ChassisKey, GroupKey, Key, NetworkKey, PortKey, RouterKey, SubnetKey};
 use crate::needs::Need;
 use crate::world::World;
 
@@ -361,6 +361,30 @@ impl<'w> View<'w> {
     pub fn holder(&self, network: NetworkKey, address: IpAddr) -> Option<Holder> {
         self.read(Key::Holder(network, address));
         self.world.holders.of((network, address)).next()
+    }
+
+    /// An anycast service.
+    pub fn anycast(&self, key: AnycastKey) -> Option<&'w Anycast> {
+        self.read(Key::Anycast(key));
+        self.world.anycasts.get(&key)
+    }
+
+    /// Whether a port is alive as an instance of a service.
+    pub fn serves(&self, key: AnycastKey, port: PortKey) -> bool {
+        self.read(Key::Serves(key, port));
+        self.world.serving.contains(key, port)
+    }
+
+    /// The anycast services of a network, in the order of their keys.
+    pub fn anycasts_on(&self, network: NetworkKey) -> Vec<AnycastKey> {
+        self.read(Key::AnycastsOn(network));
+        self.world.anycasts_by_network.of(network).collect()
+    }
+
+    /// The service that an address of a network is of. Of several claims the least counts.
+    pub fn anycast_with(&self, network: NetworkKey, address: IpAddr) -> Option<AnycastKey> {
+        self.read(Key::Holder(network, address));
+        self.world.anycast_addresses.of((network, address)).next()
     }
 
     /// Whether one chassis sends to another.

@@ -9,12 +9,13 @@ use rpds::{HashTrieMapSync, RedBlackTreeMapSync, RedBlackTreeSetSync};
 use rustc_hash::FxBuildHasher;
 
 use crate::facts::{
-    AddressGroup, Advert, Binding, Chassis, Dhcp4, Dhcp6, DhcpOptions, Fabric, Hop, Interface, Membership, Network,
-    Policy, Port, Route, Router, SecurityGroup, Subnet, Way,
+    AddressGroup, Advert, Anycast, Binding, Chassis, Dhcp4, Dhcp6, DhcpOptions, Fabric, Hop, Interface, Membership,
+    Network, Policy, Port, Route, Router, SecurityGroup, Subnet, Way,
 };
 use crate::index::Index;
 use crate::keys::{
-    AddressGroupKey, ChassisKey, GroupKey, Key, NetworkKey, PortKey, ResourceId, RouterKey, SetKey, SubnetKey,
+    AddressGroupKey, AnycastKey, ChassisKey, GroupKey, Key, NetworkKey, PortKey, ResourceId, RouterKey, SetKey,
+    SubnetKey,
 };
 use crate::needs::Need;
 use crate::view::Place;
@@ -48,6 +49,9 @@ pub struct World {
     pub(crate) memberships: Map<PortKey, Membership>,
     pub(crate) security_groups: Map<GroupKey, SecurityGroup>,
     pub(crate) address_groups: Map<AddressGroupKey, AddressGroup>,
+    pub(crate) anycasts: Map<AnycastKey, Anycast>,
+    /// Ports that are alive as instances of services.
+    pub(crate) serving: Index<AnycastKey, PortKey>,
 
     // Derived; each with the function that keeps it.
     /// Who is bound to an interface of a bridge.
@@ -96,6 +100,8 @@ pub struct World {
     /// The subnets of networks that tell their ports to be in a group, by prefix; the prefixes.
     pub(crate) told_prefixes: Index<(GroupKey, IpNet), SubnetKey>,
     pub(crate) prefixes_told: Index<GroupKey, IpNet>,
+    pub(crate) anycasts_by_network: Index<NetworkKey, AnycastKey>,
+    pub(crate) anycast_addresses: Index<(NetworkKey, IpAddr), AnycastKey>,
     /// How many networks make the first chassis send to the second.
     pub(crate) peers: Map<(ChassisKey, ChassisKey), u32>,
 }
@@ -192,10 +198,23 @@ impl World {
         for network in self.needed.of(chassis) {
             keys.push(Key::Network(network));
             keys.extend(self.ports_by_network.of(network).map(Key::Port));
+            keys.extend(self.anycasts_by_network.of(network).map(Key::Anycast));
         }
         keys.extend(self.routers_at.of(chassis).map(Key::Router));
         self.group_concerns(chassis, &mut keys);
         keys
+    }
+
+    /// The chassis that have flows for an anycast service.
+    pub fn chassis_serving(&self, key: AnycastKey) -> Vec<ChassisKey> {
+        self.anycasts.get(&key).map(|service| self.needers.of(service.network).collect()).unwrap_or_default()
+    }
+
+    /// The anycast services that a port may be an instance of, in order. Looks at those of its network.
+    pub fn anycasts_of(&self, port: PortKey) -> Vec<AnycastKey> {
+        let network = self.ports.get(&port).map(|port| port.network);
+        let services = network.into_iter().flat_map(|network| self.anycasts_by_network.of(network));
+        services.filter(|key| self.anycasts.get(key).is_some_and(|service| service.ports.contains(&port))).collect()
     }
 
     /// The port that is bound to an interface of a chassis.
@@ -238,6 +257,10 @@ impl World {
             Key::Group(g) => {
                 let group = self.security_groups.get(&g)?;
                 Some(ResourceId { kind: "security_group", tenant: group.tenant.clone(), name: group.name.clone() })
+            }
+            Key::Anycast(a) => {
+                let service = self.anycasts.get(&a)?;
+                Some(ResourceId { kind: "anycast_service", tenant: service.tenant.clone(), name: service.name.clone() })
             }
             Key::Addresses(a) => {
                 let group = self.address_groups.get(&a)?;
@@ -291,7 +314,13 @@ impl World {
             | Key::SubnetsOf(n)
             | Key::InterfacesOn(n)
             | Key::NamesOn(n)
+            | Key::AnycastsOn(n)
             | Key::Holder(n, _) => self.networks.contains_key(&n),
+            Key::Anycast(a) => self.anycasts.contains_key(&a),
+            Key::Serves(a, p) => self.serving.contains(a, p),
+            Key::AnycastAt(a, c) => {
+                self.anycasts.get(&a).is_some_and(|service| self.needs.contains_key(&(service.network, c)))
+            }
             Key::AutoNetwork => !self.auto_networks.is_empty(),
             Key::Subnet(s) => self.subnets.contains_key(&s),
             Key::Advert(s) => self.adverts.contains_key(&s),
@@ -352,6 +381,11 @@ impl World {
         keys.extend(self.needs.keys().map(|(n, c)| Key::Need(*n, *c)));
         self.group_keys(&mut keys);
         keys.extend(self.peers.keys().map(|(a, b)| Key::Peer(*a, *b)));
+        for (a, service) in self.anycasts.iter() {
+            keys.push(Key::Anycast(*a));
+            keys.extend(self.needers.of(service.network).map(|c| Key::AnycastAt(*a, c)));
+        }
+        keys.extend(self.serving.iter().map(|(a, p)| Key::Serves(a, p)));
         for (p, port) in self.ports.iter() {
             keys.extend([Key::Port(*p), Key::Binding(*p), Key::Policy(*p), Key::Place(*p)]);
             if self.bindings.contains_key(p) {

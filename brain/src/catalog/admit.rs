@@ -8,7 +8,7 @@ use topology::ResourceId;
 
 use super::asks::{Ask, Asked};
 use super::findings::{Findings, Place};
-use super::ident::{self, ADDRESS_GROUP, DELEGATION, NETWORK, PORT, ROUTER, SECURITY_GROUP, SUBNET};
+use super::ident::{self, ADDRESS_GROUP, ANYCAST_SERVICE, DELEGATION, NETWORK, PORT, ROUTER, SECURITY_GROUP, SUBNET};
 use super::index::Claim;
 use super::kinds::{self, Model, network::Network};
 use super::learned::Address;
@@ -202,6 +202,9 @@ impl<'a> Admission<'a> {
         }
         if user.kind == DELEGATION {
             return Some(format!("{target} is another tenant's: a delegation is of its port's tenant"));
+        }
+        if user.kind == ANYCAST_SERVICE && target.kind == PORT {
+            return Some(format!("{target} is another tenant's: a service is of its ports' tenant"));
         }
         let network = self.after.subnet(target).map_or(target, |subnet| &subnet.network);
         if user.kind == SUBNET {
@@ -432,6 +435,11 @@ fn check_constant(catalog: &Catalog, id: &ResourceId, after: Option<&Model>, fin
             if before.stateful != after.stateful && catalog.users(id, PORT).next().is_some() =>
         {
             findings.spec("stateful", format!("can't change while ports have the group: it is {}", before.stateful));
+        }
+        (Some(Model::AnycastService(before)), Some(Model::AnycastService(after)))
+            if before.network != after.network =>
+        {
+            findings.spec("network", format!("can't change: the service is on {}", before.network));
         }
         (Some(Model::Delegation(before)), Some(Model::Delegation(after))) if before.port != after.port => {
             findings.spec("port", format!("can't change: the prefix is delegated to {}", before.port));

@@ -8,7 +8,9 @@ use topology::{Encap, ResourceId, RouterKey};
 use super::Catalog;
 use super::admit::{Admission, meta_of};
 use super::findings::Findings;
-use super::ident::{self, ADDRESS_GROUP, CHASSIS, FABRIC, NETWORK, PORT, ROUTER, SECURITY_GROUP, SEGMENT, SUBNET};
+use super::ident::{
+    self, ADDRESS_GROUP, ANYCAST_SERVICE, CHASSIS, FABRIC, NETWORK, PORT, ROUTER, SECURITY_GROUP, SEGMENT, SUBNET,
+};
 use super::index::Claim;
 use super::kinds::Model;
 
@@ -17,7 +19,7 @@ fn number_max(catalog: &Catalog, kind: &str) -> u32 {
     match kind {
         CHASSIS if catalog.fabric().is_some_and(|fabric| fabric.encap == Encap::Links) => CHASSIS_MAX.into(),
         CHASSIS => 0xffff,
-        NETWORK | ROUTER => 0xff_ffff,
+        NETWORK | ROUTER | ANYCAST_SERVICE => 0xff_ffff,
         // One bit of the register tells one from the other.
         SECURITY_GROUP | ADDRESS_GROUP => 0x7f_ffff,
         _ => u32::MAX,

@@ -27,17 +27,30 @@ pub(crate) const DELEGATION: &str = "delegation";
 pub(crate) const SECURITY_GROUP: &str = "security_group";
 /// A set of addresses for rules.
 pub(crate) const ADDRESS_GROUP: &str = "address_group";
+/// An address that several ports answer for.
+pub(crate) const ANYCAST_SERVICE: &str = "anycast_service";
 /// The security group that its tenant's ports have if they name none.
 pub(crate) const DEFAULT_GROUP: &str = "default";
 
 /// All kinds, each after those that it may refer to.
-pub(crate) const KINDS: [&str; 10] =
-    [CHASSIS, FABRIC, NETWORK, SUBNET, RENUMBERING, ROUTER, ADDRESS_GROUP, SECURITY_GROUP, PORT, DELEGATION];
+pub(crate) const KINDS: [&str; 11] = [
+    CHASSIS,
+    FABRIC,
+    NETWORK,
+    SUBNET,
+    RENUMBERING,
+    ROUTER,
+    ADDRESS_GROUP,
+    SECURITY_GROUP,
+    PORT,
+    DELEGATION,
+    ANYCAST_SERVICE,
+];
 
 /// The counter of segmentation ids; the other counters bear the names of kinds.
 pub(crate) const SEGMENT: &str = "segment";
-const COUNTERS: [&str; 9] =
-    [CHASSIS, NETWORK, SUBNET, ROUTER, ADDRESS_GROUP, SECURITY_GROUP, PORT, DELEGATION, SEGMENT];
+const COUNTERS: [&str; 10] =
+    [CHASSIS, NETWORK, SUBNET, ROUTER, ADDRESS_GROUP, SECURITY_GROUP, PORT, DELEGATION, ANYCAST_SERVICE, SEGMENT];
 
 /// The only name that a fabric may have.
 pub(crate) const FABRIC_NAME: &str = "default";

@@ -11,8 +11,8 @@ use topology::{Change, Key, ResourceId};
 
 use super::findings::Findings;
 use super::ident::{
-    self, ADDRESS_GROUP, CHASSIS, DELEGATION, FABRIC, FABRIC_NAME, NETWORK, PORT, RENUMBERING, ROUTER, SECURITY_GROUP,
-    SUBNET, StoreKey,
+    self, ADDRESS_GROUP, ANYCAST_SERVICE, CHASSIS, DELEGATION, FABRIC, FABRIC_NAME, NETWORK, PORT, RENUMBERING, ROUTER,
+    SECURITY_GROUP, SUBNET, StoreKey,
 };
 use super::kinds::{self, port::Assigned};
 use super::learned::{Address, Learned};
@@ -276,7 +276,12 @@ impl Catalog {
                         dirty.extend(self.port(&delegation.port).map(|port| port.network.clone()));
                     }
                 }
-                PORT => dirty.extend(self.users(&id, DELEGATION).cloned()),
+                PORT => {
+                    dirty.extend(self.users(&id, DELEGATION).cloned());
+                    if renumbered {
+                        dirty.extend(self.users(&id, ANYCAST_SERVICE).cloned());
+                    }
+                }
                 ROUTER => {
                     let both = [before, self].into_iter().flat_map(|catalog| catalog.per_host_behind(&id));
                     for subnet in both.collect::<BTreeSet<_>>() {
@@ -291,6 +296,7 @@ impl Catalog {
                 CHASSIS if renumbered => dirty.extend(self.users(&id, PORT).cloned()),
                 NETWORK if renumbered => {
                     dirty.extend(self.users(&id, PORT).chain(self.users(&id, DELEGATION)).cloned());
+                    dirty.extend(self.users(&id, ANYCAST_SERVICE).cloned());
                     for subnet in self.users(&id, SUBNET) {
                         dirty.insert(subnet.clone());
                         dirty.extend(self.users(subnet, ROUTER).chain(self.users(subnet, RENUMBERING)).cloned());
@@ -391,6 +397,9 @@ fn slot(change: &Change) -> Key {
         Change::Membership(p, _) => Key::Membership(*p),
         Change::Group(g, _) => Key::Group(*g),
         Change::Addresses(a, _) => Key::Addresses(*a),
+        Change::Anycast(a, _) => Key::Anycast(*a),
+        // What instances answer is nothing that the catalog states.
+        Change::Serves(a, p, _) => Key::Serves(*a, *p),
         Change::DhcpOptions(p, _) => Key::DhcpOptions(*p),
         Change::Hostname(p, _) => Key::Hostname(*p),
     }
@@ -419,6 +428,8 @@ fn nothing(change: &Change) -> Change {
         Change::Membership(p, _) => Change::Membership(*p, None),
         Change::Group(g, _) => Change::Group(*g, None),
         Change::Addresses(a, _) => Change::Addresses(*a, None),
+        Change::Anycast(a, _) => Change::Anycast(*a, None),
+        Change::Serves(a, p, _) => Change::Serves(*a, *p, false),
         Change::DhcpOptions(p, _) => Change::DhcpOptions(*p, None),
         Change::Hostname(p, _) => Change::Hostname(*p, None),
     }

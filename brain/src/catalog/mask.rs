@@ -180,6 +180,7 @@ specs! {
     Renumbering RenumberingSpec { subnet = "subnet", cidr = "cidr", overlap_s = "overlap_s" }
     SecurityGroup SecurityGroupSpec { stateful = "stateful", rules = "rules" }
     AddressGroup AddressGroupSpec { addresses = "addresses" }
+    AnycastService AnycastServiceSpec { network = "network", address = "address", ports = "ports", health = "health" }
     Delegation DelegationSpec {
         port = "port", pool = "pool", length = "length", prefix = "prefix", prefix_lifetimes = "prefix_lifetimes"
     }

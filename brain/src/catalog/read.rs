@@ -7,7 +7,7 @@ use std::sync::Arc;
 use addr::Ipv6Net;
 use features::{dns::names, router};
 use proto::v1::{self, resource::Kind};
-use topology::ResourceId;
+use topology::{AnycastKey, ResourceId};
 
 use super::kinds::{Model, port::Port};
 use super::{Catalog, Stored, ident, resource};
@@ -133,6 +133,10 @@ impl Catalog {
             (Kind::Renumbering(r), _) => r.status = Some(v1::RenumberingStatus::default()),
             (Kind::SecurityGroup(r), _) => r.status = Some(v1::SecurityGroupStatus::default()),
             (Kind::AddressGroup(r), _) => r.status = Some(v1::AddressGroupStatus::default()),
+            (Kind::AnycastService(r), _) => {
+                let mac_address = router::anycast_mac(AnycastKey(record.key)).to_string();
+                r.status = Some(v1::AnycastServiceStatus { mac_address, ..Default::default() });
+            }
             (Kind::Delegation(r), model) => {
                 let mac = match model {
                     Some(Model::Delegation(delegation)) => self.port(&delegation.port).and_then(|port| port.mac),

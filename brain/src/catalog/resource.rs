@@ -19,6 +19,7 @@ macro_rules! each {
             Kind::Renumbering($body) => $result,
             Kind::SecurityGroup($body) => $result,
             Kind::AddressGroup($body) => $result,
+            Kind::AnycastService($body) => $result,
         }
     };
 }
@@ -36,6 +37,7 @@ pub(crate) fn kind_of(kind: &Kind) -> &'static str {
         Kind::Renumbering(_) => ident::RENUMBERING,
         Kind::SecurityGroup(_) => ident::SECURITY_GROUP,
         Kind::AddressGroup(_) => ident::ADDRESS_GROUP,
+        Kind::AnycastService(_) => ident::ANYCAST_SERVICE,
     }
 }
 
@@ -79,6 +81,7 @@ pub(crate) fn listed(document: v1::Document) -> (String, Vec<(&'static str, Vec<
         ports,
         delegations,
         renumberings,
+        anycast_services,
     } = document;
     let listed = vec![
         ("chassis", chassis.into_iter().map(Kind::Chassis).collect()),
@@ -91,6 +94,7 @@ pub(crate) fn listed(document: v1::Document) -> (String, Vec<(&'static str, Vec<
         ("ports", ports.into_iter().map(Kind::Port).collect()),
         ("delegations", delegations.into_iter().map(Kind::Delegation).collect()),
         ("renumberings", renumberings.into_iter().map(Kind::Renumbering).collect()),
+        ("anycast_services", anycast_services.into_iter().map(Kind::AnycastService).collect()),
     ];
     (tenant, listed)
 }

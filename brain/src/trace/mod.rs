@@ -22,6 +22,9 @@ use spec::Spec;
 /// 10,000.
 const ARRIVALS_MAX: usize = 256;
 
+/// How an outcome begins that names a receiver.
+const DELIVERED: &str = "delivered: ";
+
 /// A frame on its way to a switch.
 struct Arrival {
     chassis: ChassisKey,
@@ -38,6 +41,8 @@ struct Seen {
     steps: Vec<v1::TraceStep>,
     /// `delivered`, `answered`, `punted`.
     ends: BTreeSet<String>,
+    /// Of those that it was delivered to, one was meant: which, a switch tells by a hash.
+    alternatives: bool,
     /// `drop`, in the order in which they were met.
     drops: Vec<String>,
 }
@@ -68,7 +73,8 @@ impl Brain {
             }
             None => seen.drops.push("drop: no_router".to_owned()),
         }
-        let Seen { steps, ends, mut drops, .. } = seen;
+        let Seen { steps, ends, mut drops, alternatives, .. } = seen;
+        let ends = if alternatives { one_of(ends) } else { ends };
         let outcomes = if ends.is_empty() { drops.drain(..).take(1).collect() } else { ends.into_iter().collect() };
         Ok(Reply::Traced(v1::TraceResponse { steps, outcomes }))
     }
@@ -138,6 +144,7 @@ impl Brain {
             }
             let trace = self.switch(chassis, seen).run(&frame, in_port, tunnel);
             let uplink = view.uplink(chassis);
+            seen.alternatives |= trace.alternatives;
             for output in &trace.outputs {
                 match &output.fate {
                     Fate::Port(port) if Some(*port) == uplink => arrivals.extend(self.carried(&view, chassis, output)),
@@ -198,7 +205,7 @@ impl Brain {
 
     fn delivered(&self, chassis: ChassisKey, ofport: OfPort) -> String {
         let name = self.port_behind(chassis, ofport).and_then(|port| self.full_name(&Key::Port(port)));
-        format!("delivered: {}", name.unwrap_or_else(|| format!("port {ofport}")))
+        format!("{DELIVERED}{}", name.unwrap_or_else(|| format!("port {ofport}")))
     }
 
     /// The port that is bound to an OpenFlow port.
@@ -253,6 +260,19 @@ fn tag(frame: &[u8]) -> Option<u16> {
     (tag[..2] == [0x81, 0x00]).then(|| u16::from_be_bytes([tag[2], tag[3]]) & 0xfff)
 }
 
+/// Several receivers of which one gets the packet, as one end.
+fn one_of(ends: BTreeSet<String>) -> BTreeSet<String> {
+    let (delivered, mut others): (Vec<String>, Vec<String>) =
+        ends.into_iter().partition(|end| end.starts_with(DELIVERED));
+    let names: Vec<&str> = delivered.iter().filter_map(|end| end.strip_prefix(DELIVERED)).collect();
+    others.extend(match names[..] {
+        [] => None,
+        [one] => Some(format!("{DELIVERED}{one}")),
+        _ => Some(format!("{DELIVERED}one of {}", names.join(", "))),
+    });
+    others.into_iter().collect()
+}
+
 /// Who answers a punted packet.
 const fn feature(op: PuntOp) -> &'static str {
     match op {
@@ -264,6 +284,7 @@ const fn feature(op: PuntOp) -> &'static str {
         PuntOp::Dhcp6 => "dhcp6",
         PuntOp::Dhcp4 => "dhcp4",
         PuntOp::Dns => "dns",
+        PuntOp::Health => "anycast",
         PuntOp::Lldp => "links",
     }
 }

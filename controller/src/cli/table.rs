@@ -10,7 +10,7 @@ use crate::doc::shape::{KindShape, is_global};
 type Column = (&'static str, &'static str);
 
 /// A kind's columns, and those that `wide` adds. A kind that is not here gets its name and standing.
-const COLUMNS: [(&str, &[Column], &[Column]); 10] = [
+const COLUMNS: [(&str, &[Column], &[Column]); 11] = [
     (
         "chassis",
         &[
@@ -81,6 +81,11 @@ const COLUMNS: [(&str, &[Column], &[Column]); 10] = [
         ],
     ),
     ("security_group", &[("STATEFUL", "/spec/stateful")], &[("RULES", "/spec/rules")]),
+    (
+        "anycast_service",
+        &[("NETWORK", "/spec/network"), ("ADDRESS", "/spec/address"), ("PORTS", "/spec/ports")],
+        &[("HEALTH", "/spec/health"), ("MAC", "/status/mac_address"), ("INSTANCES", "/status/instances")],
+    ),
     ("address_group", &[("ADDRESSES", "/spec/addresses")], &[]),
     (
         "renumbering",

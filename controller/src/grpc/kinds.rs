@@ -231,6 +231,12 @@ service!(AddressGroup, "address_group", global: false, AddressGroupService in ad
     create create_address_group of CreateAddressGroupRequest, update update_address_group of UpdateAddressGroupRequest,
     delete delete_address_group);
 
+service!(AnycastService, "anycast_service", global: false, AnycastServiceService in anycast_service_service_server,
+    field anycast_service,
+    get get_anycast_service, list list_anycast_services as anycast_services in ListAnycastServicesResponse,
+    create create_anycast_service of CreateAnycastServiceRequest,
+    update update_anycast_service of UpdateAnycastServiceRequest, delete delete_anycast_service);
+
 kind!(Fabric, "fabric", global: true);
 
 /// The one fabric is there or not: it has no list.
@@ -264,6 +270,7 @@ mod tests {
             v1::Renumbering::NAME,
             v1::SecurityGroup::NAME,
             v1::AddressGroup::NAME,
+            v1::AnycastService::NAME,
         ];
         for kind in shape::kinds() {
             assert!(here.contains(&kind.singular.as_str()), "{}", kind.singular);

@@ -166,6 +166,7 @@ async fn routes<B: Backend>(backend: B, stop: CancellationToken) -> Result<Route
         renumbering_service_server::RenumberingServiceServer,
         security_group_service_server::SecurityGroupServiceServer,
         address_group_service_server::AddressGroupServiceServer,
+        anycast_service_service_server::AnycastServiceServiceServer,
         intent_service_server::IntentServiceServer,
         operation_service_server::OperationServiceServer,
     );

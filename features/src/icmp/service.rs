@@ -8,6 +8,7 @@ use packet::{Icmpv4Error, Icmpv6Error, icmpv4_error, icmpv6_error};
 use topology::{Interface, NetworkKey, RouterKey, View, World};
 
 use crate::punt::{PacketOut, Punted, Unanswered};
+use crate::router::network_mac;
 
 /// The error, or the name of why there is none (RFC 4443, 2.4 e; RFC 1812, 4.3.2.7).
 pub fn error(world: &World, punted: &Punted) -> Result<Vec<PacketOut>, Unanswered> {
@@ -15,7 +16,10 @@ pub fn error(world: &World, punted: &Punted) -> Result<Vec<PacketOut>, Unanswere
     let port = view.port(punted.port).ok_or("port_gone")?;
     let mtu = view.network(punted.network).map_or(0, |network| network.mtu);
     let own = own_side(world, punted.router, port.network);
-    let Some(mac) = own.first().map(|interface| interface.mac) else { return Err("router_gone") };
+    // On the link itself the network speaks: of a service's address that nobody answers for.
+    let on_link = punted.router == RouterKey(0) && punted.network == port.network;
+    let network = on_link.then(|| network_mac(port.network));
+    let Some(mac) = own.first().map(|interface| interface.mac).or(network) else { return Err("router_gone") };
     let frame = as_it_came(&punted.frame, port.mac, mac).ok_or("malformed")?;
     let answer = match ethertype(&frame) {
         Some(0x86dd) => {

@@ -45,6 +45,9 @@ pub fn group_here(network: NetworkKey) -> u32 {
     0x0200_0000 | network.0
 }
 
+/// The first byte of the numbers of groups that pick an instance of a service.
+pub(crate) const ANYCAST_GROUPS: u32 = 7;
+
 /// The first byte of the numbers of a large replication's parts; then come, in the same byte, 4 for each part, 2 if it is for
 /// this chassis' ports only, and 1 for the copies, 0 for their gate.
 const FIRST_PART: u32 = 0x10;
@@ -62,7 +65,7 @@ fn part(group: u32, index: usize) -> Option<Part> {
 /// Whether a group's number is one of the above.
 pub fn is_our_group(id: u32) -> bool {
     let parts = FIRST_PART..FIRST_PART + 4 * PARTS_MAX as u32;
-    matches!(id >> 24, 1 | 2) || parts.contains(&(id >> 24))
+    matches!(id >> 24, 1 | 2 | ANYCAST_GROUPS) || parts.contains(&(id >> 24))
 }
 
 fn reach(view: &View<'_>, emit: &mut Emit, key: PortKey, chassis: ChassisKey) {

@@ -52,9 +52,12 @@ impl Feature for Nd {
     }
 }
 
+/// The flag S.
+const SOLICITED: u32 = 0x4000_0000;
+
 /// Flags of a solicited advertisement (RFC 4861, 4.4), as the switch's `nd_reserved` has them: S and O, R for routers.
 const fn flags(router: bool) -> u32 {
-    0x6000_0000 | if router { 0x8000_0000 } else { 0 }
+    SOLICITED | 0x2000_0000 | if router { 0x8000_0000 } else { 0 }
 }
 
 /// A secured port's advertisement has shown that its target is its own; now its MAC and source are shown.
@@ -147,6 +150,19 @@ pub(crate) fn made_of_mac(row: Row<'_>, flipped: u64) -> Row<'_> {
         .load(Reg::NdAsks, 0u64)
 }
 
+/// Turns a solicitation into an advertisement with these flags.
+fn answer(row: Row<'_>, flags: u32) {
+    row.icmpv6(NEIGHBOR_SOLICIT)
+        .when(Field::ND_OPTIONS_TYPE, SOURCE_LINK_LAYER)
+        .set(Field::ICMPV6_TYPE, NEIGHBOR_ADVERT)
+        .set(Field::ND_RESERVED, flags)
+        .set(Field::ND_OPTIONS_TYPE, TARGET_LINK_LAYER)
+        .keep(Field::ETH_DST, Reg::NdMac)
+        .copy(Field::ETH_SRC, Field::ETH_DST)
+        .copy(Field::IPV6_SRC, Field::IPV6_DST)
+        .goto(Table::NdSend);
+}
+
 fn answers(on: &mut On<'_>) {
     // Where there is no option, the switch would write one beyond the packet's end; and the frame's length does not tell, for an
     // extension header makes up for an option. So flows answer what begins with the sender's MAC, as every host's does that
@@ -155,18 +171,12 @@ fn answers(on: &mut On<'_>) {
         .icmpv6(NEIGHBOR_SOLICIT)
         .restore(Reg::Kept, Field::IPV6_DST)
         .punt(PuntOp::NeighborSolicit);
+    // None of them is to take the others' place in a cache (RFC 4861, 7.2.7); nor need they wait for each other, for the MAC is the
+    // same whoever serves.
+    answer(on.row(Table::NdReply, 35, "several answer for the address").when_reg(Reg::NdAnycast, 1u64), SOLICITED);
     for (router, bit) in [(true, 1u64), (false, 0)] {
-        on.row(Table::NdReply, 30, "the address is at this MAC")
-            .icmpv6(NEIGHBOR_SOLICIT)
-            .when(Field::ND_OPTIONS_TYPE, SOURCE_LINK_LAYER)
-            .when_reg(Reg::NdRouter, bit)
-            .set(Field::ICMPV6_TYPE, NEIGHBOR_ADVERT)
-            .set(Field::ND_RESERVED, flags(router))
-            .set(Field::ND_OPTIONS_TYPE, TARGET_LINK_LAYER)
-            .keep(Field::ETH_DST, Reg::NdMac)
-            .copy(Field::ETH_SRC, Field::ETH_DST)
-            .copy(Field::IPV6_SRC, Field::IPV6_DST)
-            .goto(Table::NdSend);
+        let row = on.row(Table::NdReply, 30, "the address is at this MAC").when_reg(Reg::NdRouter, bit);
+        answer(row, flags(router));
     }
     on.row(Table::NdSend, 10, "fills in the target's MAC and sends the answer back")
         .icmpv6(NEIGHBOR_ADVERT)

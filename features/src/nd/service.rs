@@ -22,7 +22,7 @@ pub fn solicited(view: &View<'_>, punted: &Punted) -> Result<Vec<PacketOut>, Una
     } else {
         holder::of(view, punted.network, address).ok_or(holder::UNKNOWN_TARGET)?
     };
-    let what = Advertised { mac: who.mac, target, src: target, router: who.port.is_none(), override_: true };
+    let what = Advertised { mac: who.mac, target, src: target, router: who.router, override_: !who.anycast };
     let answer = neighbor_advert(&what, Some((frame.ethernet.src, ip.src)));
     Ok(vec![PacketOut::to(punted.place, answer)])
 }

@@ -20,6 +20,8 @@ pub const USERDATA_PORT: u8 = 1;
 type Rate = (PuntClass, u32, u32);
 pub(crate) const ADDRESS: Rate = (PuntClass::Address, 200, 200);
 const ERROR: Rate = (PuntClass::Error, 100, 100);
+/// Of an instance that is asked every 50 ms, by each of a few services, over HTTP.
+pub(crate) const HEALTH: Rate = (PuntClass::Health, 400, 400);
 
 impl Feature for Port {
     fn id(&self) -> FeatureId {
@@ -53,6 +55,13 @@ pub fn punting_port(userdata: &[u8]) -> Option<PortKey> {
         [USERDATA_PORT, key @ ..] => Some(PortKey(u32::from_be_bytes(key.try_into().ok()?))),
         _ => None,
     }
+}
+
+/// The userdata of a port's punts.
+pub(crate) fn userdata_of(port: PortKey) -> Vec<u8> {
+    let mut userdata = vec![USERDATA_PORT];
+    userdata.extend(port.0.to_be_bytes());
+    userdata
 }
 
 /// The bridge itself is on no network.
@@ -107,8 +116,7 @@ fn plugged(view: &View<'_>, emit: &mut Emit, key: PortKey) {
             .load(Reg::Filtered, filtered)
             .goto(Table::Nd);
     }
-    let mut userdata = vec![USERDATA_PORT];
-    userdata.extend(key.0.to_be_bytes());
+    let userdata = userdata_of(key);
     for rate in [ADDRESS, ERROR] {
         way_to_controller(&mut on, place.ofport, rate, &userdata);
     }

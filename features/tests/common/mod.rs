@@ -7,9 +7,9 @@ use std::sync::Arc;
 
 use addr::{Dpid, IpNet, MacAddr, OfPort, eui64_address};
 use topology::{
-    AddressGroup, AddressGroupKey, AddressPair, Advert, Binding, Change, Chassis, ChassisKey, Direction, Encap, Fabric,
-    GroupKey, Hop, Interface, Lane, Membership, Network, NetworkKey, Policy, Port, PortKey, Remote, Role, Route,
-    Router, RouterKey, Rule, SecurityGroup, SetKey, Subnet, SubnetKey, Way,
+    AddressGroup, AddressGroupKey, AddressPair, Advert, Anycast, AnycastKey, Binding, Change, Chassis, ChassisKey,
+    Check, Direction, Encap, Fabric, GroupKey, Health, Hop, Interface, Lane, Membership, Network, NetworkKey, Policy,
+    Port, PortKey, Remote, Role, Route, Router, RouterKey, Rule, SecurityGroup, SetKey, Subnet, SubnetKey, Way,
 };
 
 pub fn fabric(encap: Encap) -> Change {
@@ -209,6 +209,25 @@ pub fn addresses(there: bool) -> Change {
     let prefixes = vec!["2001:db8:77::/48".parse().unwrap()];
     let fact = AddressGroup { tenant: tenant(2), name: "offices".into(), prefixes };
     Change::Addresses(AddressGroupKey(1), there.then_some(fact))
+}
+
+/// A service of a network's: an address of it, or an IPv4 one, that some of the ports answer for, by the bits of a mask.
+pub fn anycast(a: u32, n: u32, mask: u32, v6: bool) -> Change {
+    let address = if v6 { port_address(n, 0xa00 + a) } else { std::net::Ipv4Addr::from(0x0a00_0f00 | a).into() };
+    let fact = Anycast {
+        tenant: tenant(n),
+        name: format!("any{a}").into(),
+        network: NetworkKey(n),
+        address,
+        ports: (1..=12u32).filter(|p| mask & (1 << (p - 1)) != 0).map(PortKey).collect(),
+        health: Health { check: Check::Neighbor, interval_ms: 1_000, timeout_ms: 500 },
+    };
+    Change::Anycast(AnycastKey(a), Some(fact))
+}
+
+/// A port is alive as an instance, or is not.
+pub fn serves(a: u32, p: u32, alive: bool) -> Change {
+    Change::Serves(AnycastKey(a), PortKey(p), alive)
 }
 
 /// A network that takes in what no port claims, or does not.

@@ -23,6 +23,8 @@ pub struct Scene {
     /// Addresses that somebody has, or could have, or that routes lead to.
     pub v6: Vec<Ipv6Addr>,
     pub v4: Vec<Ipv4Addr>,
+    /// Services' MACs and addresses, by network.
+    pub services: Vec<(NetworkKey, MacAddr, IpAddr)>,
     /// Beyond static routes.
     pub routed: Vec<Ipv6Addr>,
 }
@@ -80,6 +82,7 @@ impl Scene {
             macs: Vec::new(),
             v6: ODD_V6.iter().map(|text| text.parse().unwrap()).collect(),
             v4: ODD_V4.to_vec(),
+            services: Vec::new(),
             routed: Vec::new(),
         };
         for change in changes {
@@ -99,6 +102,12 @@ impl Scene {
             Change::Network(key, Some(network)) => {
                 self.networks.retain(|(other, ..)| other != key);
                 self.networks.push((*key, network.segment, network.mtu));
+            }
+            Change::Anycast(key, Some(service)) => {
+                let mac = features::router::anycast_mac(*key);
+                self.macs.extend([mac, features::router::prober_mac(service.network)]);
+                self.address(service.address);
+                self.services.push((service.network, mac, service.address));
             }
             Change::Subnet(_, Some(subnet)) => self.prefix(subnet.cidr),
             Change::Route(_, destination, _) => {
@@ -162,7 +171,9 @@ impl Scene {
         let ports = ports.map(|vm| (vm.port.mac, vm.port.all().collect()));
         let routers = self.routers_on(network).into_iter();
         let routers = routers.map(|router| (router.mac, vec![router.address, link_local(router.mac).into()]));
-        let all: Vec<(MacAddr, Vec<IpAddr>)> = ports.chain(routers).collect();
+        let services = self.services.iter().filter(|(on, ..)| *on == network);
+        let services = services.map(|(_, mac, address)| (*mac, vec![*address]));
+        let all: Vec<(MacAddr, Vec<IpAddr>)> = ports.chain(routers).chain(services).collect();
         dice.any(&all).unwrap_or((MacAddr::BROADCAST, Vec::new()))
     }
 

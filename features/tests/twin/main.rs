@@ -15,6 +15,7 @@ mod scene;
 mod compare;
 mod filters;
 mod rig;
+mod services;
 mod unixctl;
 mod wire;
 mod worlds;

@@ -14,6 +14,7 @@ use topology::{
 use crate::dice::Dice;
 use crate::filters::filters;
 use crate::rig::{PORTS_MAX, fabric_port};
+use crate::services::services;
 
 /// Prefixes that do not overlap: both tenants have them.
 const PREFIXES: [&str; 13] = [
@@ -84,6 +85,8 @@ pub fn world(seed: u64) -> Vec<Change> {
     maker.ring();
     let filters = filters(&mut Dice::new(seed ^ 0xf117_e500_0000), &maker.changes);
     maker.changes.extend(filters);
+    let services = services(&mut Dice::new(seed ^ 0xa17c_a570_0000), &maker.changes);
+    maker.changes.extend(services);
     maker.changes
 }
 

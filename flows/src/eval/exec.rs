@@ -340,12 +340,11 @@ impl<'s> Run<'s> {
         });
         let buckets: Vec<&Bucket> = match group.kind {
             GroupType::All => group.buckets.iter().collect(),
-            GroupType::Select => group.buckets.iter().filter(|bucket| bucket.weight > 0).take(1).collect(),
+            GroupType::Select => alternatives(&group.buckets),
             GroupType::Indirect | GroupType::FastFailover => group.buckets.iter().take(1).collect(),
         };
-        if group.kind == GroupType::Select && group.buckets.len() > 1 {
-            self.unknown(format!("group {id:#x}: one of several buckets by hash"));
-        }
+        // Which one it is depends on how the switch was compiled: all are followed.
+        self.trace.alternatives |= group.kind == GroupType::Select && buckets.len() > 1;
         let before = self.headers.clone();
         self.depth += 1;
         for bucket in buckets {
@@ -410,6 +409,17 @@ impl<'s> Run<'s> {
         let output = Output { fate, step, frame, tunnel: self.headers.tunnel() };
         self.trace.outputs.push(output);
     }
+}
+
+/// The buckets that may be taken, each that does the same once.
+fn alternatives(buckets: &[Bucket]) -> Vec<&Bucket> {
+    let mut found: Vec<&Bucket> = Vec::new();
+    for bucket in buckets.iter().filter(|bucket| bucket.weight > 0) {
+        if !found.iter().any(|other| other.actions == bucket.actions) {
+            found.push(bucket);
+        }
+    }
+    found
 }
 
 fn measures(flow: &Flow) -> bool {

@@ -88,6 +88,8 @@ pub struct Trace {
     pub problems: Vec<Problem>,
     /// Connections that it was told to keep.
     pub commits: Vec<Connection>,
+    /// The switch takes one of several ways, by a hash of addresses and ports; all of them are told.
+    pub alternatives: bool,
     /// A fragment that conntrack holds until all of its packet have come.
     pub held: bool,
 }

@@ -242,6 +242,7 @@ fn key_of(resource: &v1::Resource) -> Option<(String, String, String)> {
         Kind::Renumbering(r) => ("renumbering", &r.meta),
         Kind::SecurityGroup(r) => ("security_group", &r.meta),
         Kind::AddressGroup(r) => ("address_group", &r.meta),
+        Kind::AnycastService(r) => ("anycast_service", &r.meta),
     };
     let meta = meta.clone().unwrap_or_default();
     Some((kind.to_owned(), meta.tenant, meta.name))

@@ -11,6 +11,7 @@ use super::{Catalog, Stored, ident};
 
 pub(crate) mod address_group;
 mod address_pairs;
+pub(crate) mod anycast;
 pub(crate) mod chassis;
 pub(crate) mod delegation;
 mod dhcp_options;
@@ -55,6 +56,7 @@ pub(crate) enum Model {
     Renumbering(renumbering::Renumbering),
     SecurityGroup(security_group::SecurityGroup),
     AddressGroup(address_group::AddressGroup),
+    AnycastService(anycast::AnycastService),
 }
 
 /// Reads a record, and spells its spec canonically. With findings the model, if there is one, is as far as the spec makes sense.
@@ -71,6 +73,9 @@ pub(crate) fn parse(id: &ResourceId, record: &mut v1::Record, findings: &mut Fin
         }
         Kind::AddressGroup(r) => {
             Some(Model::AddressGroup(address_group::parse(r.spec.get_or_insert_default(), findings)))
+        }
+        Kind::AnycastService(r) => {
+            anycast::parse(id, r.spec.get_or_insert_default(), findings).map(Model::AnycastService)
         }
         Kind::Port(_) | Kind::Delegation(_) | Kind::Renumbering(_) => None,
     };
@@ -92,6 +97,7 @@ impl Model {
             Model::Network(network) => network::claims(record, network, &mut claims),
             Model::Router(router) => router::claims(catalog, router, &mut claims),
             Model::Port(port) => port::claims(catalog, id, port, &mut claims),
+            Model::AnycastService(service) => anycast::claims(service, &mut claims),
             Model::Fabric(_)
             | Model::Subnet(_)
             | Model::Delegation(_)
@@ -112,6 +118,7 @@ impl Model {
             (Model::Chassis(_), Claim::Interface(..)) => "bridge_mappings".to_owned(),
             (_, Claim::Vlan(..)) => "segmentation_id".to_owned(),
             (_, Claim::Segment(_)) => "segmentation_id".to_owned(),
+            (Model::AnycastService(_), Claim::Address(..)) => "address".to_owned(),
             (_, Claim::AutoPorts) => "auto_ports".to_owned(),
             _ => String::new(),
         }
@@ -128,6 +135,7 @@ impl Model {
             Model::Port(port) => port::check(catalog, port, findings),
             Model::Renumbering(renumbering) => renumbering::check(catalog, id, renumbering, findings),
             Model::Delegation(delegation) => delegation::check(catalog, id, delegation, findings),
+            Model::AnycastService(service) => anycast::check(catalog, service, findings),
             Model::SecurityGroup(_) | Model::AddressGroup(_) => {}
         }
     }
@@ -163,6 +171,13 @@ pub(crate) fn references(id: &ResourceId, kind: &Kind) -> Vec<(String, ResourceI
         Kind::Delegation(delegation) => {
             delegation.spec.iter().for_each(|spec| add(ident::PORT, &spec.port, "port".to_owned()));
         }
+        Kind::AnycastService(service) => {
+            let Some(spec) = &service.spec else { return found };
+            add(ident::NETWORK, &spec.network, "network".to_owned());
+            for (i, port) in spec.ports.iter().enumerate() {
+                add(ident::PORT, port, format!("ports[{i}]"));
+            }
+        }
         Kind::Port(port) => {
             let Some(spec) = &port.spec else { return found };
             add(ident::NETWORK, &spec.network, "network".to_owned());
@@ -196,6 +211,7 @@ pub(crate) fn needs(catalog: &Catalog, id: &ResourceId, record: &v1::Record, mod
         Model::Delegation(delegation) => {
             needs.extend(catalog.port(&delegation.port).map(|port| port.network.clone()));
         }
+        Model::AnycastService(service) => needs.extend(catalog.subnet_of(service).cloned()),
         _ => {}
     }
     // A group whose rules name itself stands in nobody's way.
@@ -221,6 +237,7 @@ pub(crate) fn facts(catalog: &Catalog, id: &ResourceId, item: &Item) -> Vec<Chan
         Some(Model::Port(port)) => port::facts(catalog, id, key, port, &mut facts),
         Some(Model::Delegation(delegation)) => delegation::facts(catalog, id, delegation, &mut facts),
         Some(Model::SecurityGroup(group)) => security_group::facts(catalog, id, key, group, &mut facts),
+        Some(Model::AnycastService(service)) => anycast::facts(catalog, id, key, service, &mut facts),
         Some(Model::AddressGroup(group)) => address_group::facts(id, key, group, &mut facts),
     }
     facts

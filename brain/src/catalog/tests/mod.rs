@@ -1,6 +1,7 @@
 //! Tests of the catalog as a whole: requests in, records and facts out.
 
 mod addresses;
+mod anycast;
 mod automatic;
 mod delegations;
 mod lifecycle;

@@ -176,6 +176,14 @@ fn random_addresses(r: &mut Random) -> v1::AddressGroup {
     v1::AddressGroup { meta: meta(r.one(&["a1", "a2"])), spec: Some(spec), status: None }
 }
 
+fn random_anycast(r: &mut Random) -> v1::AnycastService {
+    let ports = ["p1", "p2", "p3", "p4"].into_iter().filter(|_| r.chance(40)).map(str::to_owned).collect();
+    let address = r.one(&["2001:db8:1::53", "2001:db8:1::2", "2001:db8:2::53", "10.0.0.5"]).to_owned();
+    let network = r.one(&["red", "blue"]).to_owned();
+    let spec = v1::AnycastServiceSpec { network, address, ports, health: None };
+    v1::AnycastService { meta: meta(r.one(&["s1", "s2"])), spec: Some(spec), status: None }
+}
+
 fn random_delegation(r: &mut Random) -> v1::Delegation {
     let pool = r
         .one(&[
@@ -225,11 +233,12 @@ fn random_document(r: &mut Random) -> Document {
         renumberings: few(r, 1, random_renumbering, |x| &x.meta),
         security_groups: few(r, 1, random_group, |x| &x.meta),
         address_groups: few(r, 1, random_addresses, |x| &x.meta),
+        anycast_services: few(r, 1, random_anycast, |x| &x.meta),
     }
 }
 
 fn random_one(r: &mut Random) -> Kind {
-    let mut kind = match r.below(10) {
+    let mut kind = match r.below(11) {
         0 => return Kind::Chassis(random_chassis(r)),
         1 => return Kind::Fabric(random_fabric(r)),
         2 => Kind::Network(random_network(r)),
@@ -239,6 +248,7 @@ fn random_one(r: &mut Random) -> Kind {
         6 => Kind::Renumbering(random_renumbering(r)),
         7 => Kind::SecurityGroup(random_group(r)),
         8 => Kind::AddressGroup(random_addresses(r)),
+        9 => Kind::AnycastService(random_anycast(r)),
         _ => Kind::Port(random_port(r)),
     };
     crate::catalog::resource::meta_mut(&mut kind).tenant = r.one(&["acme", "acme", "umbra"]).to_owned();
