@@ -138,7 +138,7 @@ mod tests {
             u128::from(random >> 32)
         };
         for length in [16, 32, 40, 47, 48, 49, 56, 60, 63, 64] {
-            for _ in 0..40 {
+            for _ in 0..4 {
                 let net = |bits: u128| Ipv6Net::new(Ipv6Addr::from(bits), length).unwrap().trunc();
                 let (inside, outside) = (net(next() << 96 | next() << 64), net(next() << 96 | next() << 64));
                 let pair = PrefixPair::new(inside, outside).unwrap();

@@ -169,9 +169,15 @@ fn assert_same(ours: &World, theirs: &World, facts: &[Change]) {
             Change::Membership(k, _) => assert_eq!(ours.membership(*k), theirs.membership(*k)),
             Change::Group(k, _) => assert_eq!(ours.security_group(*k), theirs.security_group(*k)),
             Change::Addresses(k, _) => assert_eq!(ours.address_group(*k), theirs.address_group(*k)),
+            Change::Anycast(k, fact) => {
+                assert_eq!(ours.anycast(*k), theirs.anycast(*k));
+                let fact = fact.as_ref().unwrap();
+                let with = |view: &View<'_>| view.anycast_with(fact.network, fact.address);
+                assert_eq!(with(&ours), with(&theirs));
+            }
             Change::DhcpOptions(k, _) => assert_eq!(ours.dhcp_options(*k), theirs.dhcp_options(*k)),
             Change::Hostname(k, _) => assert_eq!(ours.hostname(*k), theirs.hostname(*k)),
-            Change::Plug(..) | Change::Trunk(..) | Change::Hop(..) | Change::Way(..) => {
+            Change::Plug(..) | Change::Trunk(..) | Change::Hop(..) | Change::Way(..) | Change::Serves(..) => {
                 unreachable!("the catalog states none of them")
             }
         }
@@ -184,7 +190,8 @@ pub(super) fn changed(applied: &Applied) -> Vec<String> {
     let word = |change: &Change| match change {
         Change::Fabric(f) => format!("{}{}", gone(f.is_none()), Key::Fabric),
         Change::Chassis(k, f) => format!("{}{}", gone(f.is_none()), Key::Chassis(*k)),
-        Change::Plug(..) | Change::Trunk(..) | Change::Hop(..) | Change::Way(..) => unreachable!(),
+        Change::Plug(..) | Change::Trunk(..) | Change::Hop(..) | Change::Way(..) | Change::Serves(..) => unreachable!(),
+        Change::Anycast(k, f) => format!("{}{}", gone(f.is_none()), Key::Anycast(*k)),
         Change::Network(k, f) => format!("{}{}", gone(f.is_none()), Key::Network(*k)),
         Change::Subnet(k, f) => format!("{}{}", gone(f.is_none()), Key::Subnet(*k)),
         Change::Advert(k, f) => format!("{}{}", gone(f.is_none()), Key::Advert(*k)),
