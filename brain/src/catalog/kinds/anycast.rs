@@ -142,7 +142,10 @@ pub(super) fn check(catalog: &Catalog, service: &AnycastService, findings: &mut 
             findings.spec(field, format!("{port} is of {of_port} services; {PER_PORT_MAX} are the most"));
         }
     }
-    if catalog.network(network).is_none() {
+    let Some(on) = catalog.network(network) else { return };
+    if on.physical.is_some() {
+        // Each chassis would answer for it beyond, from the same MAC.
+        findings.spec("network", format!("{network} is a provider network: a service is on an overlay network"));
         return;
     }
     if matches!(address, IpAddr::V6(address) if is_link_local(*address)) {
