@@ -18,6 +18,7 @@ use crate::learning::Learning;
 use crate::links::Links;
 use crate::managed::Managed;
 use crate::pace::Load;
+use crate::peers::Peers;
 use crate::reconfigure::Reconfigures;
 use crate::releases::Releases;
 use crate::requests::Asked;
@@ -41,6 +42,7 @@ pub struct Brain {
     pub(crate) resolving: Resolving,
     pub(crate) links: Links,
     pub(crate) managed: Managed,
+    pub(crate) peers: Peers,
     pub(crate) reconfigures: Reconfigures,
     pub(crate) anycast: Anycast,
     /// When each chassis warms its tunnels next, and how often it has.
@@ -80,6 +82,8 @@ pub(crate) struct Session {
     pub(crate) ports: BTreeMap<OfPort, Arc<str>>,
     /// Those of them that carry nothing.
     pub(crate) down: BTreeSet<OfPort>,
+    /// Those that what is beyond them answers by, as far as that is asked.
+    pub(crate) live: BTreeSet<OfPort>,
     /// The MACs of all ports, the LOCAL one's included.
     pub(crate) macs: BTreeMap<OfPort, addr::MacAddr>,
     pub(crate) chassis: Option<ChassisKey>,
@@ -103,6 +107,7 @@ impl Default for Brain {
             resolving: Resolving::default(),
             links: Links::default(),
             managed: Managed::default(),
+            peers: Peers::default(),
             reconfigures: Reconfigures::default(),
             anycast: Anycast::default(),
             warm: BTreeMap::new(),
@@ -167,6 +172,7 @@ impl Brain {
         }
         self.timers();
         self.relink_all();
+        self.trust_peers();
         self.manage_all();
         self.send_batches();
         self.release_held();
@@ -181,6 +187,7 @@ impl Brain {
         let services = [self.ra.next_due(), self.announce.next_due(), self.learning.next_due(), self.links.next_due()];
         let others =
             [self.reconfigures.next_due(), self.resolving.next_due(), self.managed.next_due(), self.anycast.next_due()];
+        let others = others.into_iter().chain([self.peers.next_due()]);
         let services = services.into_iter().chain(others);
         services.chain([warm, resting, waiter, self.next_renumbered(), self.drops.next_deadline()]).flatten().min()
     }

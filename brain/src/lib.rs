@@ -14,6 +14,7 @@ mod leases;
 mod links;
 mod managed;
 mod pace;
+mod peers;
 mod reconfigure;
 mod releases;
 mod requests;

@@ -40,9 +40,10 @@ impl Brain {
         let ordinary = descs.iter().filter(|p| p.port.is_ordinary());
         let ports = ordinary.map(|p| (p.port, Arc::from(p.name.to_string()))).collect();
         let down = ordinary_down(&descs);
+        let live = descs.iter().filter(|p| is_live(p)).map(|p| p.port).collect();
         let macs = descs.iter().map(|p| (p.port, p.hw_addr)).collect();
         self.sessions
-            .insert(id, Session { dpid, bridge, hw_addr, ports, down, macs, chassis: None, leaving: None, peer });
+            .insert(id, Session { dpid, bridge, hw_addr, ports, down, live, macs, chassis: None, leaving: None, peer });
         self.match_session(id);
     }
 
@@ -99,6 +100,7 @@ impl Brain {
         self.switches.get_or_new(chassis, sequence).reading(id, sequence);
         self.managed.touch(&resource);
         self.replug(id, chassis);
+        self.note_peers(id, chassis);
         self.note_bridge_macs(id, chassis);
         self.effects.push(Effect::Switch(id, SwitchCommand::ReadBack));
         self.make_restless(chassis);
@@ -147,13 +149,17 @@ impl Brain {
         let name: Arc<str> = desc.name.to_string().into();
         let down = is_down(desc);
         session.down.remove(&desc.port);
+        session.live.remove(&desc.port);
         session.macs.remove(&desc.port);
         if reason != PortReason::Delete {
             session.ports.insert(desc.port, name.clone());
             session.down.extend(down.then_some(desc.port));
+            session.live.extend(is_live(desc).then_some(desc.port));
             session.macs.insert(desc.port, desc.hw_addr);
         }
         let Some(chassis) = session.chassis else { return };
+        let there = (reason != PortReason::Delete).then_some((desc.port, is_live(desc)));
+        self.note_peer_port(chassis, &name, there);
         let plugs = self.plugs.entry(chassis).or_default();
         let (mut changes, mut gone) = (Vec::new(), Vec::new());
         // The old name first: a port that was renamed is one that went and one that came. A number that another name has
@@ -311,6 +317,7 @@ impl Brain {
         }
         self.switches.remove(&chassis);
         self.learning.forget_bridge(chassis);
+        self.forget_peers(chassis);
         let plugs = self.plugs.remove(&chassis).unwrap_or_default();
         self.commit(plugs.into_keys().map(|name| Change::Plug(chassis, name, None)).collect());
     }
@@ -342,6 +349,11 @@ impl Brain {
 /// The ports that carry nothing.
 fn ordinary_down(descs: &[PortDesc]) -> BTreeSet<OfPort> {
     descs.iter().filter(|desc| desc.port.is_ordinary() && is_down(desc)).map(|desc| desc.port).collect()
+}
+
+/// Whether what is beyond a port answers, as far as that is asked.
+fn is_live(desc: &PortDesc) -> bool {
+    desc.state & ofp::port_state::LIVE != 0
 }
 
 /// Why a connection ends after what was ours has been taken off its bridge.

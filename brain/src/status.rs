@@ -126,11 +126,13 @@ impl Brain {
 
     fn chassis_status(&self, id: &ResourceId, phase: i32, reason: String) -> v1::ChassisStatus {
         let mut status = v1::ChassisStatus { phase, reason, ..v1::ChassisStatus::default() };
+        let key = self.chassis_key(id);
         if self.catalog.is_managed(id) {
             status.database_connected = Some(self.managed.is_connected(id));
+            status.peers_lost = key.map(|key| self.peers_lost(key)).unwrap_or_default();
             status.ovs_version = self.managed.version(id).unwrap_or_default();
         }
-        let Some(key) = self.chassis_key(id) else { return status };
+        let Some(key) = key else { return status };
         let desired = self.engine.desired_count(key) as u64;
         status.desired = desired;
         if let Some(switch) = self.switches.get(&key) {

@@ -347,6 +347,52 @@ fn intent_goes_before_iface_ids() {
 }
 
 #[test]
+fn gateways_and_all_others_watch_each_other() {
+    let mut wanted = documents();
+    let gateway = wanted[0].chassis[0].spec.as_mut().unwrap();
+    gateway.bridge_mappings.insert("physnet1".to_owned(), "eth1".to_owned());
+    gateway.gateway_priority = Some(100);
+    wanted[0].fabric.as_mut().unwrap().spec.as_mut().unwrap().bfd =
+        Some(v1::Bfd { interval_ms: Some(100), multiplier: None });
+    let mut fleet = Fleet::new(empty(), wanted.clone());
+    let probes = |fleet: &Fleet, n: usize| {
+        let rows = fleet.databases[n].tables["Interface"].values();
+        rows.map(|row| row.text("name").to_owned()).filter(|name| name.starts_with("sx-bfd-")).collect::<Vec<_>>()
+    };
+    let mut at_gateway = probes(&fleet, 0);
+    at_gateway.sort();
+    assert_eq!(at_gateway, ["sx-bfd-2", "sx-bfd-3"]);
+    assert_eq!([1, 2].map(|n| probes(&fleet, n)), [["sx-bfd-1"]; 2]);
+    let probe = fleet.databases[0].named("Interface", "sx-bfd-2").unwrap();
+    let has = |column: &str, key: &str| probe.lookup(column, key).unwrap_or_default().to_owned();
+    assert_eq!([has("options", "remote_ip"), has("options", "key")], ["fd00:a::2", "16777215"]);
+    assert_eq!([has("bfd", "enable"), has("bfd", "min_rx"), has("bfd", "mult")], ["true", "100", "3"]);
+    fleet.site.answers(0, 200, "sx-bfd-2", true);
+    fleet.tick(2_999);
+    assert_eq!(fleet.told("peer.up").len(), 0);
+    fleet.tick(1);
+    assert_eq!(fleet.told("peer.up"), ["hv2 answers over the underlay (BFD)"]);
+    fleet.site.answers(0, 200, "sx-bfd-2", false);
+    assert_eq!(fleet.told("peer.lost"), ["hv2 does not answer over the underlay (BFD)"]);
+    assert_eq!((fleet.chassis(0).peers_lost, fleet.chassis(1).peers_lost), (vec!["hv2".to_owned()], vec![]));
+    // A network that has the key goes before it; where there is no gateway, there is no BFD.
+    wanted[1].networks[0].spec.as_mut().unwrap().segmentation_id = Some(16_777_215);
+    fleet.site.apply(wanted.clone()).unwrap();
+    fleet.serve();
+    assert_eq!(probes(&fleet, 1).len(), 0);
+    assert!(
+        fleet.chassis(1).reason.contains("no BFD: network acme/red has its id 16777215"),
+        "{}",
+        fleet.chassis(1).reason
+    );
+    let gateway = wanted[0].chassis[0].spec.as_mut().unwrap();
+    gateway.gateway_priority = None;
+    fleet.site.apply(wanted).unwrap();
+    fleet.serve();
+    assert_eq!([0, 1, 2].map(|n| probes(&fleet, n).len()), [0; 3]);
+}
+
+#[test]
 fn bad_input_is_refused_with_its_path() {
     let mut site = Site::new(vec![Bridge::new(1, &[])]);
     let mut refused = |edit: &dyn Fn(&mut v1::ChassisSpec), path: &str, words: &str| {
@@ -365,4 +411,5 @@ fn bad_input_is_refused_with_its_path() {
     refused(&|spec| spec.bridge = text("a/b"), "bridge", "can't be the name");
     refused(&|spec| spec.datapath_type = text("kernel"), "datapath_type", "system and netdev");
     refused(&|spec| spec.controller = text("br-int"), "controller", "is not tcp:");
+    refused(&|spec| spec.gateway_priority = Some(1), "gateway_priority", "needs bridge_mappings");
 }

@@ -17,6 +17,20 @@ PING = ["ping", "-q", "-i", "0.02", "-W", "2"]
 
 
 @contextlib.contextmanager
+def calling(isolation, say):
+    """The same where hv2's bridge is not dialled: it is given the controller's address, and calls."""
+    with Lab(isolation, wiring.CHASSIS, wiring.HOSTS) as lab:
+        # The only unix socket but its own that Open vSwitch connects to is one of this name.
+        target = "unix:" + lab.chassis["hv2"].ovs.path(BRIDGE + ".controller")
+        lab.controller.connect = lambda: [lab.chassis["hv1"].management]
+        lab.controller.flags = ["--openflow-listen", target]
+        lab.controller.start()
+        lab.controller.apply_text(intent(lab, ("tunnel_ip: fd00:a::2, manage: true",
+                                               f'tunnel_ip: fd00:a::2, controller: "{target}", manage: true')), wait=None)
+        yield Site(lab, say)
+
+
+@contextlib.contextmanager
 def site(isolation, say):
     """The lab with its intent applied and nothing plugged."""
     with Lab(isolation, wiring.CHASSIS, wiring.HOSTS) as lab:

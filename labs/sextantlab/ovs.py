@@ -58,6 +58,11 @@ class OvsPair:
         return ["ovsdb-server", self.path("conf.db"), "--remote=punix:" + self.path("db.sock"),
                 "--unixctl=" + self.path("ovsdb.ctl"), "--log-file=" + self.path("ovsdb.log")]
 
+    @property
+    def switch(self):
+        """The switch's process."""
+        return self._processes[-1]
+
     def stop(self):
         """Ends both, the switch first."""
         for process in reversed(self._processes):

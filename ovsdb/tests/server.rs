@@ -35,6 +35,10 @@ impl Drop for Server {
 
 /// A server on a database in a folder; `None`: this machine has none.
 fn server(folder: &Path) -> Option<(Server, Remote)> {
+    server_at(folder, &[])
+}
+
+fn server_at(folder: &Path, more: &[String]) -> Option<(Server, Remote)> {
     let database = folder.join("conf.db");
     if !database.exists() {
         let made = Command::new("ovsdb-tool").arg("create").arg(&database).arg(SCHEMA).status().ok()?;
@@ -47,6 +51,7 @@ fn server(folder: &Path) -> Option<(Server, Remote)> {
         .arg(format!("--remote=punix:{}", socket.display()))
         .arg(format!("--unixctl={}", folder.join("ctl").display()))
         .args(["--no-chdir", "-vconsole:off"])
+        .args(more)
         .env("OVS_RUNDIR", folder)
         .stdout(Stdio::null())
         .stderr(Stdio::null())
@@ -138,6 +143,19 @@ async fn what_is_transacted_is_told() {
     assert_eq!((refused.operation, refused.error.as_str()), (Some(0), "timed out"));
     let fault = client.call("monitor_cond_since", vec![json!("no such database")]).await.unwrap_err();
     assert!(fault.to_string().starts_with("monitor_cond_since: "), "{fault}");
+}
+
+#[tokio::test]
+async fn a_server_is_reached_by_tcp_over_ipv6() {
+    let folder = tempfile::tempdir().unwrap();
+    let port = std::net::TcpListener::bind("[::1]:0").unwrap().local_addr().unwrap().port();
+    let Some((_server, _)) = server_at(folder.path(), &[format!("--remote=ptcp:{port}:[::1]")]) else {
+        return eprintln!("no ovsdb-server here");
+    };
+    let remote: Remote = format!("tcp:[::1]:{port}").parse().unwrap();
+    let mut client = client(&remote).await;
+    let schema = client.call("get_schema", vec![json!("Open_vSwitch")]).await.unwrap();
+    assert!(Schema::from_json(&schema).unwrap().tables.contains_key("Interface"));
 }
 
 #[tokio::test]

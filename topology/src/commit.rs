@@ -6,8 +6,8 @@ use std::sync::Arc;
 use addr::{IpNet, OfPort};
 
 use crate::facts::{
-    AddressGroup, Advert, Anycast, Binding, Chassis, Dhcp4, Dhcp6, DhcpOptions, Fabric, Hop, Interface, Membership,
-    Network, Policy, Port, Route, Router, SecurityGroup, Subnet, Way,
+    AddressGroup, Advert, Alive, Anycast, Binding, Chassis, Dhcp4, Dhcp6, DhcpOptions, Fabric, Hop, Interface,
+    Membership, Network, Policy, Port, Route, Router, SecurityGroup, Subnet, Way,
 };
 use crate::groups;
 use crate::keys::{AddressGroupKey, AnycastKey, ChassisKey, GroupKey, Key, NetworkKey, PortKey, RouterKey, SubnetKey};
@@ -31,6 +31,8 @@ pub enum Change {
     Hop(ChassisKey, ChassisKey, u8, Option<Hop>),
     /// From the first chassis to the second.
     Way(ChassisKey, ChassisKey, Option<Way>),
+    /// What the first chassis knows of the second over the underlay.
+    Alive(ChassisKey, ChassisKey, Option<Alive>),
     Network(NetworkKey, Option<Network>),
     Subnet(SubnetKey, Option<Subnet>),
     Advert(SubnetKey, Option<Advert>),
@@ -117,6 +119,11 @@ impl World {
             Change::Way(from, to, new) => {
                 if put(&mut self.ways, (from, to), new).is_some() {
                     marks.changed(Key::Way(from, to));
+                }
+            }
+            Change::Alive(from, to, new) => {
+                if put(&mut self.alive, (from, to), new).is_some() {
+                    marks.changed(Key::Alive(from, to));
                 }
             }
             Change::Network(key, new) => self.apply_network(marks, key, new),

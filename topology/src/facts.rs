@@ -531,6 +531,18 @@ pub struct Way {
     pub lanes: [Lane; 2],
 }
 
+/// What a chassis knows of another over the underlay, by BFD (RFC 5880) on a tunnel port made for it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Alive {
+    /// That port: a bucket of a group may watch it.
+    pub port: OfPort,
+    /// Whether the other answers. Where nothing is known yet there is no fact.
+    pub up: bool,
+}
+
+/// What the names of ports for BFD begin with; the number of the other chassis follows.
+pub const PROBE_PREFIX: &str = "sx-bfd-";
+
 /// The beginning of a path.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Lane {

@@ -104,6 +104,8 @@ pub enum Key {
     Hop(ChassisKey, ChassisKey, u8),
     /// How the first chassis sends to the second, on a fabric of links.
     Way(ChassisKey, ChassisKey),
+    /// What the first chassis knows of the second over the underlay.
+    Alive(ChassisKey, ChassisKey),
     /// A network.
     Network(NetworkKey),
     /// A network's segment alone: what its other properties don't concern need not read them.
@@ -206,6 +208,7 @@ pub enum KeyKind {
     Trunk,
     Hop,
     Way,
+    Alive,
     Network,
     Segment,
     Physical,
@@ -265,6 +268,7 @@ impl Key {
             | Key::Trunk(c, _)
             | Key::Hop(c, ..)
             | Key::Way(c, _)
+            | Key::Alive(c, _)
             | Key::Peer(c, _) => Key::Chassis(c),
             Key::Network(n)
             | Key::Segment(n)
@@ -317,6 +321,7 @@ impl Key {
             Key::Trunk(..) => KeyKind::Trunk,
             Key::Hop(..) => KeyKind::Hop,
             Key::Way(..) => KeyKind::Way,
+            Key::Alive(..) => KeyKind::Alive,
             Key::Network(..) => KeyKind::Network,
             Key::Segment(..) => KeyKind::Segment,
             Key::Physical(..) => KeyKind::Physical,
@@ -377,6 +382,7 @@ impl fmt::Display for Key {
             Key::Trunk(c, p) => write!(f, "trunk {c} {p}"),
             Key::Hop(at, to, label) => write!(f, "hop {at} {to} {label}"),
             Key::Way(from, to) => write!(f, "way {from} {to}"),
+            Key::Alive(from, to) => write!(f, "alive {from} {to}"),
             Key::Network(n) => write!(f, "network {n}"),
             Key::Segment(n) => write!(f, "segment {n}"),
             Key::Physical(n) => write!(f, "physical {n}"),

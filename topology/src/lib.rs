@@ -17,9 +17,9 @@ mod world;
 
 pub use commit::{Change, Committed};
 pub use facts::{
-    AddressGroup, AddressPair, Advert, Anycast, Binding, Chassis, Check, Delegated, Dhcp4, Dhcp6, DhcpOption,
-    DhcpOptions, Direction, Encap, Fabric, Health, Hop, Interface, Lane, Membership, Network, Physical, Policy, Port,
-    Remote, Role, Route, Router, RouterPreference, Rule, SecurityGroup, Subnet, Way,
+    AddressGroup, AddressPair, Advert, Alive, Anycast, Binding, Chassis, Check, Delegated, Dhcp4, Dhcp6, DhcpOption,
+    DhcpOptions, Direction, Encap, Fabric, Health, Hop, Interface, Lane, Membership, Network, PROBE_PREFIX, Physical,
+    Policy, Port, Remote, Role, Route, Router, RouterPreference, Rule, SecurityGroup, Subnet, Way,
 };
 pub use keys::{
     AddressGroupKey, AnycastKey, ChassisKey, GroupKey, Key, KeyKind, NetworkKey, PortKey, ResourceId, RouterKey,

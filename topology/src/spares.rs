@@ -6,6 +6,7 @@ use std::sync::Arc;
 use addr::OfPort;
 
 use crate::commit::Marks;
+use crate::facts::PROBE_PREFIX;
 use crate::keys::{ChassisKey, Key};
 use crate::world::World;
 
@@ -65,7 +66,8 @@ fn derive(world: &World, (chassis, port): (ChassisKey, OfPort)) -> Option<Arc<st
     let all = (chassis, port, Arc::from(""))..;
     let names = || world.plugged.range(all.clone()).take_while(|(c, p, _)| (*c, *p) == (chassis, port));
     let wanted = |name: &Arc<str>| {
-        world.fabric.as_ref().is_some_and(|fabric| fabric.interface == *name)
+        name.starts_with(PROBE_PREFIX)
+            || world.fabric.as_ref().is_some_and(|fabric| fabric.interface == *name)
             || world.bound_by_interface.contains_key(&(chassis, name.clone()))
             || fact.mappings.iter().any(|(_, interface)| interface == name)
     };

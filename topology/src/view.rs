@@ -7,8 +7,8 @@ use std::sync::Arc;
 use addr::{IpNet, OfPort};
 
 use crate::facts::{
-    AddressGroup, Advert, Anycast, Binding, Chassis, Dhcp4, Dhcp6, DhcpOptions, Fabric, Hop, Interface, Membership,
-    Network, Physical, Policy, Port, Route, Router, SecurityGroup, Subnet, Way,
+    AddressGroup, Advert, Alive, Anycast, Binding, Chassis, Dhcp4, Dhcp6, DhcpOptions, Fabric, Hop, Interface,
+    Membership, Network, Physical, Policy, Port, Route, Router, SecurityGroup, Subnet, Way,
 };
 use crate::keys::{AddressGroupKey, AnycastKey, ChassisKey, GroupKey, Key, NetworkKey, PortKey, RouterKey, SubnetKey};
 use crate::needs::Need;
@@ -119,6 +119,12 @@ impl<'w> View<'w> {
     pub fn way(&self, from: ChassisKey, to: ChassisKey) -> Option<Way> {
         self.read(Key::Way(from, to));
         self.world.ways.get(&(from, to)).copied()
+    }
+
+    /// What one chassis knows of another over the underlay, by BFD; `None`: nothing, so that only its OpenFlow connection tells.
+    pub fn alive(&self, from: ChassisKey, to: ChassisKey) -> Option<Alive> {
+        self.read(Key::Alive(from, to));
+        self.world.alive.get(&(from, to)).copied()
     }
 
     /// The name of an OpenFlow port that no port is bound to and that is not the fabric's interface.

@@ -9,8 +9,8 @@ use rpds::{HashTrieMapSync, RedBlackTreeMapSync, RedBlackTreeSetSync};
 use rustc_hash::FxBuildHasher;
 
 use crate::facts::{
-    AddressGroup, Advert, Anycast, Binding, Chassis, Dhcp4, Dhcp6, DhcpOptions, Fabric, Hop, Interface, Membership,
-    Network, Policy, Port, Route, Router, SecurityGroup, Subnet, Way,
+    AddressGroup, Advert, Alive, Anycast, Binding, Chassis, Dhcp4, Dhcp6, DhcpOptions, Fabric, Hop, Interface,
+    Membership, Network, Policy, Port, Route, Router, SecurityGroup, Subnet, Way,
 };
 use crate::index::Index;
 use crate::keys::{
@@ -33,6 +33,7 @@ pub struct World {
     pub(crate) trunks: RedBlackTreeSetSync<(ChassisKey, OfPort)>,
     pub(crate) hops: Map<(ChassisKey, ChassisKey, u8), Hop>,
     pub(crate) ways: Map<(ChassisKey, ChassisKey), Way>,
+    pub(crate) alive: Map<(ChassisKey, ChassisKey), Alive>,
     pub(crate) networks: Map<NetworkKey, Network>,
     pub(crate) subnets: Map<SubnetKey, Subnet>,
     pub(crate) adverts: Map<SubnetKey, Advert>,
@@ -304,6 +305,7 @@ impl World {
             Key::Trunk(c, p) => self.trunks.contains(&(c, p)),
             Key::Hop(at, to, label) => self.hops.contains_key(&(at, to, label)),
             Key::Way(from, to) => self.ways.contains_key(&(from, to)),
+            Key::Alive(from, to) => self.alive.contains_key(&(from, to)),
             Key::Chassis(c) | Key::Uplink(c) | Key::Localnets(c) => self.chassis.contains_key(&c),
             Key::Localnet(n, c) => self.localnet(n, c).is_some(),
             Key::Network(n)
@@ -364,6 +366,7 @@ impl World {
         keys.extend(self.trunks.iter().map(|(c, p)| Key::Trunk(*c, *p)));
         keys.extend(self.hops.keys().map(|(at, to, label)| Key::Hop(*at, *to, *label)));
         keys.extend(self.ways.keys().map(|(from, to)| Key::Way(*from, *to)));
+        keys.extend(self.alive.keys().map(|(from, to)| Key::Alive(*from, *to)));
         for (r, c) in self.chassis_of_router.iter() {
             keys.push(Key::RouterAt(r, c));
             keys.extend(self.interfaces_by_router.of(r).map(|s| Key::InterfaceAt(r, s, c)));

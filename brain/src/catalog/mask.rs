@@ -151,10 +151,11 @@ macro_rules! specs {
 
 specs! {
     Chassis ChassisSpec {
-        datapath_id = "datapath_id", tunnel_ip = "tunnel_ip", bridge_mappings = "bridge_mappings", manage = "manage",
+        datapath_id = "datapath_id", tunnel_ip = "tunnel_ip", bridge_mappings = "bridge_mappings",
+        gateway_priority = "gateway_priority", manage = "manage",
         ovsdb = "ovsdb", bridge = "bridge", datapath_type = "datapath_type", controller = "controller"
     }
-    Fabric FabricSpec { encap = "encap", interface = "interface", underlay_mtu = "underlay_mtu" }
+    Fabric FabricSpec { encap = "encap", interface = "interface", underlay_mtu = "underlay_mtu", bfd = "bfd" }
     Network NetworkSpec {
         r#type = "type", mtu = "mtu", segmentation_id = "segmentation_id", shared = "shared", auto_ports = "auto_ports",
         dns_domain = "dns_domain", captive_portal = "captive_portal", physical_network = "physical_network",

@@ -39,7 +39,7 @@ use topology::{Change, ResourceId};
 
 use crate::effect::Refusal;
 use crate::event::{Caller, EntryChange, Request};
-use index::{Claim, Owners, PrefixPlace};
+use index::{Owners, PrefixPlace};
 use kinds::Item;
 use learned::{Address, Learned};
 use leases::{Lease, LeaseId};
@@ -47,7 +47,9 @@ use memory::Memory;
 use released::Released;
 
 pub(crate) use automatic::{Claimed, Found, Seen, Upkeep};
-pub(crate) use ident::association_word;
+pub(crate) use ident::{CHASSIS, association_word};
+pub(crate) use index::Claim;
+pub(crate) use kinds::chassis::Chassis;
 pub(crate) use learned::Unlearnable;
 pub(crate) use leases::Leasing;
 

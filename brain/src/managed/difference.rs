@@ -95,6 +95,9 @@ pub(crate) fn difference(setup: &Setup, replica: &Replica) -> Result<Plan, Strin
     work.ports(setup, row);
     work.controller(setup, row);
     work.flush(bridge);
+    if let Some(words) = &setup.problem {
+        work.plan.problem.get_or_insert(words.clone());
+    }
     Ok(work.plan)
 }
 

@@ -63,6 +63,8 @@ pub(crate) struct Managed {
     /// Chassis to be looked at then.
     wake: BTreeSet<(Millis, ResourceId)>,
     claims: Claims,
+    /// A network has the key of tunnels for BFD.
+    probe_key_taken: bool,
     loaded: bool,
 }
 
@@ -169,6 +171,10 @@ impl Brain {
                 _ => {}
             }
         }
+        let taken = setup::probe_key_taken(&self.catalog);
+        if std::mem::replace(&mut self.managed.probe_key_taken, taken) != taken {
+            self.managed.stale.extend(self.managed.links.keys().cloned());
+        }
         self.managed.loaded = true;
     }
 
@@ -196,7 +202,8 @@ impl Brain {
             (None, None) => return,
         }
         self.note_interfaces(id);
-        self.managed.stale.insert(id.clone());
+        // Others watch it, or no longer.
+        self.managed.stale.extend(self.managed.links.keys().cloned());
     }
 
     /// Brings databases in step with what they shall hold, and ports to where their interfaces are.

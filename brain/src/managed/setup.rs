@@ -1,15 +1,21 @@
 //! What a managed chassis' database shall hold: a function of intents and of whether the bridge is connected.
 
 use std::collections::BTreeSet;
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use addr::Dpid;
-use topology::{Encap, ResourceId};
+use topology::{Encap, PROBE_PREFIX, ResourceId};
 
-use crate::catalog::Catalog;
+use crate::catalog::{CHASSIS, Catalog, Chassis, Claim};
 
 /// The bridge's name where the chassis has a datapath id and names none.
 const BRIDGE: &str = "br-int";
+
+/// The key of tunnels for BFD: the last VNI.
+const PROBE_KEY: u32 = 0xff_ffff;
+/// Chassis that one watches.
+const PROBES_MAX: usize = 64;
 
 /// What shall be there.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -25,6 +31,8 @@ pub(crate) struct Setup {
     /// The OpenFlow target of a bridge that has none and is not connected.
     pub(crate) controller: Option<Arc<str>>,
     pub(crate) connected: bool,
+    /// What is left out, and why.
+    pub(crate) problem: Option<String>,
 }
 
 /// A tunnel port of the bridge.
@@ -43,16 +51,56 @@ pub(crate) struct Tunnel {
 pub(crate) fn setup(catalog: &Catalog, id: &ResourceId, connected: bool) -> Option<Setup> {
     let chassis = catalog.chassis(id)?;
     let managed = chassis.managed.as_ref()?;
+    let (probes, problem) = probes(catalog, id, chassis);
     let unnamed = || if chassis.dpid.is_some() { Arc::from(BRIDGE) } else { id.name.clone() };
     Some(Setup {
         chassis: id.name.clone(),
         bridge: managed.bridge.clone().unwrap_or_else(unnamed),
         dpid: chassis.dpid,
         datapath_type: managed.datapath_type.clone(),
-        tunnels: fabric_port(catalog).into_iter().collect(),
+        tunnels: fabric_port(catalog).into_iter().chain(probes).collect(),
         controller: managed.controller.clone(),
         connected,
+        problem,
     })
+}
+
+/// Ports on which BFD runs: a tunnel whose other end is given, for Open vSwitch has BFD on no other. They carry nothing else: frames of
+/// networks have other keys. Gateways and all others watch each other.
+fn probes(catalog: &Catalog, id: &ResourceId, chassis: &Chassis) -> (Vec<Tunnel>, Option<String>) {
+    let Some((fabric, kind)) = catalog.fabric().and_then(|fabric| Some((fabric, tunnel_type(fabric.encap)?))) else {
+        return (Vec::new(), None);
+    };
+    let is_gateway = |chassis: &Chassis| chassis.gateway_priority.is_some();
+    let peers = catalog.ids(CHASSIS).filter(|peer| *peer != id).filter_map(|peer| {
+        let other = catalog.chassis(peer).filter(|other| other.managed.is_some())?;
+        let address =
+            other.tunnel_ip.filter(|address| chassis.tunnel_ip.map(|a| a.is_ipv6()) == Some(address.is_ipv6()))?;
+        (is_gateway(chassis) || is_gateway(other)).then_some((catalog.key_of(peer)?, address))
+    });
+    let mut peers: Vec<(u32, IpAddr)> = peers.collect();
+    peers.sort_unstable();
+    let mut problem =
+        (peers.len() > PROBES_MAX).then(|| format!("BFD with {PROBES_MAX} of {} chassis only", peers.len()));
+    peers.truncate(PROBES_MAX);
+    if let Some(network) = catalog.owners(&Claim::Segment(PROBE_KEY)).next().filter(|_| !peers.is_empty()) {
+        problem = Some(format!("no BFD: {network} has its id {PROBE_KEY}"));
+        peers.clear();
+    }
+    let interval = fabric.bfd.interval_ms.to_string();
+    let bfd = vec![
+        ("enable", "true".to_owned()),
+        ("min_tx", interval.clone()),
+        ("min_rx", interval),
+        ("mult", fabric.bfd.multiplier.to_string()),
+    ];
+    let probe = |(key, address): (u32, IpAddr)| Tunnel {
+        name: format!("{PROBE_PREFIX}{key}").into(),
+        kind,
+        options: vec![("remote_ip", address.to_string()), ("key", PROBE_KEY.to_string())],
+        bfd: bfd.clone(),
+    };
+    (peers.into_iter().map(probe).collect(), problem)
 }
 
 /// The fabric's port, where it tunnels. A trunk is the physical interface itself, which is not ours to move onto a bridge.
@@ -65,6 +113,11 @@ fn fabric_port(catalog: &Catalog) -> Option<Tunnel> {
         options: vec![flow("remote_ip"), flow("key")],
         bfd: vec![],
     })
+}
+
+/// Whether a network has the key of tunnels for BFD.
+pub(crate) fn probe_key_taken(catalog: &Catalog) -> bool {
+    catalog.owners(&Claim::Segment(PROBE_KEY)).next().is_some()
 }
 
 /// The type of a tunnel's interface.

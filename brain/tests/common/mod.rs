@@ -300,6 +300,16 @@ impl Site {
         self.event(Event::Switch(session, event));
     }
 
+    /// What is beyond a port answers (BFD), or no longer.
+    pub fn answers(&mut self, bridge: usize, number: u32, name: &str, live: bool) {
+        let b = &self.bridges[bridge];
+        let state = if live { ofp::port_state::LIVE } else { 0 };
+        let port = PortDesc { state, ..desc(OfPort(number), name, b.dpid) };
+        let event = SwitchEvent::Port { reason: PortReason::Modify, port };
+        let session = b.session.unwrap();
+        self.event(Event::Switch(session, event));
+    }
+
     /// A slow bridge carries out a batch.
     pub fn confirm(&mut self, bridge: usize, batch: &Batch) {
         let event = self.bridges[bridge].take(batch);

@@ -116,7 +116,7 @@ pigeons: []
 site.yaml:1: tenant: must be a text, and 5 is a number: write \"5\"
 site.yaml:4: networks[0].mtu: must be a whole number, and is the text \"1430\"
 site.yaml:5: networks[0].segmentation_id: must be 0 to 4294967295, and is 4294967296
-site.yaml:6: networks[0].type: must be one of overlay, and is \"overly\"
+site.yaml:6: networks[0].type: must be one of overlay, provider, and is \"overly\"
 site.yaml:7: networks[0].shared: must be true or false, and is the text \"yes\"
 site.yaml:8: networks[1]: must be a mapping (`field: value`), and is the text \"red\"
 site.yaml:10: subnets[0].nmae: unknown field; did you mean `name`?
@@ -213,7 +213,7 @@ fn the_json_of_each_kind_is_pinned() {
         json!({"kind": "chassis", "name": "hv1", "tenant": "", "uid": "u", "revision": 7,
             "spec": {"datapath_id": "0000000000000001", "tunnel_ip": "fd00:a::1"},
             "status": {"phase": "Active", "reason": "", "datapath_id": "", "bridge": "", "connected": true, "discovered": false,
-                "desired": u64::MAX, "installed": 0, "foreign_flows": 0, "ovs_version": ""}})
+                "desired": u64::MAX, "installed": 0, "foreign_flows": 0, "ovs_version": "", "peers_lost": []}})
     );
     let status = v1::FabricStatus { phase: v1::Phase::Pending.into(), reason: "none".to_owned(), links: None };
     let fabric =

@@ -22,6 +22,7 @@ pub(crate) struct Chassis {
     pub(crate) tunnel_ip: Option<IpAddr>,
     /// The bridge's ports that lead to physical networks, by those.
     pub(crate) mappings: BTreeMap<Arc<str>, Arc<str>>,
+    pub(crate) gateway_priority: Option<u32>,
     /// Where and how it is set up; `None`: by others.
     pub(crate) managed: Option<Managed>,
 }
@@ -31,7 +32,7 @@ const MAPPINGS_MAX: usize = 64;
 
 pub(super) fn parse(spec: &mut v1::ChassisSpec, findings: &mut Findings) -> Chassis {
     let managed = managed::parse(spec, findings);
-    let v1::ChassisSpec { datapath_id, tunnel_ip, bridge_mappings, .. } = spec;
+    let v1::ChassisSpec { datapath_id, tunnel_ip, bridge_mappings, gateway_priority, .. } = spec;
     let dpid = text::opt(datapath_id, "datapath_id", findings);
     if dpid == Some(Dpid(0)) {
         findings.spec("datapath_id", "is all zeros, which no bridge has");
@@ -44,7 +45,10 @@ pub(super) fn parse(spec: &mut v1::ChassisSpec, findings: &mut Findings) -> Chas
         );
     }
     let mappings = mappings(&*bridge_mappings, findings);
-    Chassis { dpid, tunnel_ip, mappings, managed }
+    if gateway_priority.is_some() && mappings.is_empty() {
+        findings.spec("gateway_priority", "needs bridge_mappings: a gateway leads to a physical network");
+    }
+    Chassis { dpid, tunnel_ip, mappings, gateway_priority: *gateway_priority, managed }
 }
 
 fn mappings<'m>(

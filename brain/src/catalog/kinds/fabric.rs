@@ -27,6 +27,35 @@ pub(crate) struct Fabric {
     pub(crate) encap: Encap,
     pub(crate) interface: Arc<str>,
     pub(crate) underlay_mtu: u32,
+    pub(crate) bfd: Bfd,
+}
+
+/// How chassis watch each other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Bfd {
+    pub(crate) interval_ms: u32,
+    pub(crate) multiplier: u32,
+}
+
+/// Gone is noticed within 150 ms.
+const BFD: Bfd = Bfd { interval_ms: 50, multiplier: 3 };
+
+fn read_bfd(spec: Option<&v1::Bfd>, encap: Option<Encap>, findings: &mut Findings) -> Bfd {
+    let Some(spec) = spec else { return BFD };
+    if encap.is_some_and(|encap| !encap.tunnels()) {
+        findings.spec("bfd", "goes with geneve, vxlan and gre: it runs in tunnels");
+    }
+    let read = |given: Option<u32>, default, range: std::ops::RangeInclusive<u32>, field, findings: &mut Findings| {
+        let value = given.unwrap_or(default);
+        if !range.contains(&value) {
+            findings.spec(field, format!("{value} is not in {} to {}", range.start(), range.end()));
+        }
+        value
+    };
+    Bfd {
+        interval_ms: read(spec.interval_ms, BFD.interval_ms, 20..=10_000, "bfd.interval_ms", findings),
+        multiplier: read(spec.multiplier, BFD.multiplier, 2..=20, "bfd.multiplier", findings),
+    }
 }
 
 /// An encapsulation as files write it.
@@ -41,7 +70,7 @@ pub(crate) fn encap_name(encap: Encap) -> &'static str {
 }
 
 pub(super) fn parse(spec: &mut v1::FabricSpec, findings: &mut Findings) -> Option<Fabric> {
-    let v1::FabricSpec { encap, interface, underlay_mtu } = spec;
+    let v1::FabricSpec { encap, interface, underlay_mtu, bfd } = spec;
     let encap = match v1::Encap::try_from(*encap) {
         Ok(v1::Encap::Geneve) => Some(Encap::Geneve),
         Ok(v1::Encap::Vxlan) => Some(Encap::Vxlan),
@@ -69,7 +98,8 @@ pub(super) fn parse(spec: &mut v1::FabricSpec, findings: &mut Findings) -> Optio
     if !(UNDERLAY_MTU_MIN..=UNDERLAY_MTU_MAX).contains(&underlay_mtu) {
         findings.spec("underlay_mtu", format!("{underlay_mtu} is not in {UNDERLAY_MTU_MIN} to {UNDERLAY_MTU_MAX}"));
     }
-    Some(Fabric { encap: encap?, interface: Arc::from(interface), underlay_mtu })
+    let bfd = read_bfd(bfd.as_ref(), encap, findings);
+    Some(Fabric { encap: encap?, interface: Arc::from(interface), underlay_mtu, bfd })
 }
 
 pub(super) fn check(catalog: &Catalog, fabric: &Fabric, findings: &mut Findings) {

@@ -177,7 +177,12 @@ fn assert_same(ours: &World, theirs: &World, facts: &[Change]) {
             }
             Change::DhcpOptions(k, _) => assert_eq!(ours.dhcp_options(*k), theirs.dhcp_options(*k)),
             Change::Hostname(k, _) => assert_eq!(ours.hostname(*k), theirs.hostname(*k)),
-            Change::Plug(..) | Change::Trunk(..) | Change::Hop(..) | Change::Way(..) | Change::Serves(..) => {
+            Change::Plug(..)
+            | Change::Trunk(..)
+            | Change::Hop(..)
+            | Change::Way(..)
+            | Change::Serves(..)
+            | Change::Alive(..) => {
                 unreachable!("the catalog states none of them")
             }
         }
@@ -190,7 +195,12 @@ pub(super) fn changed(applied: &Applied) -> Vec<String> {
     let word = |change: &Change| match change {
         Change::Fabric(f) => format!("{}{}", gone(f.is_none()), Key::Fabric),
         Change::Chassis(k, f) => format!("{}{}", gone(f.is_none()), Key::Chassis(*k)),
-        Change::Plug(..) | Change::Trunk(..) | Change::Hop(..) | Change::Way(..) | Change::Serves(..) => unreachable!(),
+        Change::Plug(..)
+        | Change::Trunk(..)
+        | Change::Hop(..)
+        | Change::Way(..)
+        | Change::Serves(..)
+        | Change::Alive(..) => unreachable!(),
         Change::Anycast(k, f) => format!("{}{}", gone(f.is_none()), Key::Anycast(*k)),
         Change::Network(k, f) => format!("{}{}", gone(f.is_none()), Key::Network(*k)),
         Change::Subnet(k, f) => format!("{}{}", gone(f.is_none()), Key::Subnet(*k)),
