@@ -157,6 +157,8 @@ impl Brain {
                 let applied = self.catalog.load(revision, &entries);
                 self.applied(revision, applied);
                 self.load_agreements();
+                self.learning.wishes.group(self.catalog.ungrouped());
+                self.next_write();
             }
             Event::Applied { revision, changes, proposal } => {
                 let applied = self.catalog.apply(revision, &changes);
@@ -301,6 +303,11 @@ impl Brain {
             self.happened("address.learned", Some(&port), words);
             self.note_age(&port);
         }
+        self.effects.extend(applied.bound.into_iter().map(|binding| Effect::Bound(Box::new(binding))));
+        if applied.forgotten > 0 {
+            let counter = "sextant_binding_history_forgotten_total";
+            self.effects.push(Effect::Count { counter, labels: Vec::new(), by: applied.forgotten });
+        }
         let chassis_changed = applied.changed.iter().chain(&applied.deleted).any(|r| r.kind == "chassis");
         self.commit(applied.facts);
         self.sequences.insert(revision, self.world.sequence());
@@ -368,6 +375,9 @@ const fn proof_word(proof: v1::Proof) -> &'static str {
         v1::Proof::Nd => "nd",
         v1::Proof::Arp => "arp",
         v1::Proof::Data => "data",
+        v1::Proof::Dhcp => "dhcp",
+        v1::Proof::Registered => "registered",
+        v1::Proof::Pair => "pair",
     }
 }
 

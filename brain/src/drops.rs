@@ -1,14 +1,16 @@
-//! What the guard has dropped, by port and name. The switches count: a row that drops has the switch make a row in the table `accused`
-//! for its port and name. They are read when somebody asks; that one is new is told at once.
+//! What the guard and security groups have dropped, by port and name. The switches count: a row that drops has the switch make a row in
+//! the table `accused` or `refused` for its port and name. And what is above the rates of a port's meters.
+//!
+//! They are read when somebody asks; that one is new is told at once.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use addr::OfPort;
 use features::Millis;
 use features::learn::heard::Proof;
-use flows::{Drop, Reg, Table, counts_drops};
+use flows::{ACCUSED_COOKIE, Drop, Metered, PortMeter, Reg, counts_drops};
 use ofp::flow_event::ADDED;
-use ofp::{Field, FlowStats, FlowUpdate, Match};
+use ofp::{Field, FlowStats, FlowUpdate, Match, MeterStats};
 use proto::v1;
 use topology::{ChassisKey, Key, NetworkKey, ResourceId};
 
@@ -34,12 +36,15 @@ pub(crate) struct Drops {
     waiting: Vec<Waiter>,
 }
 
-/// A row's count.
+/// Name and direction: `egress`, `ingress`, or empty for either.
+type Why = (&'static str, &'static str);
+
+/// What a row or a meter counts.
 #[derive(Debug)]
 struct Counted {
     port: OfPort,
     network: NetworkKey,
-    drop: Drop,
+    why: Why,
     packets: u64,
     bytes: u64,
 }
@@ -73,14 +78,32 @@ pub(crate) fn is_count(update: &FlowUpdate) -> bool {
     matches!(update, FlowUpdate::Full { table, cookie, .. } if counts_drops(*table, *cookie))
 }
 
-/// The port, the network and the name that a row counts.
-fn read(match_: &Match) -> Option<(OfPort, NetworkKey, Drop)> {
-    let (port, _) = match_.get(Field::IN_PORT)?;
-    let (number, _) = match_.get(Reg::Accused.field())?;
-    let network = match_.get(Reg::Net.field()).map_or(0, |(value, _)| value >> Reg::Net.spec().offset & 0xff_ffff);
-    let drop = Drop::accused(number >> Reg::Accused.spec().offset & 0xff)?;
-    Some((OfPort(u32::try_from(port).ok()?), NetworkKey(network as u32), drop))
+/// What a row counts.
+struct Row {
+    port: OfPort,
+    /// The network that it was on; of what the guard drops.
+    network: NetworkKey,
+    drop: Drop,
+    direction: &'static str,
 }
+
+fn read(match_: &Match) -> Option<Row> {
+    let number = |reg: Reg| {
+        let (value, _) = match_.get(reg.field())?;
+        Some(value >> reg.spec().offset & ((1 << reg.spec().bits) - 1))
+    };
+    let network = NetworkKey(number(Reg::Net).unwrap_or(0) as u32);
+    if let Some((port, _)) = match_.get(Field::IN_PORT) {
+        let drop = Drop::accused(number(Reg::Accused)?)?;
+        return Some(Row { port: OfPort(u32::try_from(port).ok()?), network, drop, direction: EGRESS });
+    }
+    let (port, leaves) = (number(Reg::Judged)?, number(Reg::Leaves)?);
+    let (port, drop) = (OfPort(u32::try_from(port).ok()?), Drop::refused(number(Reg::Refused)?)?);
+    Some(Row { port, network, drop, direction: if leaves == 1 { EGRESS } else { INGRESS } })
+}
+
+const EGRESS: &str = "egress";
+const INGRESS: &str = "ingress";
 
 impl Brain {
     /// Asks the switches; the answer comes when they have said it.
@@ -96,22 +119,34 @@ impl Brain {
         let there =
             chassis.filter_map(|chassis| self.switches.get(&chassis).filter(|s| s.in_step()).and_then(Switch::session));
         let awaited: BTreeSet<SessionId> = there.collect();
-        let table = Table::Accused.id();
-        self.effects
-            .extend(awaited.iter().map(|session| Effect::Switch(*session, SwitchCommand::CountDrops { table })));
+        let ask = |session: &SessionId| Effect::Switch(*session, SwitchCommand::CountDrops { cookie: ACCUSED_COOKIE });
+        self.effects.extend(awaited.iter().map(ask));
         let deadline = self.now.after_ms(PATIENCE_MS);
         self.drops.waiting.push(Waiter { id, request, awaited, deadline });
     }
 
     /// A switch has said what it has counted.
-    pub(crate) fn drops_counted(&mut self, session: SessionId, flows: &[FlowStats]) {
+    pub(crate) fn drops_counted(&mut self, session: SessionId, rows: &[FlowStats], meters: &[MeterStats]) {
         let Some((chassis, _)) = self.switch_of(session) else { return };
-        let counted = flows.iter().filter_map(|flow| {
-            let (port, network, drop) = read(&flow.match_)?;
+        let counted = rows.iter().filter_map(|flow| {
+            let Row { port, network, drop, direction } = read(&flow.match_)?;
             // The packet that the row was made for came too early for it.
-            Some(Counted { port, network, drop, packets: flow.packets.saturating_add(1), bytes: flow.bytes })
+            let packets = flow.packets.saturating_add(1);
+            Some(Counted { port, network, why: (drop.name(), direction), packets, bytes: flow.bytes })
         });
-        self.drops.counted.insert(chassis, counted.collect());
+        let plugged: Vec<OfPort> =
+            self.plugs.get(&chassis).into_iter().flat_map(|plugs| plugs.values().copied()).collect();
+        let above = meters.iter().filter_map(|meter| {
+            let packets = meter.bands.iter().map(|band| band.packets).fold(0, u64::saturating_add);
+            Some((PortMeter::from_id(meter.meter_id)?, packets)).filter(|_| packets > 0)
+        });
+        let above = above.flat_map(|(meter, packets)| {
+            let direction = if meter.metered == Metered::Connections { "" } else { EGRESS };
+            let why = (meter.metered.name(), direction);
+            let shares = plugged.iter().filter(move |port| meter.is_of(**port));
+            shares.map(move |port| Counted { port: *port, network: NetworkKey(0), why, packets, bytes: 0 })
+        });
+        self.drops.counted.insert(chassis, counted.chain(above).collect());
         for waiter in &mut self.drops.waiting {
             waiter.awaited.remove(&session);
         }
@@ -137,22 +172,24 @@ impl Brain {
         let switches = self.drops.counted.iter().flat_map(|(chassis, counted)| {
             counted.iter().filter_map(|one| {
                 let port = self.world.resource_of(&Key::Port(self.port_behind(*chassis, one.port)?))?;
-                Some(((port, one.drop), (one.packets, one.bytes)))
+                Some(((port, one.why), (one.packets, one.bytes)))
             })
         });
-        let judged = self.drops.judged.iter().map(|(which, packets)| (which.clone(), (*packets, 0)));
-        let mut sums: BTreeMap<(ResourceId, Drop), (u64, u64)> = BTreeMap::new();
+        let judged = self.drops.judged.iter();
+        let judged = judged.map(|((port, drop), packets)| ((port.clone(), (drop.name(), EGRESS)), (*packets, 0)));
+        let mut sums: BTreeMap<(ResourceId, Why), (u64, u64)> = BTreeMap::new();
         for (which, (packets, bytes)) in switches.chain(judged).filter(|((port, _), _)| wanted.contains(port)) {
             let sum = sums.entry(which).or_default();
             *sum = (sum.0.saturating_add(packets), sum.1.saturating_add(bytes));
         }
-        let count = |((port, drop), (packets, bytes)): ((ResourceId, Drop), (u64, u64))| v1::DropCount {
+        let count = |((port, (reason, direction)), (packets, bytes)): ((ResourceId, Why), (u64, u64))| v1::DropCount {
             tenant: port.tenant.to_string(),
             port: port.name.to_string(),
             chassis: self.bound_chassis(&port),
-            reason: drop.name().to_owned(),
+            reason: reason.to_owned(),
             packets,
             bytes,
+            direction: direction.to_owned(),
             ..v1::DropCount::default()
         };
         sums.into_iter().map(count).chain(self.uplink_drops(request)).collect()
@@ -170,9 +207,10 @@ impl Brain {
                 tenant: network.tenant.to_string(),
                 network: network.name.to_string(),
                 chassis: self.names(&[chassis]),
-                reason: one.drop.name().to_owned(),
+                reason: one.why.0.to_owned(),
                 packets: one.packets,
                 bytes: one.bytes,
+                direction: one.why.1.to_owned(),
                 ..v1::DropCount::default()
             })
         };
@@ -189,17 +227,21 @@ impl Brain {
         let Some((chassis, _)) = self.switch_of(session) else { return };
         for update in updates {
             let FlowUpdate::Full { event: ADDED, match_, .. } = update else { continue };
-            let Some((ofport, network, drop)) = read(&match_) else { continue };
-            let port = self.port_behind(chassis, ofport).and_then(|port| self.world.resource_of(&Key::Port(port)));
-            let (whose, what) = match port {
-                Some(port) => (Some(port), "the port sent what it may not".to_owned()),
-                None => {
+            let Some(Row { port, network, drop, direction }) = read(&match_) else { continue };
+            let port = self.port_behind(chassis, port).and_then(|port| self.world.resource_of(&Key::Port(port)));
+            let kind = if drop.accuses() { "guard.drop" } else { "group.drop" };
+            let (whose, what) = match (port, drop.accuses(), direction) {
+                (None, ..) => {
                     let from = self.uplink_name(Some(network), chassis);
                     (self.world.resource_of(&Key::Network(network)), format!("came in by {from}, and may not"))
                 }
+                (port, true, _) => (port, "the port sent what it may not".to_owned()),
+                (port, false, INGRESS) => {
+                    (port, "what came for the port, its security groups do not let through".to_owned())
+                }
+                (port, false, _) => (port, "what the port sent, its security groups do not let through".to_owned()),
             };
-            let words = format!("{}: {what}; `sextant get drops` counts", drop.name());
-            self.happened("guard.drop", whose.as_ref(), words);
+            self.happened(kind, whose.as_ref(), format!("{}: {what}; `sextant get drops` counts", drop.name()));
         }
     }
 }

@@ -50,6 +50,8 @@ pub enum Effect {
         /// Its kind, tenant and name.
         resource: v1::ResourceChange,
     },
+    /// Tell who watches bindings: one begins, ends, or is proved otherwise.
+    Bound(Box<v1::AddressBinding>),
     /// Tell operators. The daemon adds sequence and time.
     Happened(v1::Event),
     /// Add to a counter that the daemon shows at `/metrics`.
@@ -137,10 +139,10 @@ pub struct Violation {
 pub enum SwitchCommand {
     /// Read all flows, groups and meters; answered by `SwitchEvent::Tables`.
     ReadBack,
-    /// Read the rows that count drops; answered by `SwitchEvent::Drops`. It waits for nothing else.
+    /// Read the rows that count drops, and the meters; answered by `SwitchEvent::Drops`. It waits for nothing else.
     CountDrops {
-        /// The table that they are in.
-        table: u8,
+        /// The cookie that those rows have.
+        cookie: u64,
     },
     /// Send a batch; answered by `SwitchEvent::BatchDone` or `BatchFailed`.
     Batch(Batch),

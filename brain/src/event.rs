@@ -2,7 +2,7 @@
 
 use addr::{Dpid, OfPort};
 use features::Millis;
-use ofp::{FlowStats, FlowUpdate, GroupDesc, Match, MeterConfig, PortDesc, PortReason};
+use ofp::{FlowStats, FlowUpdate, GroupDesc, Match, MeterConfig, MeterStats, PortDesc, PortReason};
 use proto::v1;
 
 /// One OpenFlow connection, numbered by the daemon; never used twice.
@@ -231,7 +231,12 @@ pub enum SwitchEvent {
         error: String,
     },
     /// What the switch counts of drops, as asked for by [`crate::SwitchCommand::CountDrops`].
-    Drops(Vec<FlowStats>),
+    Drops {
+        /// The rows that it has made to count by.
+        rows: Vec<FlowStats>,
+        /// Its meters.
+        meters: Vec<MeterStats>,
+    },
     /// Somebody else changed flows, or the switch did by itself: not this connection.
     FlowsChanged {
         /// What became of them, in order; with instructions where there are any.

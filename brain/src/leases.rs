@@ -5,6 +5,7 @@ use features::dhcp6::reconfigure;
 use features::lease::{LeaseChange, Secret, Served};
 use features::punt::{Punted, Unanswered};
 use flows::PuntOp;
+use packet::Dhcp6Kind;
 use proto::v1;
 use topology::{Key, PortKey, World};
 
@@ -67,7 +68,10 @@ impl Brain {
         for Leasing { port, of, operation, changes, agreement, told, answer } in leases {
             self.count_punt(of, operation);
             self.send(answer);
-            let Some(port) = self.catalog.key_of(&port).map(PortKey).filter(|_| of != PuntOp::Dhcp4.name()) else {
+            // Who registers an address has agreed on nothing by that.
+            let registers = operation == Dhcp6Kind::AddrRegInform.name();
+            let told_again = of != PuntOp::Dhcp4.name() && !registers;
+            let Some(port) = self.catalog.key_of(&port).map(PortKey).filter(|_| told_again) else {
                 continue;
             };
             let client = changes.into_iter().find_map(|change| match change {

@@ -83,7 +83,12 @@ impl Brain {
         }
         match answer {
             Err(UNKNOWN_TARGET) if learns => self.learn_addresses(punted),
-            answer => self.answer(answer),
+            answer => {
+                if answer.is_ok() {
+                    self.tell_conflict(&punted);
+                }
+                self.answer(answer)
+            }
         }
     }
 

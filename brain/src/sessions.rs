@@ -27,7 +27,7 @@ impl Brain {
             SwitchEvent::BatchFailed { batch, operation, error } => {
                 self.batch_failed(session, batch, operation, &error)
             }
-            SwitchEvent::Drops(flows) => self.drops_counted(session, &flows),
+            SwitchEvent::Drops { rows, meters } => self.drops_counted(session, &rows, &meters),
             SwitchEvent::FlowsChanged { updates, more } => self.flows_changed(session, updates, more),
             SwitchEvent::Packet(punt) => self.punted(session, punt),
         }

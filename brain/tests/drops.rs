@@ -7,7 +7,7 @@ use brain::{Event, Reply, Request, SwitchEvent};
 use common::{Site, bridges, site_documents};
 use flows::{Drop, Reg, Table};
 use ofp::flow_event::{ADDED, DELETED};
-use ofp::{Field, FlowStats, FlowUpdate, Match, Value};
+use ofp::{BandStats, Field, FlowStats, FlowUpdate, Match, MeterStats, Value};
 use proto::v1;
 
 fn up() -> Site {
@@ -81,6 +81,38 @@ fn what_is_new_is_told_once_and_counts_are_read_when_asked_for() {
     assert_eq!(kinds, ["guard.drop", "guard.drop"]);
     let request = v1::DropsRequest { tenant: String::new(), port: "acme/nobody".to_owned() };
     assert!(matches!(site.ask(Request::Drops(request)), Some(Err(_))));
+}
+
+/// The row that counts what groups let through neither way: of the same port.
+fn refused(leaves: u128, packets: u64) -> FlowStats {
+    let number = |reg: Reg, value: u128| Value(value << reg.spec().offset);
+    let judged = Value(number(Reg::Judged, 11).0 | number(Reg::Leaves, leaves).0);
+    let reason = number(Reg::Refused, Drop::NoRule as u128);
+    let match_ = Match::new().with(Reg::Judged.field(), judged).with(Reg::Refused.field(), reason);
+    FlowStats { table: Table::Refused.id(), match_, ..row(Drop::NoRule, packets) }
+}
+
+#[test]
+fn what_groups_and_meters_drop_is_counted_too() {
+    let mut site = up();
+    make(&mut site, refused(0, 4), ADDED);
+    make(&mut site, refused(1, 1), ADDED);
+    let told: Vec<_> = site.happened.iter().map(|event| (&*event.r#type, &*event.name)).collect();
+    assert_eq!(told, [("group.drop", "vm1"); 2]);
+    let meter = |meter_id, dropped| MeterStats {
+        meter_id,
+        packets: 100,
+        bands: vec![BandStats { packets: dropped, bytes: 0 }],
+        ..MeterStats::default()
+    };
+    // Of port 11, what is answered it; of 12, one that has dropped nothing; of 13, whom nobody has.
+    site.bridges[0].metered = vec![meter(4 * 0xff00 + 11, 70), meter(4 * 12, 0), meter(4 * 13, 1)];
+    let request = v1::DropsRequest { tenant: String::new(), port: String::new() };
+    let Some(Ok(Reply::Drops(all))) = site.ask(Request::Drops(request)) else { panic!("no answer") };
+    let counts: Vec<_> = all.iter().map(|one| (&*one.port, &*one.reason, &*one.direction, one.packets)).collect();
+    let expected =
+        [("vm1", "no_rule", "egress", 2), ("vm1", "no_rule", "ingress", 5), ("vm1", "rate_answers", "egress", 70)];
+    assert_eq!(counts, expected);
 }
 
 #[test]

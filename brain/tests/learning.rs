@@ -355,7 +355,7 @@ fn addresses_of_both_families_are_shown_with_their_proof() {
     let shown: Vec<_> = all.iter().map(|b| (b.address.parse().unwrap(), b.proof(), b.since_ms)).collect();
     let local: IpAddr = addr::link_local(mac(1)).into();
     let four: IpAddr = "10.0.0.1".parse().unwrap();
-    assert_eq!(shown, [(four, v1::Proof::Arp, 10_000), (local, v1::Proof::Static, 0)]);
+    assert_eq!(shown, [(four, v1::Proof::Arp, 10_000), (local, v1::Proof::Static, 10_000)]);
     assert_eq!((all[0].chassis.as_str(), all[0].network.as_str()), ("hv1", "acme/lab"));
     let wrong = v1::BindingsRequest { port: "acme/nobody".to_owned(), ..v1::BindingsRequest::default() };
     assert!(site.ask(Request::Bindings(wrong)).unwrap().is_err());

@@ -83,6 +83,11 @@ impl Handle {
         self.shared.happenings.follow()
     }
 
+    /// Bindings of addresses that begin, end, or are proved otherwise from now on.
+    pub fn bindings(&self) -> broadcast::Receiver<v1::AddressBinding> {
+        self.shared.bindings.subscribe()
+    }
+
     /// The brain's clock, for the deadlines of [`Request::Wait`].
     pub fn now(&self) -> Millis {
         self.shared.clock.now()

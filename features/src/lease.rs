@@ -20,6 +20,8 @@ pub enum Association {
     Na(u32),
     /// Delegated prefixes (RFC 8415, 21.21), by IAID.
     Pd(u32),
+    /// An address that the host has formed, and has registered (RFC 9686).
+    Registered(Ipv6Addr),
 }
 
 /// What a message from a client does to its port's leases.

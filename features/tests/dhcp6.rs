@@ -489,3 +489,53 @@ fn prefixes_are_delegated_without_addresses_too() {
     let (reply, leases) = asks(&none, &message(Dhcp6Kind::Solicit, vec![pd(2, &[])])).unwrap();
     assert_eq!((got_prefixes(&reply), leases), ((vec![], Some(Dhcp6Status::NoPrefixAvail)), vec![]));
 }
+
+/// A registration of an address, from where it is said to come.
+fn registers(
+    world: &World,
+    from: Ipv6Addr,
+    options: Vec<Dhcp6Option>,
+) -> Result<(Vec<u8>, Vec<LeaseChange>), &'static str> {
+    let message = Dhcp6Message { kind: Dhcp6Kind::AddrRegInform, transaction: TRANSACTION, options };
+    let payload = udp(from, ALL_DHCP_SERVERS, DHCP6_CLIENT_PORT, DHCP6_SERVER_PORT, &message.emit().unwrap());
+    let to = multicast_mac(ALL_DHCP_SERVERS);
+    let frame = ipv6_frame(port_mac(HOST), to, from, ALL_DHCP_SERVERS, 1, protocol::UDP, &payload).to_vec();
+    let served = service::answer(world, &punted(frame), SECRET)?;
+    let [out] = &served.packets[..] else { panic!("{:?}", served.packets) };
+    let read = Frame::parse(&out.frame).unwrap();
+    let Net::Ipv6(ip) = &read.net else { panic!() };
+    assert_eq!((ip.dst, read.ethernet.dst), (from, port_mac(HOST)));
+    Ok((Udp::parse(&ip.payload).unwrap().payload.to_vec(), served.leases))
+}
+
+#[test]
+fn a_formed_address_is_registered_from_itself_alone() {
+    let own = eui64_address(prefix_of(1), port_mac(HOST));
+    let world = world(false, true, &[&own.to_string()]);
+    let client = || Dhcp6Option::ClientId(CLIENT.into());
+    let one = |address, valid_s| Dhcp6Option::IaAddress { address, preferred_s: 300, valid_s, options: vec![] };
+    let association = Association::Registered(own);
+    let (answer, leases) = registers(&world, own, vec![client(), one(own, 600)]).unwrap();
+    let said = Dhcp6Message { kind: Dhcp6Kind::AddrRegReply, transaction: TRANSACTION, options: vec![one(own, 600)] };
+    assert_eq!(answer, said.emit().unwrap().to_vec());
+    let leased = vec![IpNet::V6(own.into())];
+    assert_eq!(leases, [LeaseChange::Bind { association, client: CLIENT.into(), leased, valid_s: 600 }]);
+    let (_, leases) = registers(&world, own, vec![client(), one(own, 0)]).unwrap();
+    assert_eq!(leases, [LeaseChange::End { association }]);
+    let local = link_local(port_mac(HOST));
+    let outside = v6("2001:db8:77::1");
+    for (from, options, why) in [
+        (own, vec![one(own, 600)], "names_no_client"),
+        (own, vec![client()], "names_no_address"),
+        (own, vec![client(), one(own, 600), one(own, 600)], "registers_several"),
+        (own, vec![client(), one(own, 600), Dhcp6Option::ServerId(server())], "names_a_server"),
+        (own, vec![client(), one(own, 600), Dhcp6Option::OptionRequest(vec![23])], "asks_for_options"),
+        (local, vec![client(), one(own, 600)], "registers_anothers"),
+        (local, vec![client(), one(local, 600)], "registers_off_link"),
+        (outside, vec![client(), one(outside, 600)], "registers_off_link"),
+    ] {
+        assert_eq!(registers(&world, from, options), Err(why), "{why}");
+    }
+    let unheld = Ipv6Addr::from(u128::from(prefix_of(1).network()) | 0xabcd);
+    assert_eq!(registers(&world, unheld, vec![client(), one(unheld, 600)]), Err("registers_unheld"));
+}

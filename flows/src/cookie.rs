@@ -8,12 +8,12 @@ use crate::pipeline::Table;
 /// The first 16 bits of every cookie of ours. Flows without it are reported and left alone.
 pub const COOKIE_MAGIC: u64 = 0x5e78;
 
-/// The cookie of what the switch makes itself, to count drops by port and name.
-pub(crate) const ACCUSED_COOKIE: u64 = (COOKIE_MAGIC << 48) | 0xff << 40;
+/// The cookie of what a switch makes itself, to count drops by port and name.
+pub const ACCUSED_COOKIE: u64 = (COOKIE_MAGIC << 48) | 0xff << 40;
 
 /// Whether a flow is one that a switch has made itself, to count drops by port and name.
 pub fn counts_drops(table: u8, cookie: u64) -> bool {
-    table == Table::Accused.id() && cookie == ACCUSED_COOKIE
+    [Table::Accused.id(), Table::Refused.id()].contains(&table) && cookie == ACCUSED_COOKIE
 }
 
 /// Magic (16 bits), feature (8), 40 bits of FNV-1a over the unit's text. Says nothing of revisions: an unchanged flow keeps

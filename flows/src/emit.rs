@@ -10,7 +10,8 @@ use ofp::{
 use topology::ChassisKey;
 
 use crate::cookie::ACCUSED_COOKIE;
-use crate::item::{Drop, Flow, Item, Meter, PuntClass, PuntOp, flow_hash};
+use crate::item::{Drop, Flow, Item, Meter, PuntOp, flow_hash};
+use crate::meter::{PortMeter, SHARE_BITS};
 use crate::pipeline::{Miss, Table, TableSpec};
 use crate::recent::Recent;
 use crate::registers::Reg;
@@ -233,22 +234,6 @@ impl On<'_> {
     }
 }
 
-/// A port's meter of a class. Its number is a function of the OpenFlow port: four to a port, within OVS's 262,144.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct PortMeter {
-    /// The port.
-    pub port: OfPort,
-    /// The class.
-    pub class: PuntClass,
-}
-
-impl PortMeter {
-    /// The meter's number; never 0.
-    pub const fn id(self) -> u32 {
-        self.port.0.wrapping_mul(4).wrapping_add(self.class as u32)
-    }
-}
-
 /// A row in the making.
 #[derive(Debug)]
 #[must_use = "a row is emitted by the method that says where it leads"]
@@ -291,6 +276,15 @@ impl Row<'_> {
             Some((_, v, m)) => (*v, *m) = (*v | value, *m | mask),
             None => self.emit.draft.registers.push((reg.field(), value, mask)),
         }
+        self
+    }
+
+    /// It is of one of the ports that share a meter: of those that register `judged` may have.
+    pub fn when_shares(mut self, share: u32) -> Self {
+        self.check(self.spec.reads.contains(&Reg::Judged), || "may not read judged".to_owned());
+        let part = Reg::Judged.field().sub(Reg::Judged.spec().offset, SHARE_BITS);
+        let value = u128::from(share) << Reg::Judged.spec().offset;
+        self.emit.draft.registers.push((Reg::Judged.field(), value, part.mask()));
         self
     }
 
@@ -378,6 +372,11 @@ impl Row<'_> {
         self.check(self.spec.asks.contains(&table), || format!("may not ask {}", table.spec().name));
         self.emit.draft.actions.push(Action::Resubmit { port: None, table: Some(table.id()), ct: false });
         self
+    }
+
+    /// Asks the meter of the port that it came in by, before it is answered.
+    pub fn meter_answer(self) -> Self {
+        self.keep_bits(Field::IN_PORT.sub(0, 16), Reg::Judged).ask(Table::Answers)
     }
 
     /// Lowers the hop limit by one.
@@ -478,16 +477,30 @@ impl Row<'_> {
         self.emit(None, None);
     }
 
-    /// Nowhere, under a name. If that accuses the port that it came in by, the switch counts it for that port.
+    /// Nowhere, under a name. If that accuses the port that it came in by, or is what a port's groups say, the switch counts it for
+    /// that port.
     pub fn drop(self, drop: Drop) {
-        if drop.accuses() {
-            let counted = Table::Accused;
+        let counted = if drop.accuses() {
+            let port = [Subfield::all(Field::IN_PORT), Reg::Net.subfield()];
+            Some((Table::Accused, Reg::Accused, count(Table::Accused, &port, Reg::Accused, drop)))
+        } else if drop.is_of_groups() {
+            let port = [Reg::Judged.subfield(), Reg::Leaves.subfield()];
+            Some((Table::Refused, Reg::Refused, count(Table::Refused, &port, Reg::Refused, drop)))
+        } else {
+            None
+        };
+        if let Some((table, reason, learn)) = counted {
             self.emit.draft.actions.extend([
-                Action::RegLoad { dst: Reg::Accused.subfield(), value: drop as u64 },
-                Action::Learn(count(drop)),
-                Action::Resubmit { port: None, table: Some(counted.id()), ct: false },
+                Action::RegLoad { dst: reason.subfield(), value: drop as u64 },
+                Action::Learn(learn),
+                Action::Resubmit { port: None, table: Some(table.id()), ct: false },
             ]);
         }
+        self.emit(None, Some(drop));
+    }
+
+    /// Nowhere, under a name, without being counted for anybody.
+    pub fn drop_uncounted(self, drop: Drop) {
         self.emit(None, Some(drop));
     }
 
@@ -523,20 +536,16 @@ impl Row<'_> {
     }
 }
 
-/// The row that counts a port's drops of a name, on a network: made by the switch with the first of them.
-fn count(drop: Drop) -> Learn {
+/// The row that counts drops of a name by what tells the port: made by the switch with the first of them.
+fn count(table: Table, port: &[Subfield], reason: Reg, drop: Drop) -> Learn {
     let spec = |src, subfield: Subfield| LearnSpec { bits: subfield.bits, src, dst: LearnDst::Match(subfield) };
-    let (port, network) = (Subfield::all(Field::IN_PORT), Reg::Net.subfield());
+    let own = port.iter().map(|subfield| spec(LearnSrc::Field(*subfield), *subfield));
     Learn {
         idle_timeout_s: COUNTED_IDLE_S,
         priority: 1,
         cookie: ACCUSED_COOKIE,
-        table: Table::Accused.id(),
-        specs: vec![
-            spec(LearnSrc::Field(port), port),
-            spec(LearnSrc::Field(network), network),
-            spec(LearnSrc::Imm(drop as u128), Reg::Accused.subfield()),
-        ],
+        table: table.id(),
+        specs: own.chain([spec(LearnSrc::Imm(drop as u128), reason.subfield())]).collect(),
         ..Learn::default()
     }
 }

@@ -54,6 +54,7 @@ pub(crate) const EGRESS: [TableSpec; 5] = [
         matches: &[Field::ETH_TYPE, Field::CT_STATE],
         reads: &[Reg::Allowed],
         next: &[Table::Gateway],
+        asks: &[Table::Connections],
         tracks: &[Table::EgressKept],
         miss: Miss::Drop(Drop::NoRule),
         ..REST
@@ -119,8 +120,9 @@ pub(crate) const INGRESS: [TableSpec; 5] = [
         name: "ingress_verdict",
         about: "What a rule lets through is delivered; a connection that is new is kept.",
         writers: &["groups"],
-        matches: &[Field::ETH_TYPE, Field::CT_STATE],
+        matches: &[Field::ETH_DST, Field::ETH_TYPE, Field::CT_STATE],
         reads: &[Reg::Allowed],
+        asks: &[Table::Connections],
         tracks: &[Table::IngressKept],
         outputs: true,
         miss: Miss::Drop(Drop::NoRule),
@@ -210,3 +212,36 @@ pub(crate) const ASKED: [TableSpec; 4] = [
         ..REST
     },
 ];
+
+/// Meters that are asked before the switch does for a port what costs more than to forward.
+pub(crate) const METERED: [TableSpec; 2] = [
+    TableSpec {
+        table: Table::Answers,
+        name: "answers",
+        about: "Asked before an answer is sent: a meter by the number of the port that asks. What is above its rate goes no further.",
+        writers: &["port"],
+        reads: &[Reg::Judged],
+        miss: Miss::Answer,
+        ..REST
+    },
+    TableSpec {
+        table: Table::Connections,
+        name: "connections",
+        about: "Asked before a new connection is kept: a meter by the number of the port whose it is. What is above its rate goes no further.",
+        writers: &["groups"],
+        reads: &[Reg::Judged],
+        miss: Miss::Answer,
+        ..REST
+    },
+];
+
+/// Where what groups drop is counted.
+pub(crate) const REFUSED: TableSpec = TableSpec {
+    table: Table::Refused,
+    name: "refused",
+    about: "Counts what a port's security groups drop, by port, direction and name. The switch makes its rows itself, as those of \
+            accused.",
+    reads: &[Reg::Judged, Reg::Leaves, Reg::Refused],
+    miss: Miss::Covered,
+    ..REST
+};

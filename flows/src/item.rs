@@ -104,6 +104,44 @@ pub enum Drop {
 }
 
 impl Drop {
+    /// All of them.
+    pub const ALL: [Drop; 34] = [
+        Drop::UnknownPort,
+        Drop::UnknownSegment,
+        Drop::ForeignMac,
+        Drop::VlanTag,
+        Drop::UnparsableHeaders,
+        Drop::FragmentedNd,
+        Drop::RogueRouterAdvert,
+        Drop::RogueRedirect,
+        Drop::RogueMulticastRouter,
+        Drop::RogueDhcpServer,
+        Drop::ForeignNeighborAdvert,
+        Drop::ForeignNeighborSolicit,
+        Drop::MalformedNd,
+        Drop::FragmentedControl,
+        Drop::TruncatedHeaders,
+        Drop::TunnelCarrier,
+        Drop::MonitorSends,
+        Drop::EtherType,
+        Drop::SpoofedSource,
+        Drop::UnsolicitedAdvert,
+        Drop::UnknownTarget,
+        Drop::NoRouterAdvert,
+        Drop::LinkLocalNotRouted,
+        Drop::NotRoutable,
+        Drop::NdToRouter,
+        Drop::UnknownMac,
+        Drop::FabricHairpin,
+        Drop::NoTunnel,
+        Drop::NoPath,
+        Drop::NoRule,
+        Drop::InvalidState,
+        Drop::LinkProtocol,
+        Drop::UplinkHairpin,
+        Drop::NoUplink,
+    ];
+
     /// What the guard drops: it is counted for each port, by the switch itself.
     pub const ACCUSED: [Drop; 17] = [
         Drop::ForeignMac,
@@ -133,6 +171,16 @@ impl Drop {
     /// The one of [`Drop::ACCUSED`] that a number in register `accused` stands for.
     pub fn accused(number: u128) -> Option<Drop> {
         Drop::ACCUSED.into_iter().find(|drop| *drop as u128 == number)
+    }
+
+    /// Whether a port's security groups say so: it is counted for that port and direction.
+    pub fn is_of_groups(self) -> bool {
+        matches!(self, Drop::NoRule | Drop::InvalidState)
+    }
+
+    /// The one of those that a number in register `refused` stands for.
+    pub fn refused(number: u128) -> Option<Drop> {
+        [Drop::NoRule, Drop::InvalidState].into_iter().find(|drop| *drop as u128 == number)
     }
 
     /// The name that counters, traces and events use.
@@ -281,7 +329,7 @@ impl PuntOp {
     }
 }
 
-/// The meters that each port has. At most four: see [`crate::PortMeter`].
+/// What the controller is asked: each port has a meter for each.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[repr(u8)]
 pub enum PuntClass {

@@ -49,6 +49,9 @@ pub enum Table {
     Group = 152,
     Members = 154,
     Rules = 156,
+    Answers = 160,
+    Connections = 162,
+    Refused = 164,
     Punt = 200,
 }
 
@@ -118,7 +121,7 @@ pub(crate) const REST: TableSpec = TableSpec {
 };
 
 /// The pipeline, in the order of table numbers.
-pub const PIPELINE: [TableSpec; 36] = [
+pub const PIPELINE: [TableSpec; 39] = [
     TableSpec {
         table: Table::Classify,
         name: "classify",
@@ -266,9 +269,10 @@ pub const PIPELINE: [TableSpec; 36] = [
             Field::ARP_SHA,
             Field::ARP_THA,
         ],
-        loads: &[Reg::Kept, Reg::NdEui, Reg::NdBits, Reg::NdAsks, Reg::Claim, Reg::PuntOp, Reg::PuntClass],
+        loads: &[Reg::Kept, Reg::NdEui, Reg::NdBits, Reg::NdAsks, Reg::Claim, Reg::Judged, Reg::PuntOp, Reg::PuntClass],
         next: &[Table::Egress, Table::Neighbor, Table::Localnet, Table::Punt],
         reenters: &[Table::Classify],
+        asks: &[Table::Answers],
         outputs: true,
         miss: Miss::Goto(Table::Egress),
         ..REST
@@ -340,8 +344,9 @@ pub const PIPELINE: [TableSpec; 36] = [
             Field::ICMPV4_TYPE,
             Field::NW_TTL,
         ],
-        loads: &[Reg::Kept, Reg::PuntOp, Reg::PuntClass],
+        loads: &[Reg::Kept, Reg::Judged, Reg::PuntOp, Reg::PuntClass],
         next: &[Table::Punt],
+        asks: &[Table::Answers],
         outputs: true,
         miss: Miss::Covered,
         ..REST
@@ -432,6 +437,8 @@ pub const PIPELINE: [TableSpec; 36] = [
         writers: &["nd"],
         matches: &[Field::ETH_TYPE, Field::IP_PROTO, Field::ICMPV6_TYPE, Field::ICMPV6_CODE],
         sets: &[Field::ND_TLL, Field::ETH_SRC, Field::IPV6_SRC],
+        loads: &[Reg::Judged],
+        asks: &[Table::Answers],
         outputs: true,
         miss: Miss::Covered,
         ..REST
@@ -475,6 +482,9 @@ pub const PIPELINE: [TableSpec; 36] = [
     filter::ASKED[1],
     filter::ASKED[2],
     filter::ASKED[3],
+    filter::METERED[0],
+    filter::METERED[1],
+    filter::REFUSED,
     TableSpec {
         table: Table::Punt,
         name: "punt",

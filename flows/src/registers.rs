@@ -60,6 +60,8 @@ pub enum Reg {
     Claim,
     /// Why the guard drops it: a [`crate::Drop`].
     Accused,
+    /// Why a port's security groups drop it: a [`crate::Drop`].
+    Refused,
     /// The OpenFlow port whose security groups are asked, and the zone of its connections.
     Judged,
     /// 1: the packet leaves that port; 0: it is for it.
@@ -139,7 +141,7 @@ const fn row(
 }
 
 /// The register map, in the order of [`Reg`].
-pub const REGISTERS: [RegSpec; 33] = [
+pub const REGISTERS: [RegSpec; 34] = [
     row(Reg::Net, "net", (0, 0, 24), Table::Classify, Table::Punt, "network key"),
     row(Reg::FromFabric, "from_fabric", (0, 24, 1), Table::Classify, Table::Fabric, "came from another chassis"),
     row(Reg::Secured, "secured", (0, 25, 1), Table::Classify, Table::Nd, "sends only with its own addresses"),
@@ -229,15 +231,16 @@ pub const REGISTERS: [RegSpec; 33] = [
         "proves 1: an advertisement's target, 2: its MAC, 3: an ARP sender's MAC, 4: a solicitation's MAC",
     ),
     row(Reg::Accused, "accused", (13, 0, 8), Table::Classify, Table::Accused, "why the guard drops it"),
+    row(Reg::Refused, "refused", (12, 25, 7), Table::Egress, Table::Refused, "why the port's groups drop it"),
     row(
         Reg::Judged,
         "judged",
         (13, 0, 16),
-        Table::Egress,
-        Table::Rules,
+        Table::Nd,
+        Table::Refused,
         "OpenFlow port whose security groups are asked; zone of its connections",
     ),
-    row(Reg::Leaves, "leaves", (13, 16, 1), Table::Egress, Table::Rules, "it leaves that port; 0: it is for it"),
+    row(Reg::Leaves, "leaves", (13, 16, 1), Table::Egress, Table::Refused, "it leaves that port; 0: it is for it"),
     row(
         Reg::Asks,
         "asks",

@@ -57,6 +57,16 @@ class Controller:
         """Whether its process lives."""
         return self._process is not None and self._process.poll() is None
 
+    def memory_kib(self):
+        """What its process has of memory, in KiB."""
+        with open(f"/proc/{self._process.pid}/status", encoding="ascii") as status:
+            return next(int(line.split()[1]) for line in status if line.startswith("VmRSS:"))
+
+    def popen(self, *args, **more):
+        """The command line, running beside."""
+        return subprocess.Popen([self.binary, *args], env=dict(os.environ, SEXTANT_SERVER=self.grpc),
+                                preexec_fn=self._isolation.enter_home_net, **more)
+
     def run(self, *args, timeout=60):
         """The command line against this controller; the completed process."""
         return subprocess.run([self.binary, *args], capture_output=True, text=True, timeout=timeout,

@@ -122,3 +122,33 @@ for mac, source, _ in {tries!r}:
             time.sleep(0.5)
         heard = {tuple(bytes.fromhex(row[0]).decode().split()) for row in wire.fields("udp.payload") if row[0]}
         assert heard == {(mac, source) for mac, source, passes in tries if passes}
+
+
+def test_a_pair_takes_nothing_over_that_another_port_was_given(isolation):
+    """As in Neutron it may be sent from; but who asks for it is told of the port that has it."""
+    given6, given4 = "2001:db8:a::ff:fe00:102", "10.1.0.12"
+    edits = [(old, new.replace(PAIRS, f'[{{ip_address: "{given6}"}}, {{ip_address: {given4}}}]'))
+             for old, new in with_pairs(("vm1", "02:00:00:00:01:01", "hv1"))]
+    hosts = [spec for spec in dual_hosts() if spec.name in ("acme-vm1", "acme-vm2", "acme-vm3")]
+    with dvr(isolation, dual=True, hosts=hosts, edits=edits) as lab:
+        vm1, vm2, vm3 = (lab.host("acme", name) for name in ("vm1", "vm2", "vm3"))
+        assert wiring.address(vm2) == given6
+        for host in (vm2, vm3):
+            host.agent  # pylint: disable=pointless-statement
+        with vm2.capture("udp port 7001") as wire:
+            vm1.scapy(f"""
+mac = get_if_hwaddr("eth0")
+for _ in range(3):
+    sendp(Ether(src=mac, dst="33:33:00:00:00:01")/IPv6(src={given6!r}, dst="ff02::1", hlim=255)/ICMPv6ND_NA(tgt={given6!r}, R=0, S=0, O=1)
+          /ICMPv6NDOptDstLLAddr(lladdr=mac), iface="eth0")
+    sendp(Ether(src=mac, dst="ff:ff:ff:ff:ff:ff")/ARP(op=1, hwsrc=mac, psrc={given4!r}, pdst={given4!r}), iface="eth0")
+sendp(Ether(src=mac, dst={vm2.spec.mac!r})/IPv6(src={given6!r}, dst={given6!r})/UDP(sport=7001, dport=7001), iface="eth0")
+""")
+            time.sleep(0.5)
+        assert len(wire.lines()) == 1, "a pair lets it be sent from"
+        held = {entry["address"]: entry["port"] for entry in lab.controller.get("bindings", "--tenant", "acme")}
+        assert held[given6] == held[given4] == "vm2", held
+        vm3.run("ip", "neigh", "flush", "dev", "eth0")
+        vm3.run("ip", "-6", "neigh", "flush", "dev", "eth0")
+        for address in (given6, given4):
+            assert vm3.tcp(address) == "acme-vm2", address

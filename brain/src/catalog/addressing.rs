@@ -257,7 +257,10 @@ impl Admission<'_> {
         });
         let mut addresses: Vec<v1::AssignedIp> = Vec::new();
         for Assigned { address, subnet } in found {
-            let assigned = v1::AssignedIp { ip_address: address.to_string(), subnet: subnet.name.to_string() };
+            let (ip_address, subnet) = (address.to_string(), subnet.name.to_string());
+            let had = stored.record.addresses.iter().find(|had| had.ip_address == ip_address && had.subnet == subnet);
+            let since_ms = had.map_or(self.asked.now_ms, |had| had.since_ms);
+            let assigned = v1::AssignedIp { ip_address, subnet, since_ms };
             if !addresses.contains(&assigned) {
                 addresses.push(assigned);
             }

@@ -8,8 +8,10 @@ use topology::ResourceId;
 
 use super::asks::{Ask, Asked};
 use super::findings::{Findings, Place};
+use super::history::PastId;
 use super::ident::{self, ADDRESS_GROUP, ANYCAST_SERVICE, DELEGATION, NETWORK, PORT, ROUTER, SECURITY_GROUP, SUBNET};
 use super::index::Claim;
+pub(crate) use super::kinds::port::wants_default_group;
 use super::kinds::{self, Model, network::Network};
 use super::learned::Address;
 use super::leases::LeaseId;
@@ -33,6 +35,8 @@ pub(crate) fn admit(before: &Catalog, asked: Asked) -> Result<Proposal, Refusal>
     admission.delegate();
     admission.settle_learned();
     admission.settle_leases();
+    admission.stamp_macs();
+    admission.end_bindings();
     admission.check_kinds();
     admission.check_room();
     admission.check_claims();
@@ -44,7 +48,7 @@ pub(crate) fn admit(before: &Catalog, asked: Asked) -> Result<Proposal, Refusal>
 /// Adds the default security groups of tenants whose ports name none, where they are not there yet.
 fn default_groups(before: &Catalog, mut asked: Asked) -> Asked {
     let wants = |ask: &Ask| match &ask.resource {
-        Kind::Port(port) => kinds::port::wants_default_group(port.spec.as_ref()),
+        Kind::Port(port) => wants_default_group(port.spec.as_ref()),
         _ => false,
     };
     let tenants: BTreeSet<Arc<str>> =
@@ -52,13 +56,21 @@ fn default_groups(before: &Catalog, mut asked: Asked) -> Asked {
     for tenant in tenants {
         let id = ident::id(SECURITY_GROUP, &tenant, ident::DEFAULT_GROUP);
         if before.by_id(&id).is_none() && !asked.asks.iter().any(|ask| ask.id == id) {
-            let meta = v1::Meta { name: id.name.to_string(), tenant: tenant.to_string(), ..v1::Meta::default() };
-            let group =
-                v1::SecurityGroup { meta: Some(meta), spec: Some(v1::SecurityGroupSpec::default()), status: None };
-            asked.asks.push(Ask { place: Place::Nowhere, id, resource: Kind::SecurityGroup(group), fresh: true });
+            let resource = default_group(&id);
+            asked.asks.push(Ask { place: Place::Nowhere, id, resource, fresh: true });
         }
     }
     asked
+}
+
+/// A tenant's default group, before it has its rules.
+pub(crate) fn default_group(id: &ResourceId) -> Kind {
+    let meta = v1::Meta { name: id.name.to_string(), tenant: id.tenant.to_string(), ..v1::Meta::default() };
+    Kind::SecurityGroup(v1::SecurityGroup {
+        meta: Some(meta),
+        spec: Some(v1::SecurityGroupSpec::default()),
+        status: None,
+    })
 }
 
 /// A request on its way through admission.
@@ -79,6 +91,8 @@ pub(crate) struct Admission<'a> {
     pub(crate) learned: BTreeSet<Address>,
     /// The leases that changed.
     pub(crate) leases: BTreeSet<LeaseId>,
+    /// The ended bindings that are new, or go.
+    pub(crate) past: BTreeSet<PastId>,
     /// The last number handed out, by counter.
     pub(crate) counters: BTreeMap<&'static str, u32>,
     wrong: Vec<(usize, RefusalKind, Violation)>,
@@ -111,6 +125,7 @@ impl<'a> Admission<'a> {
             partial: Vec::new(),
             learned: BTreeSet::new(),
             leases: BTreeSet::new(),
+            past: BTreeSet::new(),
             counters: BTreeMap::new(),
             wrong,
             said: BTreeSet::new(),

@@ -16,7 +16,7 @@ use topology::ResourceId;
 
 use super::admit::{self, Admission};
 use super::asks::Asked;
-use super::ident::{self, CHASSIS, FABRIC, NETWORK, PORT, ROUTER, SUBNET};
+use super::ident::{self, CHASSIS, FABRIC, NETWORK, PORT, ROUTER, SECURITY_GROUP, SUBNET};
 use super::index::Claim;
 use super::kinds::port::Port;
 use super::learned::{Address, Learned};
@@ -67,6 +67,8 @@ pub(crate) struct Upkeep {
     /// Renumberings whose old prefixes are to go.
     pub(crate) finish: Vec<ResourceId>,
     pub(crate) claimed: Vec<Claimed>,
+    /// Tenants whose ports have the default group, which is not there: from before there were groups.
+    pub(crate) ungrouped: Vec<Arc<str>>,
     /// Milliseconds since 1970-01-01 UTC.
     pub(crate) now_ms: u64,
 }
@@ -75,7 +77,7 @@ impl Upkeep {
     /// How much is wanted; ids that are free count as one.
     pub(crate) fn wishes(&self) -> usize {
         let listed = self.forget.len() + self.found.len() + self.seen.len() + self.leases.len() + self.finish.len();
-        let listed = listed + self.claimed.len();
+        let listed = listed + self.claimed.len() + self.ungrouped.len();
         listed + usize::from(!self.free.is_empty()) + usize::from(!self.aged.is_empty())
     }
 }
@@ -99,6 +101,29 @@ impl Catalog {
         let local = link_local(*mac);
         let learned = self.learned(&(network.clone(), IpAddr::V6(local)));
         learned.map(|learned| format!("{local}, which follows from {mac}, is {}'s already on {network}", learned.port))
+    }
+
+    /// Tenants whose ports have the default group, which is not there.
+    pub(crate) fn ungrouped(&self) -> BTreeSet<Arc<str>> {
+        let spec = |id: &ResourceId| match self.by_id(id)?.record.resource.as_ref()?.kind.as_ref()? {
+            Kind::Port(port) => port.spec.clone(),
+            _ => None,
+        };
+        let wants = |id: &&ResourceId| admit::wants_default_group(spec(id).as_ref());
+        let there = |tenant: &Arc<str>| self.by_id(&ident::id(SECURITY_GROUP, tenant, ident::DEFAULT_GROUP)).is_some();
+        let mut grouped: BTreeSet<Arc<str>> = BTreeSet::new();
+        let mut found = BTreeSet::new();
+        for id in self.ids(PORT) {
+            if grouped.contains(&id.tenant) || found.contains(&id.tenant) {
+                continue;
+            }
+            if there(&id.tenant) {
+                grouped.insert(id.tenant.clone());
+            } else if wants(&id) {
+                found.insert(id.tenant.clone());
+            }
+        }
+        found
     }
 
     /// The automatic port that is bound to a chassis' interface.
@@ -148,6 +173,12 @@ impl Catalog {
         asked.finish = upkeep.finish.clone();
         asked.claimed = upkeep.claimed.clone();
         asked.leases = upkeep.leases.iter().filter(|leasing| self.port(&leasing.port).is_some()).cloned().collect();
+        for tenant in &upkeep.ungrouped {
+            let id = ident::id(SECURITY_GROUP, tenant, ident::DEFAULT_GROUP);
+            if self.by_id(&id).is_none() {
+                asked.ask_automatic(&id, admit::default_group(&id));
+            }
+        }
         let mut names = BTreeSet::new();
         for found in upkeep.found.iter().filter(|found| self.unwelcome(found).is_none()) {
             let name = self.free_name(found, &names);
@@ -304,6 +335,9 @@ impl Admission<'_> {
                 continue;
             }
             let Some(network) = self.after.port(&port).map(|port| port.network.clone()) else { continue };
+            let paired =
+                self.after.port(&port).is_some_and(|p| p.pairs.iter().any(|pair| pair.prefix.contains(&address)));
+            let proof = if paired { v1::Proof::Pair } else { proof };
             let learned = Learned { port, proof, since_ms: self.asked.now_ms, mod_revision: 0 };
             self.after.set_learned((network.clone(), address), Some(learned));
             self.learned.insert((network, address));

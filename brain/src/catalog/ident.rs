@@ -4,6 +4,8 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use features::lease::Association;
+
+use super::history::PastId;
 use topology::ResourceId;
 
 /// A bridge.
@@ -68,6 +70,8 @@ const RELEASED: &str = "released";
 
 /// What stands for a kind in the keys of leases.
 const LEASE: &str = "lease";
+/// And in those of who had which address.
+const PAST: &str = "history";
 
 /// What a legal name looks like, for messages.
 pub(crate) const NAME_RULE: &str = "1 to 63 of A-Z a-z 0-9 . _ -, the first a letter or digit";
@@ -152,6 +156,11 @@ pub(crate) fn learned_key((network, address): &(ResourceId, IpAddr)) -> String {
     format!("{PREFIX}{LEARNED}/{}/{}/{address}", network.tenant, network.name)
 }
 
+/// The key in the store of who had an address of a network until then.
+pub(crate) fn past_key(((network, address), until_ms): &PastId) -> String {
+    format!("{PREFIX}{PAST}/{}/{}/{address}@{until_ms}", network.tenant, network.name)
+}
+
 /// The key in the store of a segmentation id that a network had.
 pub(crate) fn released_key(segment: u32) -> String {
     format!("{PREFIX}{RELEASED}/{segment}")
@@ -168,6 +177,7 @@ pub(crate) fn association_word(association: Association) -> String {
         Association::V4 => "v4".to_owned(),
         Association::Na(iaid) => format!("na-{iaid}"),
         Association::Pd(iaid) => format!("pd-{iaid}"),
+        Association::Registered(address) => format!("reg-{address}"),
     }
 }
 
@@ -176,11 +186,11 @@ fn read_association(word: &str) -> Option<Association> {
     if word == "v4" {
         return Some(Association::V4);
     }
-    let (kind, iaid) = word.split_once('-')?;
-    let iaid = iaid.parse().ok()?;
+    let (kind, which) = word.split_once('-')?;
     let read = match kind {
-        "na" => Association::Na(iaid),
-        "pd" => Association::Pd(iaid),
+        "na" => Association::Na(which.parse().ok()?),
+        "pd" => Association::Pd(which.parse().ok()?),
+        "reg" => Association::Registered(which.parse().ok()?),
         _ => return None,
     };
     (association_word(read) == word).then_some(read)
@@ -193,6 +203,8 @@ pub(crate) enum StoreKey {
     Learned((ResourceId, IpAddr)),
     /// What a port's client was promised.
     Lease((ResourceId, Association)),
+    /// Who had an address of a network.
+    Past(PastId),
     /// A resource.
     Resource(ResourceId),
     /// The last number handed out.
@@ -212,6 +224,11 @@ pub(crate) fn read_key(key: &str) -> Option<StoreKey> {
                 let address: IpAddr = last.parse().ok()?;
                 let canonical = address.to_string() == last;
                 canonical.then(|| StoreKey::Learned((id(NETWORK, second, name), address)))
+            }
+            PAST => {
+                let (address, until_ms) = last.split_once('@')?;
+                let past = ((id(NETWORK, second, name), address.parse().ok()?), until_ms.parse().ok()?);
+                (past_key(&past) == key).then_some(StoreKey::Past(past))
             }
             LEASE => Some(StoreKey::Lease((id(PORT, second, name), read_association(last)?))),
             _ => None,
@@ -265,6 +282,9 @@ mod tests {
             let lease = (id(PORT, "acme", "vm1"), which);
             assert_eq!(read_key(&lease_key(&lease)), Some(StoreKey::Lease(lease)));
         }
+        let past = ((id(NETWORK, "acme", "red"), "2001:db8::5".parse().unwrap()), 7);
+        assert_eq!(past_key(&past), "/sextant/v1/history/acme/red/2001:db8::5@7");
+        assert_eq!(read_key(&past_key(&past)), Some(StoreKey::Past(past)));
         assert_eq!(read_key(&counter_key(PORT)), Some(StoreKey::Counter(PORT)));
         for bad in [
             "",
@@ -276,6 +296,9 @@ mod tests {
             "/sextant/v1/learned/a/b/2001:db8:0::5",
             "/sextant/v1/learned/a/b/2001:db8::5/c",
             "/sextant/v1/learned/a/b",
+            "/sextant/v1/history/a/b/2001:db8::5",
+            "/sextant/v1/history/a/b/2001:db8::5@07",
+            "/sextant/v1/lease/a/b/reg-2001:db8:0::1",
             "/sextant/v1/lease/a/b/na-01",
             "/sextant/v1/lease/a/b/na-4294967296",
             "/sextant/v1/lease/a/b/ta-1",

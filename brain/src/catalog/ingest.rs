@@ -10,6 +10,7 @@ use proto::v1;
 use topology::{Change, Key, ResourceId};
 
 use super::findings::Findings;
+use super::history::{Past, PastId};
 use super::ident::{
     self, ADDRESS_GROUP, ANYCAST_SERVICE, CHASSIS, DELEGATION, FABRIC, FABRIC_NAME, NETWORK, PORT, RENUMBERING, ROUTER,
     SECURITY_GROUP, SUBNET, StoreKey,
@@ -60,7 +61,11 @@ impl Catalog {
             Some(StoreKey::Resource(id)) => self.take_resource(&id, value, mod_revision, taken),
             Some(StoreKey::Learned(at)) => self.take_learned(at, value, mod_revision, taken),
             Some(StoreKey::Released(segment)) => self.take_released(segment, value, mod_revision, taken),
-            Some(StoreKey::Lease(id)) => self.take_lease(id, value, mod_revision),
+            Some(StoreKey::Lease(id)) => {
+                taken.leased.insert(id.0.clone());
+                self.take_lease(id, value, mod_revision)
+            }
+            Some(StoreKey::Past(id)) => self.take_past(id, value, mod_revision, taken),
         };
         if let Some(reason) = fault {
             taken.faults.push(format!("{key}: {reason}"));
@@ -174,6 +179,32 @@ impl Catalog {
         fault
     }
 
+    fn take_past(&mut self, id: PastId, value: Option<&[u8]>, mod_revision: u64, taken: &mut Taken) -> Option<String> {
+        let read = value.map(|value| Past::decode(value, mod_revision)).transpose();
+        let (past, fault) = match read {
+            Ok(past) => (past, None),
+            Err(reason) => (None, Some(reason)),
+        };
+        match &past {
+            Some(past) => taken.bound.push(past.shown(&id)),
+            None => taken.forgotten += 1,
+        }
+        self.set_past(id, past);
+        fault
+    }
+
+    /// Bindings that begin, or are proved otherwise.
+    fn begun(&self, before: &Catalog, ports: &BTreeSet<ResourceId>) -> Vec<v1::AddressBinding> {
+        // What is there at the start begins nothing.
+        let ports = ports.iter().filter(|id| id.kind == PORT && !before.items.is_empty());
+        let new = ports.flat_map(|id| {
+            let had = before.holdings(id, 0);
+            let has = self.holdings(id, 0).into_iter();
+            has.filter(move |(at, now)| had.get(at).is_none_or(|was| was.proof != now.proof)).map(move |one| (id, one))
+        });
+        new.map(|(id, (at, holding))| self.shown_binding(id, &at, &holding)).collect()
+    }
+
     /// Remembers which addresses were picked from pools last: those that a port has, did not have, and was not given.
     fn hint(&mut self, id: &ResourceId, known: &[Assigned]) {
         let Some(port) = self.port(id) else { return };
@@ -205,6 +236,7 @@ impl Catalog {
         let addressed = taken.addressed.iter().filter(|id| self.item(id).is_some()).cloned();
         applied.changed.extend(addressed.collect::<Vec<_>>());
         applied.learned = taken.learned;
+        (applied.bound, applied.forgotten) = (taken.bound, taken.forgotten);
         // Who has the id now has flows with it, or none.
         let heirs: Vec<ResourceId> = taken.released.iter().flat_map(|segment| self.heirs(*segment).cloned()).collect();
         applied.released = taken.released;
@@ -213,6 +245,9 @@ impl Catalog {
         applied.changed.dedup();
         applied.deleted.sort_by_key(|id| std::cmp::Reverse(by_rank(id)));
         let dirty = self.dirty(before, taken.ids.into_iter().chain(taken.addressed).chain(heirs).collect());
+        let others = taken.leased.difference(&dirty);
+        applied.bound.extend(self.begun(before, &dirty));
+        applied.bound.extend(self.begun(before, &others.cloned().collect()));
         let changed: BTreeSet<&ResourceId> = applied.changed.iter().collect();
         applied.affected = dirty.iter().filter(|id| !changed.contains(id)).cloned().collect();
         let (mut gone, mut stated) = (Vec::new(), Vec::new());
@@ -350,6 +385,12 @@ struct Taken {
     /// Ports that have learned addresses, or lost some.
     addressed: BTreeSet<ResourceId>,
     learned: Vec<(ResourceId, IpAddr, v1::Proof)>,
+    /// Ports whose leases are others.
+    leased: BTreeSet<ResourceId>,
+    /// Bindings that have ended.
+    bound: Vec<v1::AddressBinding>,
+    /// Ended ones that are kept no longer.
+    forgotten: u64,
     released: Vec<u32>,
     faults: Vec<String>,
 }
@@ -358,7 +399,7 @@ struct Taken {
 fn order(key: &str) -> (usize, &str) {
     match ident::read_key(key) {
         Some(StoreKey::Resource(id)) => (ident::rank(id.kind), key),
-        Some(StoreKey::Learned(_) | StoreKey::Lease(_)) => (ident::KINDS.len(), key),
+        Some(StoreKey::Learned(_) | StoreKey::Lease(_) | StoreKey::Past(_)) => (ident::KINDS.len(), key),
         _ => (0, key),
     }
 }

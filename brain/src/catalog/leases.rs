@@ -115,10 +115,11 @@ impl Catalog {
         }
     }
 
-    /// Whether an address is assigned to a port, or a prefix delegated to it.
+    /// Whether an address is assigned to a port, or learned, or a prefix delegated to it.
     fn is_assigned(&self, id: &ResourceId, leased: &IpNet) -> bool {
         let Some(port) = self.port(id) else { return false };
-        self.addresses_of(port).into_iter().any(|address| IpNet::from(address) == *leased)
+        let learned = self.learned_by(id);
+        self.addresses_of(port).into_iter().chain(learned).any(|address| IpNet::from(address) == *leased)
             || self.delegated_to(id).any(|(prefix, _)| IpNet::V6(prefix) == *leased)
     }
 }
@@ -134,6 +135,7 @@ impl Admission<'_> {
             _ => Some(id),
         };
         let mut readdressed: Vec<ResourceId> = all.filter_map(port_of).filter(|id| id.kind == PORT).collect();
+        readdressed.extend(self.learned.iter().filter_map(|at| Some(self.before.learned(at)?.port.clone())));
         for subnet in self.renumbered_subnets() {
             readdressed.extend(self.after.users(&subnet, PORT).cloned());
         }
@@ -181,7 +183,10 @@ impl Admission<'_> {
             valid_s => now_ms.saturating_add(u64::from(valid_s) * 1000),
         };
         let taken: BTreeSet<IpNet> = leased.iter().copied().collect();
-        self.keep_leased(port, |_, leased| !taken.contains(leased));
+        // What is registered may be leased, too: by that it is no other's.
+        if !matches!(association, Association::Registered(_)) {
+            self.keep_leased(port, |_, leased| !taken.contains(leased));
+        }
         let mod_revision = self.before.lease(&id).map_or(0, |lease| lease.mod_revision);
         self.put_lease(id, Some(Lease { client, leased, since_ms, until_ms, agreement, mod_revision }));
     }

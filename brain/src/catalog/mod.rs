@@ -14,6 +14,7 @@ mod asks;
 mod automatic;
 mod claimed;
 mod findings;
+mod history;
 mod ident;
 mod index;
 mod ingest;
@@ -39,6 +40,7 @@ use topology::{Change, ResourceId};
 
 use crate::effect::Refusal;
 use crate::event::{Caller, EntryChange, Request};
+use history::{Past, PastId};
 use index::{Owners, PrefixPlace};
 use kinds::Item;
 use learned::{Address, Learned};
@@ -47,6 +49,7 @@ use memory::Memory;
 use released::Released;
 
 pub(crate) use automatic::{Claimed, Found, Seen, Upkeep};
+pub(crate) use history::AGE_MAX_MS;
 pub(crate) use ident::{CHASSIS, association_word};
 pub(crate) use index::Claim;
 pub(crate) use kinds::chassis::Chassis;
@@ -84,6 +87,10 @@ pub(crate) struct Catalog {
     learned_by: RedBlackTreeSetSync<(ResourceId, IpAddr)>,
     /// What ports' clients were promised.
     leases: RedBlackTreeMapSync<LeaseId, Arc<Lease>>,
+    /// Who had which address, until when; and the same by port, and by age.
+    past: RedBlackTreeMapSync<PastId, Arc<Past>>,
+    past_by_port: RedBlackTreeSetSync<(ResourceId, u64, Address)>,
+    past_by_age: RedBlackTreeSetSync<(u64, Address)>,
     /// The facts that each resource stated last.
     facts: HashTrieMapSync<ResourceId, Arc<[Change]>>,
     counters: RedBlackTreeMapSync<&'static str, Counted>,
@@ -123,6 +130,10 @@ pub(crate) struct Applied {
     pub(crate) deleted: Vec<ResourceId>,
     /// Addresses that ports have learned.
     pub(crate) learned: Vec<(ResourceId, IpAddr, v1::Proof)>,
+    /// Bindings that begin, end, or are proved otherwise.
+    pub(crate) bound: Vec<v1::AddressBinding>,
+    /// Ended bindings that are kept no longer.
+    pub(crate) forgotten: u64,
     /// Segmentation ids that networks have no more, or whose last flows are gone.
     pub(crate) released: Vec<u32>,
     /// Entries that can't be read or make no sense, each with the reason, for operators.

@@ -39,7 +39,7 @@ impl Admission<'_> {
                 write.compare.insert(ident::store_key(port), self.mod_revision(port));
             }
         }
-        for (key, mod_revision, value) in self.released_entries() {
+        for (key, mod_revision, value) in self.released_entries().into_iter().chain(self.past_entries()) {
             write.put(key, mod_revision, value);
         }
         for id in &self.leases {

@@ -17,7 +17,7 @@ use features::learn::heard::{self, Heard};
 use features::punt::{PacketOut, Punted, Unanswered};
 use ofp::Action;
 use proto::v1;
-use topology::{ChassisKey, Key, NetworkKey, ResourceId, View};
+use topology::{ChassisKey, Holder, Key, NetworkKey, ResourceId, View};
 
 use crate::brain::Brain;
 use crate::catalog::{Found, Seen, Unlearnable};
@@ -166,6 +166,21 @@ impl Brain {
         }
         self.learning.told.insert(at, self.now);
         self.happened(kind, Some(resource), words);
+    }
+
+    /// A probe is answered, for another has the address: says who.
+    pub(crate) fn tell_conflict(&mut self, punted: &Punted) {
+        let Ok(heard) = heard::hear(&punted.frame) else { return };
+        let Some((address, _)) = heard.addresses.into_iter().find(|(_, how)| *how == heard::Proof::Dad) else { return };
+        let owner = match View::new(&self.world).holder(punted.network, address) {
+            Some(Holder::Port(port)) => self.world.resource_of(&Key::Port(port)),
+            Some(Holder::Router(router, _)) => self.world.resource_of(&Key::Router(router)),
+            None => None,
+        };
+        let owner = owner.map_or_else(|| "the network's own".to_owned(), |owner| format!("{owner}'s"));
+        let Some(id) = self.world.resource_of(&Key::Port(punted.port)) else { return };
+        let at = (punted.place.chassis, punted.place.ofport);
+        self.tell_refusal(at, "address.conflict", &id, format!("{address} is {owner}: its probe was objected to"));
     }
 
     fn hold(&mut self, at: At, way: Way, wait: Wait, asks: bool) -> Outcome {

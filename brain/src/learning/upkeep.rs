@@ -33,6 +33,7 @@ pub(crate) struct Wishes {
     aged: BTreeSet<(ResourceId, IpAddr)>,
     finish: BTreeSet<ResourceId>,
     claimed: BTreeMap<ResourceId, Option<(ResourceId, Arc<str>)>>,
+    ungrouped: BTreeSet<Arc<str>>,
     /// Wishes that were refused together, to be judged one by one.
     singly: VecDeque<Upkeep>,
     /// Nothing is written before: the store could not.
@@ -80,6 +81,11 @@ impl Wishes {
         self.claimed.insert(port, at);
     }
 
+    /// Notes tenants that are to have their default group.
+    pub(crate) fn group(&mut self, tenants: BTreeSet<Arc<str>>) {
+        self.ungrouped.extend(tenants);
+    }
+
     /// Notes what a client's message does to leases; false: there is no room.
     pub(crate) fn lease(&mut self, leasing: Leasing) -> bool {
         let room = self.leases.len() < WISHES_MAX;
@@ -111,6 +117,7 @@ impl Wishes {
             aged: std::mem::take(&mut self.aged).into_iter().collect(),
             finish: std::mem::take(&mut self.finish).into_iter().collect(),
             claimed: std::mem::take(&mut self.claimed).into_iter().map(|(port, at)| Claimed { port, at }).collect(),
+            ungrouped: std::mem::take(&mut self.ungrouped).into_iter().collect(),
             now_ms: now.0,
         };
         (upkeep.wishes() > 0).then_some(upkeep)
@@ -121,13 +128,15 @@ impl Brain {
     /// Wishes that can't be written together are judged one by one; one that can't be by itself is told.
     pub(crate) fn upkeep_refused(&mut self, upkeep: Upkeep, refusal: &Refusal) {
         let several = upkeep.wishes() > 1;
-        let Upkeep { forget, found, seen, free, leases, aged, finish, claimed, now_ms } = upkeep;
+        let Upkeep { forget, found, seen, free, leases, aged, finish, claimed, ungrouped, now_ms } = upkeep;
         let wish = |forget, found, seen| Upkeep { forget, found, seen, now_ms, ..Upkeep::default() };
         if several {
             let singly = &mut self.learning.wishes.singly;
             // Nothing is ever in the way of those.
             singly.extend((!free.is_empty()).then(|| Upkeep { free, now_ms, ..Upkeep::default() }));
             singly.extend((!aged.is_empty()).then(|| Upkeep { aged, now_ms, ..Upkeep::default() }));
+            let ungrouped = ungrouped.into_iter();
+            singly.extend(ungrouped.map(|one| Upkeep { ungrouped: vec![one], now_ms, ..Upkeep::default() }));
             singly.extend(finish.into_iter().map(|id| Upkeep { finish: vec![id], now_ms, ..Upkeep::default() }));
             singly.extend(claimed.into_iter().map(|one| Upkeep { claimed: vec![one], now_ms, ..Upkeep::default() }));
             singly.extend(forget.into_iter().map(|id| wish(vec![id], vec![], vec![])));
@@ -152,6 +161,7 @@ impl Brain {
     /// The store could not write: what was to be forgotten still is, the rest is learned again when its hosts speak.
     pub(crate) fn upkeep_failed(&mut self, upkeep: Upkeep, fault: &str) {
         self.learning.wishes.forget.extend(upkeep.forget);
+        self.learning.wishes.ungrouped.extend(upkeep.ungrouped);
         for one in upkeep.claimed {
             self.learning.wishes.claimed.entry(one.port).or_insert(one.at);
         }
@@ -165,7 +175,7 @@ impl Brain {
 
     /// The store has written it.
     pub(crate) fn upkeep_done(&mut self, response: &v1::ApplyResponse) {
-        for change in &response.changes {
+        for change in response.changes.iter().filter(|change| change.kind == "port") {
             let id =
                 ResourceId { kind: "port", tenant: change.tenant.as_str().into(), name: change.name.as_str().into() };
             match change.change() {

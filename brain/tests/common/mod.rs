@@ -81,6 +81,8 @@ pub struct Bridge {
     pub refuses_groups: bool,
     /// Confirms nothing until this is false.
     pub slow: bool,
+    /// What its meters say when they are asked.
+    pub metered: Vec<ofp::MeterStats>,
     /// Doesn't answer when its tables are asked for.
     pub mute: bool,
 }
@@ -381,7 +383,7 @@ impl Site {
             Effect::Changed { resource, .. } => self.told.push(*resource),
             Effect::Database(link, command) => self.databases.push((link, command)),
             Effect::Resolve { question, message } => self.asked.push((question, message)),
-            Effect::Deleted { .. } | Effect::Count { .. } => {}
+            Effect::Deleted { .. } | Effect::Count { .. } | Effect::Bound(_) => {}
         }
     }
 
@@ -403,9 +405,9 @@ impl Site {
             }
             SwitchCommand::PacketOut { actions, data, .. } => return bridge.packets.push((actions, data)),
             SwitchCommand::CountDrops { .. } if bridge.mute => return,
-            SwitchCommand::CountDrops { table } => {
-                let rows = bridge.tables.flows.values().filter(|row| row.table == table);
-                SwitchEvent::Drops(rows.cloned().collect())
+            SwitchCommand::CountDrops { cookie } => {
+                let rows = bridge.tables.flows.values().filter(|row| row.cookie == cookie);
+                SwitchEvent::Drops { rows: rows.cloned().collect(), meters: bridge.metered.clone() }
             }
             SwitchCommand::Close { .. } => {
                 bridge.session = None;

@@ -22,13 +22,15 @@ pub(super) async fn run(port: Option<Name>, format: Format, context: &Context) -
 
 fn rows(drops: &[v1::DropCount], wide: bool) -> String {
     let mut table = table::blank();
-    let mut heads = vec!["PORT", "REASON", "PACKETS"];
+    let mut heads = vec!["PORT", "REASON", "DIRECTION", "PACKETS"];
     heads.extend(wide.then_some(["BYTES", "CHASSIS"]).into_iter().flatten());
     table.set_header(heads);
     for drop in drops {
         let from =
             if drop.network.is_empty() { drop.port.clone() } else { format!("{}@{}", drop.network, drop.chassis) };
-        let mut row = vec![format!("{}/{from}", drop.tenant), drop.reason.clone(), drop.packets.to_string()];
+        let direction = if drop.direction.is_empty() { "-" } else { &drop.direction };
+        let from = format!("{}/{from}", drop.tenant);
+        let mut row = vec![from, drop.reason.clone(), direction.to_owned(), drop.packets.to_string()];
         row.extend(wide.then(|| [drop.bytes.to_string(), drop.chassis.clone()]).into_iter().flatten());
         table.add_row(row.into_iter().map(|text| Cell::new(output::harmless(&text))));
     }
@@ -49,12 +51,13 @@ mod tests {
             packets: 7,
             bytes: 700,
             network: String::new(),
+            direction: "egress".to_owned(),
         };
         let uplink = v1::DropCount { port: String::new(), network: "public".to_owned(), ..drop.clone() };
         let text = rows(&[drop, uplink], true);
         let words: Vec<Vec<&str>> = text.lines().map(|line| line.split_whitespace().collect()).collect();
-        assert_eq!(words[0], ["PORT", "REASON", "PACKETS", "BYTES", "CHASSIS"]);
-        assert_eq!(words[1], ["acme/vm1", "rogue_router_advert", "7", "700", "hv1"]);
-        assert_eq!(words[2], ["acme/public@hv1", "rogue_router_advert", "7", "700", "hv1"]);
+        assert_eq!(words[0], ["PORT", "REASON", "DIRECTION", "PACKETS", "BYTES", "CHASSIS"]);
+        assert_eq!(words[1], ["acme/vm1", "rogue_router_advert", "egress", "7", "700", "hv1"]);
+        assert_eq!(words[2], ["acme/public@hv1", "rogue_router_advert", "egress", "7", "700", "hv1"]);
     }
 }

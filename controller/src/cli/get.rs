@@ -33,6 +33,9 @@ pub(super) struct Args {
     /// Stay and show every change; with -o json one object per line.
     #[arg(long)]
     watch: bool,
+    /// Of bindings.
+    #[command(flatten)]
+    bindings: bindings::Which,
 }
 
 /// What can be shown.
@@ -70,7 +73,10 @@ pub(super) enum Format {
 }
 
 pub(super) async fn run(args: Args, context: &Context) -> Result<(), Failure> {
-    let Args { kind, name, port, output, watch } = args;
+    let Args { kind, name, port, output, watch, bindings: of_bindings } = args;
+    if !matches!(kind, Subject::Bindings) && of_bindings.any() {
+        return Err(Failure::Usage("--address, --at and --history go with bindings".to_owned()));
+    }
     let kind = match kind {
         Subject::Kind(_) | Subject::Links if port.is_some() => {
             return Err(Failure::Usage("--port goes with bindings, leases and drops".to_owned()));
@@ -78,12 +84,14 @@ pub(super) async fn run(args: Args, context: &Context) -> Result<(), Failure> {
         Subject::Kind(kind) => kind,
         Subject::Links if watch => return Err(Failure::Usage("links take no --watch".to_owned())),
         Subject::Links => return links::run(name, output, context).await,
-        Subject::Bindings | Subject::Leases | Subject::Drops if name.is_some() || watch => {
-            let words =
-                "bindings, leases and drops take neither a name nor --watch; --port NAME shows one port's".to_owned();
+        Subject::Bindings | Subject::Leases | Subject::Drops if name.is_some() => {
+            let words = "bindings, leases and drops take no name; --port NAME shows one port's".to_owned();
             return Err(Failure::Usage(words));
         }
-        Subject::Bindings => return bindings::run(port, output, context).await,
+        Subject::Leases | Subject::Drops if watch => {
+            return Err(Failure::Usage("leases and drops take no --watch".to_owned()));
+        }
+        Subject::Bindings => return bindings::run(port, of_bindings, watch, output, context).await,
         Subject::Leases => return leases::run(port, output, context).await,
         Subject::Drops => return drops::run(port, output, context).await,
     };

@@ -162,6 +162,8 @@ mod tests {
             "sextant get fabric -o yaml --watch",
             "sextant --tenant acme get networks",
             "sextant get bindings --port acme/vm1 -o json",
+            "sextant get bindings --address 2001:db8::5 --at 2026-11-24T22:10:00Z",
+            "sextant get bindings --history --watch",
             "sextant get leases --port acme/vm1 -o json",
             "sextant get links -o wide",
             "sextant get links s1",

@@ -9,6 +9,31 @@ pub(super) fn moment(ms: u64) -> String {
     format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{ms:03}Z")
 }
 
+/// Reads what [`moment`] writes, with or without milliseconds; or milliseconds since 1970-01-01.
+pub(super) fn read(text: &str) -> Result<u64, String> {
+    if let Ok(ms) = text.parse() {
+        return Ok(ms);
+    }
+    parsed(text).ok_or_else(|| format!("{text:?} is no moment in UTC like 2026-11-24T22:10:00Z"))
+}
+
+fn parsed(text: &str) -> Option<u64> {
+    let (day, time) = text.strip_suffix('Z')?.split_once('T')?;
+    let numbers = |text: &str, between| text.split(between).map(|n| n.parse().ok()).collect::<Option<Vec<u64>>>();
+    let (time, ms) = time.split_once('.').unwrap_or((time, "0"));
+    let ms: u64 = format!("{ms:0<3}").get(..3)?.parse().ok()?;
+    let [year, month, of_month]: [u64; 3] = numbers(day, '-')?.try_into().ok()?;
+    let [hour, minute, second]: [u64; 3] = numbers(time, ':')?.try_into().ok()?;
+    if !(1970..10_000).contains(&year) || !(1..=12).contains(&month) || hour > 23 || minute > 59 || second > 60 {
+        return None;
+    }
+    // The month's first day is the last one before which all days are of earlier months.
+    let first = (0..).map(|n| (year - 1970) * 365 + (month - 1) * 28 + n).find(|day| date(*day) == (year, month, 1))?;
+    let day = first + of_month.checked_sub(1)?;
+    (date(day) == (year, month, of_month))
+        .then_some(day * 86_400_000 + (hour * 3_600 + minute * 60 + second) * 1_000 + ms)
+}
+
 /// The Gregorian date of a day since 1970-01-01.
 ///
 /// Counted in years that begin in March, so that the leap day is the last of its year; 400 such years have 146,097 days.
@@ -30,6 +55,24 @@ mod tests {
     use super::*;
 
     #[test]
+    fn what_is_no_moment_is_refused() {
+        assert_eq!(read("2026-11-24T22:10:00Z"), Ok(1_795_558_200_000));
+        assert_eq!(read("1795558200000"), Ok(1_795_558_200_000));
+        for bad in [
+            "",
+            "yesterday",
+            "2026-02-29T00:00:00Z",
+            "2026-13-01T00:00:00Z",
+            "2026-11-24 22:10:00Z",
+            "2026-11-24T24:00:00Z",
+            "1969-12-31T00:00:00Z",
+            "2026-11-24T22:10Z",
+        ] {
+            assert!(read(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
     fn moments() {
         for (ms, text) in [
             (0, "1970-01-01T00:00:00.000Z"),
@@ -39,7 +82,7 @@ mod tests {
             (1_795_558_200_123, "2026-11-24T22:10:00.123Z"),
             (4_107_542_400_000, "2100-03-01T00:00:00.000Z"),
         ] {
-            assert_eq!(moment(ms), text);
+            assert_eq!((moment(ms).as_str(), read(text)), (text, Ok(ms)));
         }
     }
 }

@@ -118,6 +118,8 @@ fn carry_out(effect: Effect, shared: &Shared, keeper: &Keeper) {
         Effect::Deleted { revision, resource } => {
             shared.watches.tell(Change { revision, what: Changed::Deleted(resource) });
         }
+        // Fails when nobody listens, which is fine.
+        Effect::Bound(binding) => drop(shared.bindings.send(*binding)),
         Effect::Happened(event) => shared.happenings.tell(event),
         Effect::Count { counter, labels, by } => shared.metrics.count(counter, labels, by),
     }

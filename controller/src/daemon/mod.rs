@@ -27,9 +27,11 @@ use std::time::Duration;
 
 use brain::Brain;
 use prometheus_client::metrics::gauge::Gauge;
+use proto::v1;
 use thiserror::Error;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::broadcast;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -54,6 +56,8 @@ pub const EXIT_PANIC: i32 = 70;
 
 /// How long sessions and HTTP clients may hold up a stop.
 const TASKS_END_MAX: Duration = Duration::from_secs(5);
+/// Bindings of addresses that a watcher may lag behind.
+const BINDINGS_LAG_MAX: usize = 8192;
 
 /// What the daemon is told at its start.
 #[derive(Clone, Debug)]
@@ -87,6 +91,8 @@ pub(crate) struct Shared {
     pub(crate) requests: Arc<requests::Requests>,
     pub(crate) watches: watches::Watches,
     pub(crate) happenings: happenings::Happenings,
+    /// Who watches bindings of addresses.
+    pub(crate) bindings: broadcast::Sender<v1::AddressBinding>,
     pub(crate) metrics: Metrics,
     pub(crate) resolver: resolver::Resolver,
     pub(crate) databases: databases::Databases,
@@ -251,6 +257,7 @@ impl Shared {
             requests: Arc::default(),
             watches: watches::Watches::new(revision),
             happenings: happenings::Happenings::default(),
+            bindings: broadcast::Sender::new(BINDINGS_LAG_MAX),
             metrics,
             resolver: resolver::Resolver::default(),
             databases: databases::Databases::default(),

@@ -33,6 +33,9 @@ pub trait Backend: Clone + Send + Sync + 'static {
     /// What happened lately, oldest first, and what happens from then on.
     fn events(&self) -> (Vec<v1::Event>, broadcast::Receiver<v1::Event>);
 
+    /// Bindings of addresses that begin, end, or are proved otherwise from now on.
+    fn bindings(&self) -> broadcast::Receiver<v1::AddressBinding>;
+
     /// The clock of [`Request::Wait`]'s deadline.
     fn now(&self) -> Millis;
 }
@@ -61,6 +64,10 @@ impl Backend for Handle {
 
     fn events(&self) -> (Vec<v1::Event>, broadcast::Receiver<v1::Event>) {
         Handle::events(self)
+    }
+
+    fn bindings(&self) -> broadcast::Receiver<v1::AddressBinding> {
+        Handle::bindings(self)
     }
 
     fn now(&self) -> Millis {

@@ -69,12 +69,29 @@ impl<B: Backend> OperationService for Face<B> {
         request: tonic::Request<v1::BindingsRequest>,
     ) -> Result<Response<Self::BindingsStream>, Status> {
         let bytes = detail_bytes(request.metadata());
-        let asked = Request::Bindings(request.into_inner());
-        match self.backend.request(Caller::administrator(), asked).await {
-            Ok(Reply::Bindings(all)) => Ok(Response::new(Box::pin(tokio_stream::iter(all.into_iter().map(Ok))))),
-            Ok(other) => Err(mismatch("Bindings", &other)),
-            Err(refusal) => Err(status(&refusal, bytes)),
-        }
+        let wanted = request.into_inner();
+        // Before what is there is read, so that nothing is missed between.
+        let live = wanted.watch.then(|| self.backend.bindings());
+        let all = match self.backend.request(Caller::administrator(), Request::Bindings(wanted.clone())).await {
+            Ok(Reply::Bindings(all)) => all,
+            Ok(other) => return Err(mismatch("Bindings", &other)),
+            Err(refusal) => return Err(status(&refusal, bytes)),
+        };
+        let Some(live) = live else {
+            return Ok(Response::new(Box::pin(tokio_stream::iter(all.into_iter().map(Ok)))));
+        };
+        let (sender, receiver) = mpsc::channel(EVENT_QUEUE);
+        let stop = self.stop.clone();
+        tokio::spawn(async move {
+            tokio::select! {
+                () = stop.cancelled() => {
+                    // If the client has gone there is nobody to tell.
+                    let _ = sender.send(Err(Status::unavailable("the controller is stopping"))).await;
+                }
+                () = follow_bindings(wanted, all, live, &sender) => {}
+            }
+        });
+        Ok(Response::new(Box::pin(ReceiverStream::new(receiver))))
     }
 
     type LeasesStream = Pin<Box<dyn Stream<Item = Result<v1::Lease, Status>> + Send>>;
@@ -110,6 +127,45 @@ impl<B: Backend> OperationService for Face<B> {
             Ok(Reply::Links(all)) => Ok(Response::new(Box::pin(tokio_stream::iter(all.into_iter().map(Ok))))),
             Ok(other) => Err(mismatch("Links", &other)),
             Err(refusal) => Err(status(&refusal, bytes)),
+        }
+    }
+}
+
+/// Tells who holds addresses, and then what changes of it as long as the client listens. One that lags is told so, and ends.
+async fn follow_bindings(
+    wanted: v1::BindingsRequest,
+    all: Vec<v1::AddressBinding>,
+    mut live: broadcast::Receiver<v1::AddressBinding>,
+    sender: &mpsc::Sender<Result<v1::AddressBinding, Status>>,
+) {
+    let v1::BindingsRequest { tenant, port, address, .. } = wanted;
+    let address: Option<std::net::IpAddr> = address.parse().ok();
+    let is_wanted = |binding: &v1::AddressBinding| {
+        (tenant.is_empty() || binding.tenant == tenant)
+            && (port.is_empty() || format!("{}/{}", binding.tenant, binding.port) == port)
+            && address.is_none_or(|address| binding.address.parse() == Ok(address))
+    };
+    for binding in all {
+        if sender.send(Ok(binding)).await.is_err() {
+            return;
+        }
+    }
+    loop {
+        let next = tokio::select! {
+            next = live.recv() => next,
+            () = sender.closed() => return,
+        };
+        let said = match next {
+            Ok(binding) if is_wanted(&binding) => Ok(binding),
+            Ok(_) => continue,
+            Err(RecvError::Lagged(missed)) => {
+                Err(Status::data_loss(format!("the watch was too slow for {missed} changes: begin anew")))
+            }
+            Err(RecvError::Closed) => return,
+        };
+        let ends = said.is_err();
+        if sender.send(said).await.is_err() || ends {
+            return;
         }
     }
 }

@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use brain::{Batch, SwitchCommand, SwitchEvent};
 use ofp::{
-    Body, FlowStats, FlowStatsRequest, Message, MultipartReply, MultipartRequest, NO_BUFFER, PacketOut, StatsReply,
-    StatsRequest,
+    Body, FlowStats, FlowStatsRequest, Message, MeterStats, MultipartReply, MultipartRequest, NO_BUFFER, PacketOut,
+    StatsReply, StatsRequest, meter_id,
 };
 use tokio::sync::{AcquireError, OwnedSemaphorePermit};
 use tokio::time::Instant;
@@ -29,6 +29,8 @@ const REST: Duration = Duration::from_millis(2);
 const BACKLOG_MAX: usize = 64;
 /// Rows that count drops: a few for each port of a bridge.
 const COUNTED_MAX: usize = 100_000;
+/// As many meters as Open vSwitch can have.
+const METERS_MAX: usize = 262_144;
 
 /// What is done, and what waits.
 pub(super) struct Work {
@@ -45,8 +47,16 @@ pub(super) struct Work {
     commit: Duration,
     rest_until: Option<Instant>,
     /// The question for what is counted of drops, and the answer so far.
-    counting: Option<(u32, Vec<FlowStats>)>,
+    counting: Option<Counting>,
     pub(super) turn: Turn,
+}
+
+/// The first of two numbers, which parts are still to come, and what has come.
+struct Counting {
+    first_xid: u32,
+    open: [bool; 2],
+    rows: Vec<FlowStats>,
+    meters: Vec<MeterStats>,
 }
 
 enum Doing {
@@ -149,7 +159,7 @@ impl Session {
             SwitchCommand::PacketOut { in_port, actions, data } => {
                 self.packet_out(PacketOut { buffer_id: NO_BUFFER, in_port, actions, data: data.into() })
             }
-            SwitchCommand::CountDrops { table } => self.count_drops(table),
+            SwitchCommand::CountDrops { cookie } => self.count_drops(cookie),
             SwitchCommand::Batch(_) | SwitchCommand::ReadBack if self.work.backlog.len() >= BACKLOG_MAX => {
                 Err(Fault::Limit(format!("more than {BACKLOG_MAX} commands wait")))
             }
@@ -201,35 +211,43 @@ impl Session {
         }
     }
 
-    /// Asks for the rows that count drops, unless that is asked already: who asks meanwhile gets the same answer.
-    fn count_drops(&mut self, table: u8) -> Result<(), Fault> {
+    /// Asks for the rows that count drops and for the meters, unless that is asked already: who asks meanwhile gets the same answer.
+    fn count_drops(&mut self, cookie: u64) -> Result<(), Fault> {
         if self.work.counting.is_some() {
             return Ok(());
         }
-        let xid = self.outgoing.xids(1);
-        self.work.counting = Some((xid, Vec::new()));
-        let rows = FlowStatsRequest { table, ..FlowStatsRequest::default() };
-        self.outgoing.send(&Message::new(xid, MultipartRequest { more: false, body: StatsRequest::Flow(rows) }))
+        let first_xid = self.outgoing.xids(2);
+        self.work.counting = Some(Counting { first_xid, open: [true; 2], rows: Vec::new(), meters: Vec::new() });
+        let rows = FlowStatsRequest { cookie, cookie_mask: u64::MAX, ..FlowStatsRequest::default() };
+        let questions = [StatsRequest::Flow(rows), StatsRequest::MeterStats(meter_id::ALL)];
+        (first_xid..)
+            .zip(questions)
+            .try_for_each(|(xid, body)| self.outgoing.send(&Message::new(xid, MultipartRequest { more: false, body })))
     }
 
     /// A part of the answer, or an error in its place: true, if the message was that.
     fn counting_hears(&mut self, message: &Message) -> Result<bool, Fault> {
-        let Some((xid, mut rows)) = self.work.counting.take() else { return Ok(false) };
-        let more = match &message.body {
-            Body::MultipartReply(MultipartReply { more, body: StatsReply::Flow(part) }) if message.xid == xid => {
-                rows.extend_from_slice(part);
-                *more && rows.len() < COUNTED_MAX
-            }
-            Body::Error(_) if message.xid == xid => false,
-            _ => {
-                self.work.counting = Some((xid, rows));
-                return Ok(false);
-            }
+        let Some(counting) = &mut self.work.counting else { return Ok(false) };
+        let which = message.xid.checked_sub(counting.first_xid).and_then(|which| usize::try_from(which).ok());
+        let Some(open) = which.and_then(|which| counting.open.get_mut(which)).filter(|open| **open) else {
+            return Ok(false);
         };
-        if more {
-            self.work.counting = Some((xid, rows));
-        } else {
-            self.news.tell(SwitchEvent::Drops(rows), None)?;
+        match &message.body {
+            Body::MultipartReply(MultipartReply { more, body: StatsReply::Flow(part) }) => {
+                counting.rows.extend_from_slice(part);
+                *open = *more && counting.rows.len() < COUNTED_MAX;
+            }
+            Body::MultipartReply(MultipartReply { more, body: StatsReply::MeterStats(part) }) => {
+                counting.meters.extend_from_slice(part);
+                *open = *more && counting.meters.len() < METERS_MAX;
+            }
+            Body::Error(_) => *open = false,
+            _ => return Ok(false),
+        }
+        if !counting.open.contains(&true)
+            && let Some(Counting { rows, meters, .. }) = self.work.counting.take()
+        {
+            self.news.tell(SwitchEvent::Drops { rows, meters }, None)?;
         }
         Ok(true)
     }

@@ -256,6 +256,10 @@ impl Backend for Fake {
         (self.state.lock().unwrap().past.clone(), self.events.subscribe())
     }
 
+    fn bindings(&self) -> broadcast::Receiver<v1::AddressBinding> {
+        broadcast::Sender::new(1).subscribe()
+    }
+
     fn now(&self) -> Millis {
         Millis(1_000)
     }

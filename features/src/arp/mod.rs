@@ -104,5 +104,6 @@ fn answer(row: Row<'_>, address: Ipv4Addr, mac: MacAddr) {
         .copy(Field::ARP_SPA, Field::ARP_TPA)
         .set(Field::ARP_SHA, mac)
         .set(Field::ARP_SPA, address)
+        .meter_answer()
         .back();
 }

@@ -4,6 +4,7 @@ mod associations;
 mod flows;
 mod offer;
 pub mod reconfigure;
+mod register;
 mod relay;
 pub mod service;
 

@@ -28,6 +28,11 @@ impl Asked {
         Asked { client: punted.port, network: punted.network, message, levels: Vec::new() }
     }
 
+    /// Where the client sent from: the relay agent next to it says so, if there is one; else it is the packet's source.
+    pub(super) fn source(&self, sender: Ipv6Addr) -> Ipv6Addr {
+        self.levels.last().map_or(sender, |relay| relay.peer_address)
+    }
+
     pub(super) fn is_relayed(&self) -> bool {
         !self.levels.is_empty()
     }

@@ -1,5 +1,7 @@
 //! Answers clients' messages.
 
+use std::net::Ipv6Addr;
+
 use addr::link_local;
 use bytes::Bytes;
 use packet::{
@@ -11,8 +13,9 @@ use topology::{View, World};
 use super::associations::{self, Answered, status};
 use super::offer::{self, Offers};
 use super::reconfigure;
+use super::register;
 use super::relay::Asked;
-use crate::lease::{LeaseChange, Secret, Served};
+use crate::lease::{LeaseChange, Reconfigure, Secret, Served};
 use crate::punt::{PacketOut, Punted, Unanswered};
 use crate::router::network_mac;
 
@@ -40,25 +43,43 @@ pub fn answer(world: &World, punted: &Punted, secret: Secret) -> Result<Served, 
         Dhcp6::Message(message) => Asked::by(punted, message),
     };
     let message = &asked.message;
+    if message.kind == Dhcp6Kind::AddrRegInform {
+        let source = asked.source(ip.src);
+        let (answer, leases) = register::taken(view, (asked.client, asked.network), source, message)?;
+        let packets = vec![sent(punted, (&frame, ip.src), &asked, &answer)?];
+        let (operation, port) = (message.kind.name(), asked.client);
+        return Ok(Served { operation, port, packets, leases, reconfigure: Reconfigure::Never, lacks: None });
+    }
     let offers = offer::of(view, asked.client, asked.network, punted.at)
         .or_else(|| associations::goes_on(message).then(Offers::default))
         .ok_or("not_served")?;
     let ids = Ids::check(message, duid_ll(network_mac(asked.network)))?;
     let (mut answer, leases) = reply(message, &ids, &offers)?;
+    answer.options.extend(register::offered(view, asked.network, message));
     let reconfigure = reconfigure::agree(&asked, ip.src, &mut answer, &leases, punted.at, secret);
     let lacks = match () {
         () if offers.stateful && associations::lack(&answer.options) => Some("there is none left for the port"),
         () if offers.cut => Some("a packet has no room for all of the port's"),
         () => None,
     };
+    let packets = vec![sent(punted, (&frame, ip.src), &asked, &answer)?];
+    Ok(Served { operation: message.kind.name(), port: asked.client, packets, leases, reconfigure, lacks })
+}
+
+/// An answer on its way back to who sent the question.
+fn sent(
+    punted: &Punted,
+    (question, to): (&Frame, Ipv6Addr),
+    asked: &Asked,
+    answer: &Dhcp6Message,
+) -> Result<PacketOut, Unanswered> {
     let payload = answer.emit().and_then(|answer| asked.close(answer)).map_err(|_| "unfit")?;
     let to_port = if asked.is_relayed() { DHCP6_SERVER_PORT } else { DHCP6_CLIENT_PORT };
     let mac = network_mac(punted.network);
     let from = link_local(mac);
-    let payload = udp(from, ip.src, DHCP6_SERVER_PORT, to_port, &payload);
-    let frame = ipv6_frame(mac, frame.ethernet.src, from, ip.src, 64, protocol::UDP, &payload);
-    let packets = vec![PacketOut::to(punted.place, frame)];
-    Ok(Served { operation: message.kind.name(), port: asked.client, packets, leases, reconfigure, lacks })
+    let payload = udp(from, to, DHCP6_SERVER_PORT, to_port, &payload);
+    let frame = ipv6_frame(mac, question.ethernet.src, from, to, 64, protocol::UDP, &payload);
+    Ok(PacketOut::to(punted.place, frame))
 }
 
 /// Who talks.

@@ -99,6 +99,12 @@ pub(super) fn everybody(view: &View<'_>, emit: &mut Emit, chassis: ChassisKey) {
         .load(Reg::Asks, Asked::Alone as u64)
         .ask(Table::Groups)
         .goto(Table::IngressVerdict);
+    // Neighbours' chatter is nobody's attempt to reach the port.
+    for table in [Table::IngressOpen, Table::IngressVerdict] {
+        on.row(table, 5, "for many, and no rule lets it through: not counted")
+            .when_masked(Field::ETH_DST, GROUP_BIT, GROUP_BIT)
+            .drop_uncounted(Drop::NoRule);
+    }
     for side in [EGRESS, INGRESS] {
         always(&mut on, &side);
         answers(&mut on, &side);
@@ -126,6 +132,7 @@ fn answers(on: &mut On<'_>, side: &Side) {
             .when_reg(Reg::Allowed, 1u64)
             .when(Field::ETH_TYPE, ethertype)
             .when_masked(Field::CT_STATE, TRACKED | NEW, TRACKED | NEW)
+            .ask(Table::Connections)
             .commit(side.kept);
     }
     let row = on.row(side.kept, 100, "the connection is kept");

@@ -12,8 +12,13 @@ mod judge;
 mod rules;
 mod sets;
 
-use ::flows::{Emit, Feature, FeatureId, Reg, Table};
-use topology::{Key, KeyKind, PortKey, SetKey, View};
+use ::flows::{Emit, Feature, FeatureId, Metered, PortMeter, Reg, SHARES, Table};
+use addr::OfPort;
+use topology::{ChassisKey, Key, KeyKind, PortKey, SetKey, View};
+
+/// New connections per second that the switch keeps for one port, and the burst on top. Those that nobody answers it forgets within a
+/// minute (`udp_first`, `icmp_first`): so they are a tenth of the 3,000,000 that it can keep.
+const CONNECTIONS: (u32, u32) = (5_000, 10_000);
 
 /// The feature.
 pub struct Groups;
@@ -41,7 +46,10 @@ impl Feature for Groups {
 
     fn compile(&self, key: Key, view: &View<'_>, emit: &mut Emit) {
         match key {
-            Key::Chassis(chassis) => judge::everybody(view, emit, chassis),
+            Key::Chassis(chassis) => {
+                judge::everybody(view, emit, chassis);
+                connections(view, emit, chassis);
+            }
             Key::Place(port) => plugged(view, emit, port),
             Key::GroupAt(group, chassis) => rules::group(view, emit, group, chassis),
             Key::AddressesAt(group, chassis) => sets::addresses(view, emit, group, chassis),
@@ -66,6 +74,19 @@ fn plugged(view: &View<'_>, emit: &mut Emit, key: PortKey) {
     let row = on.row(Table::Groups, 100, "the groups that the port has").when_reg(Reg::Judged, place.ofport.0);
     let row = row.load(Reg::Follows, u64::from(follows));
     membership.groups.iter().fold(row, |row, group| row.load(Reg::Group, group.0).ask(Table::Group)).answer();
+}
+
+/// What stands before whatever connection is kept.
+fn connections(view: &View<'_>, emit: &mut Emit, chassis: ChassisKey) {
+    if view.chassis(chassis).is_none() {
+        return;
+    }
+    let (mut on, (rate, burst)) = (emit.on(chassis), CONNECTIONS);
+    for share in 0..SHARES {
+        let meter = PortMeter { port: OfPort(share), metered: Metered::Connections };
+        on.meter(meter, rate, burst, "new connections of a port");
+        on.row(Table::Connections, 100, "by the port's meter").when_shares(share).metered(meter).answer();
+    }
 }
 
 /// A set's number in the register; never 0.

@@ -128,5 +128,6 @@ fn back(row: Row<'_>) {
     row.restore(Reg::AskerMac, Field::ETH_DST)
         .restore(Reg::GatewayMac, Field::ETH_SRC)
         .set(Field::NW_TTL, HOP_LIMIT)
+        .meter_answer()
         .back();
 }

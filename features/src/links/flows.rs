@@ -1,6 +1,6 @@
 //! Rows for links: what comes in by them, and what goes out.
 
-use ::flows::{Drop, Emit, Feature, FeatureId, PortMeter, PuntClass, PuntOp, Reg, Table};
+use ::flows::{Drop, Emit, Feature, FeatureId, Metered, PortMeter, PuntClass, PuntOp, Reg, Table};
 use addr::{MacAddr, OfPort};
 use ofp::{Action, Field};
 use packet::{ETHERTYPE_LLDP, LLDP_GROUP};
@@ -77,7 +77,7 @@ fn listen(view: &View<'_>, emit: &mut Emit, chassis: ChassisKey, port: OfPort) {
         .when(Field::ETH_DST, LLDP_GROUP)
         .when(Field::ETH_TYPE, ETHERTYPE_LLDP)
         .punt(PuntOp::Lldp);
-    let meter = PortMeter { port, class: PuntClass::Link };
+    let meter = PortMeter { port, metered: Metered::Punts(PuntClass::Link) };
     let (rate, burst) = PUNT_RATE;
     on.meter(meter, rate, burst, "what the port may tell the controller of the bridge behind it");
     on.row(Table::Punt, 100, "to the controller")

@@ -183,5 +183,6 @@ fn answers(on: &mut On<'_>) {
         .restore(Reg::NdMac, Field::ND_TLL)
         .restore(Reg::NdMac, Field::ETH_SRC)
         .copy(Field::ND_TARGET, Field::IPV6_SRC)
+        .meter_answer()
         .back();
 }

@@ -5,7 +5,7 @@ pub(crate) mod guard;
 mod pairs;
 mod routers;
 
-use ::flows::{Drop, Emit, Feature, FeatureId, PortMeter, PuntClass, Reg, Row, Table};
+use ::flows::{Drop, Emit, Feature, FeatureId, Metered, PortMeter, PuntClass, Reg, Row, SHARES, Table};
 use addr::OfPort;
 use ofp::Field;
 use topology::{ChassisKey, Key, KeyKind, Place, PortKey, Role, View};
@@ -22,6 +22,10 @@ pub(crate) const ADDRESS: Rate = (PuntClass::Address, 200, 200);
 const ERROR: Rate = (PuntClass::Error, 100, 100);
 /// Of an instance that is asked every 50 ms, by each of a few services, over HTTP.
 pub(crate) const HEALTH: Rate = (PuntClass::Health, 400, 400);
+/// Answers per second that the switch gives one port, and the burst on top. A Linux host has 1,024 neighbours at most of each family
+/// (`gc_thresh3`), asks for each once a second at most (RFC 4861, 10: RETRANS_TIMER) and makes sure of each every half minute: with
+/// all of them gone at once it asks for 2,048. Who looks through a /64 asks for more.
+const ANSWERS: (u32, u32) = (1_000, 2_048);
 
 impl Feature for Port {
     fn id(&self) -> FeatureId {
@@ -40,6 +44,7 @@ impl Feature for Port {
         match key {
             Key::Chassis(chassis) => {
                 nobodys(view, emit, chassis);
+                answers(view, emit, chassis);
                 guard::everybody(view, emit, chassis);
             }
             Key::Spare(chassis, port) => spare(view, emit, chassis, port),
@@ -71,6 +76,19 @@ fn nobodys(view: &View<'_>, emit: &mut Emit, chassis: ChassisKey) {
             .row(Table::Classify, 10, "the bridge's own interface")
             .when(Field::IN_PORT, OfPort::LOCAL)
             .drop(Drop::UnknownPort);
+    }
+}
+
+/// What stands before whatever the switch answers.
+fn answers(view: &View<'_>, emit: &mut Emit, chassis: ChassisKey) {
+    if view.chassis(chassis).is_none() {
+        return;
+    }
+    let (mut on, (rate, burst)) = (emit.on(chassis), ANSWERS);
+    for share in 0..SHARES {
+        let meter = PortMeter { port: OfPort(share), metered: Metered::Answers };
+        on.meter(meter, rate, burst, "what the switch answers a port");
+        on.row(Table::Answers, 100, "by the port's meter").when_shares(share).metered(meter).answer();
     }
 }
 
@@ -124,7 +142,7 @@ fn plugged(view: &View<'_>, emit: &mut Emit, key: PortKey) {
 
 /// Punts of a class from an OpenFlow port: by a meter of its own, with userdata that tells whose they are.
 pub(crate) fn way_to_controller(on: &mut ::flows::On<'_>, port: OfPort, (class, rate, burst): Rate, userdata: &[u8]) {
-    let meter = PortMeter { port, class };
+    let meter = PortMeter { port, metered: Metered::Punts(class) };
     on.meter(meter, rate, burst, "what the port may ask of the controller");
     on.row(Table::Punt, 100, "to the controller")
         .when(Field::IN_PORT, port)

@@ -159,6 +159,12 @@ impl Rows {
         }
     }
 
+    /// The row that a packet met last, in words.
+    pub fn last(&self, trace: &Trace) -> String {
+        let last = trace.steps.iter().rev().find_map(|step| step.item.as_ref());
+        last.map_or_else(String::new, |item| self.words(self.place(item)))
+    }
+
     /// A row in words.
     fn words(&self, place: u64) -> String {
         match self.list.get(place as usize - 1).and_then(|item| row(item)) {
@@ -257,7 +263,7 @@ pub fn real_rows(rig: &mut Rig, arriving: &Arriving) -> (Vec<u64>, String) {
             let (table, row) = line.trim().split_once(". ")?;
             let table: u8 = table.parse().ok()?;
             // Its rows are the switch's own.
-            if table == Table::Accused.id() {
+            if [Table::Accused.id(), Table::Refused.id()].contains(&table) {
                 return None;
             }
             let (_, cookie) = row.split_once(", cookie 0x")?;

@@ -23,10 +23,10 @@ mod worlds;
 use std::collections::BTreeMap;
 use std::time::Instant;
 
-use compare::{Rows, arriving, differs, in_memory, kinds, real, real_rows};
+use compare::{Arriving, Rows, arriving, differs, in_memory, kinds, real, real_rows};
 use dice::Dice;
-use flows::Engine;
-use flows::eval::Switch;
+use flows::eval::{Fate, Switch};
+use flows::{Drop, Engine};
 use rig::{Rig, hex};
 use scene::{Host, Scene};
 use topology::World;
@@ -114,5 +114,58 @@ fn trace_equality() {
 fn worlds_compile_without_fault_or_conflict() {
     for seed in 0..1000 {
         compiled(seed);
+    }
+}
+
+/// Names of what only provider networks have: no generated world has one.
+const UNMET: [Drop; 3] = [Drop::LinkProtocol, Drop::UplinkHairpin, Drop::NoUplink];
+
+/// For every name, a frame that the switch in memory drops by it: the first that a world has for it.
+fn samples(worlds: u64, packets: usize) -> BTreeMap<Drop, (u64, usize, Arriving)> {
+    let mut found = BTreeMap::new();
+    for seed in 0..worlds {
+        let (engine, scene) = compiled(seed);
+        for (at, host) in scene.chassis.iter().enumerate() {
+            let switch = Switch::desired(&engine, host.key);
+            let mut dice = Dice::new(seed << 24 | 0xd709_0000 | u64::from(host.key.0));
+            for _ in 0..packets {
+                let arriving = arriving(&mut dice, &scene, host.key);
+                let trace = in_memory(&switch, &arriving);
+                if let [output] = &trace.outputs[..]
+                    && let Fate::Dropped(Some(name)) = output.fate
+                    && !trace.held
+                {
+                    found.entry(name).or_insert((seed, at, arriving));
+                }
+            }
+        }
+    }
+    found
+}
+
+/// Every name under which packets are dropped: the real switch meets the same rows, the last of which has that name, and sends nothing.
+#[test]
+fn every_drop_is_the_real_switchs_by_the_same_row() {
+    let found = samples(number("DROP_WORLDS", 60), 400);
+    let missing: Vec<&str> = Drop::ALL
+        .into_iter()
+        .filter(|name| !found.contains_key(name) && !UNMET.contains(name))
+        .map(Drop::name)
+        .collect();
+    assert_eq!(missing, Vec::<&str>::new(), "no frame is dropped by these names");
+    let mut rig = Rig::new("drops");
+    for (name, (seed, at, arriving)) in found {
+        let (engine, scene) = compiled(seed);
+        let host = &scene.chassis[at];
+        let rows = Rows::new(rig.install(&engine, host.key, &scene));
+        rig.measures_in_datapath(false);
+        let traced = real_rows(&mut rig, &arriving);
+        rig.measures_in_datapath(true);
+        let trace = in_memory(&Switch::desired(&engine, host.key), &arriving);
+        assert_eq!(trace.dropped(), Some(Some(name)));
+        let found = real(&mut rig, scene.encap, &arriving);
+        let words = differs(&rows, &trace, &arriving, &traced, &found);
+        assert_eq!(words, None, "{}: world {seed}, chassis {}: {}", name.name(), host.key, hex(&arriving.frame));
+        println!("{}: dropped by both, by the row {}", name.name(), rows.last(&trace));
     }
 }

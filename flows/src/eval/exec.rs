@@ -8,6 +8,7 @@ use super::connections::{self, Connections};
 use super::extract::{Layout, extract};
 use super::rewrite::rewrite;
 use super::{DEPTH_MAX, Fate, Headers, LOOKUPS_MAX, Output, Problem, Step, Switch, Trace, Tunnel};
+use crate::cookie::counts_drops;
 use crate::item::Flow;
 use crate::pipeline::Table;
 
@@ -134,7 +135,7 @@ impl<'s> Run<'s> {
         self.lookups += 1;
         self.bounded()?;
         let table = Table::from_id(id);
-        if table == Some(Table::Accused) {
+        if matches!(table, Some(Table::Accused | Table::Refused)) {
             return Ok(None);
         }
         let switch = self.switch;
@@ -214,7 +215,7 @@ impl<'s> Run<'s> {
                 Action::DecNwTtl => self.dec_ttl(at, meter)?,
                 Action::PushVlan(_) | Action::PopVlan => self.tag(at, action),
                 // It counts; what it makes lets no packet through.
-                Action::Learn(learn) if learn.table == Table::Accused.id() => {}
+                Action::Learn(learn) if counts_drops(learn.table, learn.cookie) => {}
                 Action::SetField { .. }
                 | Action::RegMove { .. }
                 | Action::RegLoad { .. }

@@ -59,6 +59,10 @@ numbers! {
         RelayForw = 12,
         /// Server, towards the relay agent.
         RelayRepl = 13,
+        /// Client: I have formed this address (RFC 9686).
+        AddrRegInform = 36,
+        /// Server: I know that you have.
+        AddrRegReply = 37,
     }
 }
 
@@ -79,6 +83,8 @@ impl Dhcp6Kind {
             Dhcp6Kind::InformationRequest => "information_request",
             Dhcp6Kind::RelayForw => "relay_forw",
             Dhcp6Kind::RelayRepl => "relay_repl",
+            Dhcp6Kind::AddrRegInform => "addr_reg_inform",
+            Dhcp6Kind::AddrRegReply => "addr_reg_reply",
             Dhcp6Kind::Other(_) => "other",
         }
     }

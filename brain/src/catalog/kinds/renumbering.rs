@@ -30,7 +30,7 @@ pub(crate) struct Renumbering {
     pub(crate) to: Ipv6Net,
     overlap_s: u32,
     /// Milliseconds since 1970-01-01 UTC; 0: not yet.
-    begun_ms: u64,
+    pub(crate) begun_ms: u64,
     /// The old prefix is gone.
     pub(crate) finished: bool,
 }
@@ -152,7 +152,7 @@ impl Catalog {
     }
 
     /// A subnet's renumbering, with its number. Of several, which will be refused or told, it is the first.
-    fn renumbering_of(&self, subnet: &ResourceId) -> Option<(u32, &Renumbering)> {
+    pub(crate) fn renumbering_of(&self, subnet: &ResourceId) -> Option<(u32, &Renumbering)> {
         let id = self.users(subnet, RENUMBERING).next()?;
         Some((self.key_of(id)?, self.renumbering(id)?))
     }
