@@ -30,6 +30,8 @@ const GONE_AGAIN_MS: u64 = 1_000;
 /// that for no miss.
 const LATE_MS: u64 = 20;
 const EXCUSES_MAX: u32 = 5;
+/// A server that has taken the connection may take so long for what it is asked.
+const SERVER_MS: u64 = 500;
 /// An answer that took long may take four times as long, but no longer than this, before it is missed.
 const PATIENCE_MAX_MS: u64 = 1_000;
 /// Probes in one stretch of time, and its milliseconds: more wait for the next, and are counted.
@@ -61,6 +63,8 @@ struct Instance {
     sent: Millis,
     /// It is waited for.
     waits: bool,
+    /// It has been heard, and has more to say.
+    heard: bool,
     /// How long answers took lately, milliseconds.
     took: u64,
     /// Misses in a row that were this controller's own.
@@ -72,7 +76,8 @@ struct Instance {
 impl Instance {
     /// How long an answer is waited for, milliseconds.
     fn patience(&self, asking: &Asking) -> u64 {
-        u64::from(asking.timeout_ms).max((4 * self.took).min(PATIENCE_MAX_MS))
+        let patience = u64::from(asking.timeout_ms).max((4 * self.took).min(PATIENCE_MAX_MS));
+        if self.heard { patience.max(SERVER_MS) } else { patience }
     }
 }
 
@@ -154,6 +159,7 @@ impl Brain {
                 probe,
                 sent: self.now,
                 waits: false,
+                heard: false,
                 took: 0,
                 excused: 0,
                 lost: None,
@@ -245,7 +251,7 @@ impl Brain {
         let asked = !packets.is_empty();
         self.send(packets);
         let Some(instance) = self.anycast.instances.get_mut(&at) else { return };
-        (instance.probe, instance.sent, instance.waits) = (probe, now, asked);
+        (instance.probe, instance.sent, instance.waits, instance.heard) = (probe, now, asked, false);
         if asked {
             let given_up = now.after_ms(instance.patience(asking));
             return self.anycast.turns.set(at, given_up, 0);
@@ -287,7 +293,10 @@ impl Brain {
         };
         let interval = u64::from(asking.interval_ms);
         match answer {
-            Answer::More => "more",
+            Answer::More => {
+                instance.heard = true;
+                "more"
+            }
             Answer::Stale => "stale",
             Answer::Alive => {
                 instance.waits = false;

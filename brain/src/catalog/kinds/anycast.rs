@@ -24,8 +24,10 @@ const INTERVAL_MIN_MS: u32 = 50;
 const INTERVAL_MAX_MS: u32 = 60_000;
 /// Less is no time to answer in.
 const TIMEOUT_MIN_MS: u32 = 10;
-/// The default, where half of the interval is less.
-const TIMEOUT_LEAST_MS: u32 = 50;
+/// The default, where the interval is less: on a busy machine a host may take as long.
+const TIMEOUT_LEAST_MS: u32 = 100;
+/// The default, where the interval is more.
+const TIMEOUT_MOST_MS: u32 = 1_000;
 const PATH_MAX: usize = 200;
 const HTTP_PORT: u16 = 80;
 
@@ -72,9 +74,10 @@ fn health(spec: Option<&v1::AnycastHealthCheck>, address: Option<IpAddr>, findin
         let message = format!("{interval_ms} is not from {INTERVAL_MIN_MS} to {INTERVAL_MAX_MS}");
         findings.spec("health.interval_ms", message);
     }
-    let timeout_ms = spec.timeout_ms.unwrap_or((interval_ms / 2).max(TIMEOUT_LEAST_MS));
-    if !(TIMEOUT_MIN_MS..=interval_ms.max(TIMEOUT_MIN_MS)).contains(&timeout_ms) {
-        let message = format!("{timeout_ms} is not from {TIMEOUT_MIN_MS} to {interval_ms}, the interval");
+    let most = interval_ms.max(TIMEOUT_LEAST_MS);
+    let timeout_ms = spec.timeout_ms.unwrap_or(most.min(TIMEOUT_MOST_MS));
+    if !(TIMEOUT_MIN_MS..=most).contains(&timeout_ms) {
+        let message = format!("{timeout_ms} is not from {TIMEOUT_MIN_MS} to {most}");
         findings.spec("health.timeout_ms", message);
     }
     Some(Health { check: asked(spec, address, findings)?, interval_ms, timeout_ms })

@@ -45,7 +45,7 @@ fn a_service_is_a_fact_and_its_address_is_nobody_elses() {
     }));
     let fact = fact(&rig);
     assert_eq!((fact.address, fact.ports.len()), ("2001:db8:b::2".parse::<IpAddr>().unwrap(), 1));
-    assert_eq!((fact.health.check, fact.health.interval_ms, fact.health.timeout_ms), (Check::Neighbor, 1_000, 500));
+    assert_eq!((fact.health.check, fact.health.interval_ms, fact.health.timeout_ms), (Check::Neighbor, 1_000, 1_000));
     // The pools begin at ::1; what a service has is left out.
     for n in 0..4 {
         let name = format!("more{n}");
@@ -116,9 +116,9 @@ fn what_is_wrong_is_said_at_its_place() {
 fn how_instances_are_asked() {
     let mut rig = rig();
     for (service, check, timings) in [
-        (asked(v1::AnycastCheck::Icmpv6, |health| health.interval_ms = Some(50)), Check::Echo, (50, 50)),
-        (asked(v1::AnycastCheck::Tcp, |health| health.port = Some(53)), Check::Tcp(53), (1_000, 500)),
-        (asked(v1::AnycastCheck::Http, |_| {}), Check::Http(80, "/".into()), (1_000, 500)),
+        (asked(v1::AnycastCheck::Icmpv6, |health| health.interval_ms = Some(50)), Check::Echo, (50, 100)),
+        (asked(v1::AnycastCheck::Tcp, |health| health.port = Some(53)), Check::Tcp(53), (1_000, 1_000)),
+        (asked(v1::AnycastCheck::Http, |_| {}), Check::Http(80, "/".into()), (1_000, 1_000)),
         (
             asked(v1::AnycastCheck::Http, |health| (health.path, health.timeout_ms) = (Some("/up".into()), Some(10))),
             Check::Http(80, "/up".into()),
