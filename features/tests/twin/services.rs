@@ -27,6 +27,14 @@ pub fn services(dice: &mut Dice, changes: &[Change]) -> Vec<Change> {
         let ports: Vec<PortKey> = changes.iter().filter_map(of_network).filter(|_| !dice.one_in(3)).collect();
         let text = if dice.one_in(3) { "10.0.0.53" } else { "2001:db8:1::53" };
         let address: IpAddr = text.parse().unwrap();
+        let taken = |change: &Change| match change {
+            Change::Port(_, Some(port)) => port.network == network && port.all().any(|own| own == address),
+            Change::Interface(_, _, Some(interface)) => interface.network == network && interface.address == address,
+            _ => false,
+        };
+        if changes.iter().any(taken) {
+            continue;
+        }
         let key = AnycastKey(if dice.one_in(4) { 0xff_ffff - n } else { n });
         found.extend(ports.iter().filter(|_| !dice.one_in(3)).map(|port| Change::Serves(key, *port, true)));
         let health = Health { check: Check::Tcp(53), interval_ms: 1_000, timeout_ms: 500 };
