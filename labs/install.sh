@@ -9,12 +9,14 @@ packages="openvswitch-switch mininet ethtool ndisc6 iputils-ping iperf3 iproute2
 watchers="tcpdump tshark python3-scapy thc-ipv6"
 clients="isc-dhcp-client isc-dhcp-relay dhcpcd-base dibbler-client wide-dhcpv6-client systemd"
 routers="radvd"
+cloud="cloud-init curl"
 case "${1:-}" in
-test) packages="$packages $watchers $clients $routers dnsmasq-base bind9-dnsutils ipv6toolkit keepalived" ;;
+test) packages="$packages $watchers $clients $routers dnsmasq-base bind9-dnsutils ipv6toolkit keepalived $cloud" ;;
 provider) packages="$packages $watchers $clients $routers dnsmasq-base" ;;
 delegation) packages="$packages $watchers $clients $routers" ;;
 attack) packages="$packages $watchers ipv6toolkit" ;;
 addresses | groups | nics) packages="$packages $watchers $clients" ;;
+metadata) packages="$packages $watchers $clients $cloud" ;;
 esac
 
 missing=
@@ -58,4 +60,8 @@ for service in dibbler-client wide-dhcpv6-client isc-dhcp-relay radvd; do
     *" $service "*) update-rc.d "$service" disable >/dev/null ;;
     esac
 done
+# cloud-init that the next boot would take this machine for a new one with.
+case "$missing " in
+*" cloud-init "*) touch /etc/cloud/cloud-init.disabled ;;
+esac
 echo "install: done, no daemon started"

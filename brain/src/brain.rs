@@ -43,6 +43,7 @@ pub struct Brain {
     pub(crate) links: Links,
     pub(crate) managed: Managed,
     pub(crate) peers: Peers,
+    pub(crate) metadata: features::metadata::service::Service,
     pub(crate) reconfigures: Reconfigures,
     pub(crate) anycast: Anycast,
     /// When each chassis warms its tunnels next, and how often it has.
@@ -108,6 +109,7 @@ impl Default for Brain {
             links: Links::default(),
             managed: Managed::default(),
             peers: Peers::default(),
+            metadata: features::metadata::service::Service::default(),
             reconfigures: Reconfigures::default(),
             anycast: Anycast::default(),
             warm: BTreeMap::new(),
@@ -187,9 +189,14 @@ impl Brain {
         let warm = self.warm_due.first().map(|(at, _)| *at);
         let (resting, waiter) = (self.switches.next_due(), self.waiters.next_deadline());
         let services = [self.ra.next_due(), self.announce.next_due(), self.learning.next_due(), self.links.next_due()];
-        let others =
-            [self.reconfigures.next_due(), self.resolving.next_due(), self.managed.next_due(), self.anycast.next_due()];
-        let others = others.into_iter().chain([self.peers.next_due()]);
+        let others = [
+            self.reconfigures.next_due(),
+            self.resolving.next_due(),
+            self.managed.next_due(),
+            self.metadata.next_due(),
+            self.anycast.next_due(),
+            self.peers.next_due(),
+        ];
         let services = services.into_iter().chain(others);
         services.chain([warm, resting, waiter, self.next_renumbered(), self.drops.next_deadline()]).flatten().min()
     }

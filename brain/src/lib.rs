@@ -13,6 +13,7 @@ mod learning;
 mod leases;
 mod links;
 mod managed;
+mod metadata;
 mod pace;
 mod peers;
 mod reconfigure;

@@ -48,6 +48,7 @@ impl Brain {
             PuntOp::Dhcp6 => self.serve(&punted, dhcp6::service::answer),
             PuntOp::Dns => self.asked_name(&punted),
             PuntOp::Health => self.heard_instance(&punted),
+            PuntOp::Metadata => self.asked_metadata(&punted),
             PuntOp::Learn => self.learn_addresses(punted),
             PuntOp::Resolve => self.resolve(punted),
             PuntOp::Unreachable if self.resolve_routed(&punted) => Ok("resolves"),
@@ -123,6 +124,7 @@ impl Brain {
         self.reconfigure_timers();
         self.finish_renumberings();
         self.anycast_timers();
+        self.metadata_timers();
         let packets = self.ra.due(&self.world, self.now);
         self.send(packets);
         let switches = &self.switches;

@@ -6,7 +6,7 @@ use addr::MacAddr;
 use topology::{Holder, NetworkKey, PortKey, View};
 
 use crate::punt::{Punted, Unanswered};
-use crate::{dns, router};
+use crate::{dns, metadata, router};
 
 /// Nobody has the address.
 pub const UNKNOWN_TARGET: Unanswered = "unknown_target";
@@ -19,9 +19,9 @@ pub const OWN_ADDRESS: Unanswered = "own_dad";
 pub struct Who {
     /// The MAC.
     pub mac: MacAddr,
-    /// The port; `None`: a router, the network itself, or several.
+    /// The port; `None`: a router, the network itself, the metadata service, or several.
     pub port: Option<PortKey>,
-    /// It is a router, or the network itself.
+    /// It is a router, the network itself, or the metadata service.
     pub router: bool,
     /// Several answer for it.
     pub anycast: bool,
@@ -35,6 +35,9 @@ impl Who {
 
 /// Who has an address: of a router's addresses also those that nobody assigned.
 pub fn of(view: &View<'_>, network: NetworkKey, address: IpAddr) -> Option<Who> {
+    if metadata::is_own(address) {
+        return Some(Who::router(metadata::MAC));
+    }
     for (key, subnet) in view.interfaces_on(network) {
         if router::addresses(view, key, subnet).contains(&address) {
             return view.interface(key, subnet).map(|interface| Who::router(interface.mac));

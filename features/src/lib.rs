@@ -14,6 +14,7 @@ pub mod l2;
 pub mod learn;
 pub mod lease;
 pub mod links;
+pub mod metadata;
 pub mod nd;
 pub mod options;
 pub mod overlay;
@@ -50,4 +51,5 @@ pub const ALL: &[&dyn Feature] = &[
     &groups::Groups,
     &provider::Provider,
     &anycast::Anycast,
+    &metadata::Metadata,
 ];

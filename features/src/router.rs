@@ -29,7 +29,7 @@ pub fn is_chassis_mac(mac: MacAddr) -> bool {
     mac.0[0] == CHASSIS_MAC_PREFIX
 }
 
-/// Whether a MAC is one that routers and networks are given: `02:53`.
+/// Whether a MAC is one that routers, networks and the metadata service are given: `02:53`.
 pub fn is_own_mac(mac: MacAddr) -> bool {
     mac.0[..2] == [0x02, 0x53]
 }

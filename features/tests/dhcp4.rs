@@ -188,7 +188,9 @@ fn what_is_told_is_what_there_is() {
     let all = [code::ROUTER, code::CLASSLESS_STATIC_ROUTE, code::IPV6_ONLY_PREFERRED, code::INTERFACE_MTU];
     // Nobody has the gateway's address: it is not told.
     let offer = asks(&world(fact(), false, &[ADDRESS]), &asked(&all)).unwrap().0;
-    assert_eq!((offer.option(code::ROUTER), offer.option(code::CLASSLESS_STATIC_ROUTE)), (None, None));
+    assert_eq!(offer.option(code::ROUTER), None);
+    // But the metadata service is on the link (RFC 3442).
+    assert_eq!(offer.option(code::CLASSLESS_STATIC_ROUTE), Some(&[32, 169, 254, 169, 254, 0, 0, 0, 0][..]));
     assert_eq!(offer.option(code::INTERFACE_MTU), Some(&1430u16.to_be_bytes()[..]));
     assert_eq!(offer.option(code::DOMAIN_SERVER), None, "not asked for");
     let given = Fact { gateway_given: true, ..fact() };

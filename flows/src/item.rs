@@ -260,6 +260,8 @@ pub enum PuntOp {
     Dns = 15,
     /// What an instance of a service answers when it is asked whether it is alive.
     Health = 16,
+    /// A segment for the metadata service.
+    Metadata = 24,
 }
 
 impl PuntOp {
@@ -283,6 +285,7 @@ impl PuntOp {
             Alive,
             Dns,
             Health,
+            Metadata,
         ]
         .into_iter()
         .find(|op| *op as u64 == n)
@@ -307,6 +310,7 @@ impl PuntOp {
             PuntOp::Alive => "alive",
             PuntOp::Dns => "dns",
             PuntOp::Health => "health",
+            PuntOp::Metadata => "metadata",
         }
     }
 
@@ -324,7 +328,12 @@ impl PuntOp {
             | PuntOp::Dns => PuntClass::Address,
             PuntOp::Lldp => PuntClass::Link,
             PuntOp::Health => PuntClass::Health,
-            _ => PuntClass::Error,
+            PuntOp::HopLimit
+            | PuntOp::NoRoute
+            | PuntOp::Unreachable
+            | PuntOp::PortUnreachable
+            | PuntOp::TooBig
+            | PuntOp::Metadata => PuntClass::Service,
         }
     }
 }
@@ -335,8 +344,8 @@ impl PuntOp {
 pub enum PuntClass {
     /// What a host needs to get and keep its addresses.
     Address = 0,
-    /// What is answered by an ICMP error.
-    Error = 1,
+    /// What a host can do without for a while: ICMP errors, and metadata, of which each question is a whole connection.
+    Service = 1,
     /// What bridges say to each other.
     Link = 2,
     /// What instances of services answer.
@@ -379,7 +388,7 @@ impl PuntClass {
     pub const fn name(self) -> &'static str {
         match self {
             PuntClass::Address => "address",
-            PuntClass::Error => "error",
+            PuntClass::Service => "service",
             PuntClass::Link => "link",
             PuntClass::Health => "health",
         }

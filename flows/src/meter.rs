@@ -20,7 +20,7 @@ pub enum Metered {
 pub const SHARES: u32 = 64;
 /// The bits of a port's number that tell which.
 pub(crate) const SHARE_BITS: u16 = 6;
-const CLASSES: [PuntClass; 4] = [PuntClass::Address, PuntClass::Error, PuntClass::Link, PuntClass::Health];
+const CLASSES: [PuntClass; 4] = [PuntClass::Address, PuntClass::Service, PuntClass::Link, PuntClass::Health];
 /// Numbers of meters for one port's punts.
 const PLACES: u32 = 4;
 /// Behind those of the greatest port, 0xfeff: within OVS's 262,144.
@@ -31,7 +31,7 @@ impl Metered {
     pub const fn name(self) -> &'static str {
         match self {
             Metered::Punts(PuntClass::Address) => "rate_address",
-            Metered::Punts(PuntClass::Error) => "rate_error",
+            Metered::Punts(PuntClass::Service) => "rate_service",
             Metered::Punts(PuntClass::Link) => "rate_link",
             Metered::Punts(PuntClass::Health) => "rate_health",
             Metered::Answers => "rate_answers",

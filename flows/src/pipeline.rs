@@ -205,7 +205,7 @@ pub const PIPELINE: [TableSpec; 39] = [
         table: Table::Admit,
         name: "admit",
         about: "A secured port's own addresses as source; nothing else passes.",
-        writers: &["port", "learn", "dhcp4", "anycast"],
+        writers: &["port", "learn", "dhcp4", "anycast", "metadata"],
         matches: &[
             Field::IN_PORT,
             Field::ETH_SRC,
@@ -239,8 +239,8 @@ pub const PIPELINE: [TableSpec; 39] = [
         table: Table::Nd,
         name: "nd",
         about: "Questions for an address: ARP requests are answered here, neighbour solicitations lead to the address' row, router \
-                solicitations, DHCP and, where no router is, DNS are punted.",
-        writers: &["nd", "arp", "ra", "learn", "dhcp6", "dhcp4", "dns", "provider", "anycast"],
+                solicitations, DHCP, metadata and, where no router is, DNS are punted.",
+        writers: &["nd", "arp", "ra", "learn", "dhcp6", "dhcp4", "dns", "provider", "anycast", "metadata"],
         matches: &[
             Field::IN_PORT,
             Field::ETH_DST,
@@ -248,14 +248,15 @@ pub const PIPELINE: [TableSpec; 39] = [
             Field::IP_PROTO,
             Field::NW_TTL,
             Field::IPV6_SRC,
+            Field::IPV6_DST,
+            Field::IPV4_DST,
             Field::ICMPV6_TYPE,
             Field::ICMPV6_CODE,
             Field::ARP_OP,
             Field::ARP_SPA,
             Field::ARP_TPA,
-            Field::UDP_DST,
             Field::TCP_DST,
-            Field::IPV4_DST,
+            Field::UDP_DST,
         ],
         reads: &[Reg::Net, Reg::Secured, Reg::Claim],
         sets: &[
@@ -391,7 +392,7 @@ pub const PIPELINE: [TableSpec; 39] = [
         name: "neighbor",
         about: "The MAC of an address on a connected network: for packets, and for solicitations that ask for it. Solicitations for a \
                 link-local address made of a MAC go to that MAC.",
-        writers: &["routing", "icmp", "nd", "learn", "dns", "provider", "anycast"],
+        writers: &["routing", "icmp", "nd", "learn", "dns", "provider", "anycast", "metadata"],
         matches: &[Field::ETH_TYPE, Field::IPV6_DST, Field::IPV4_DST],
         reads: &[Reg::Net, Reg::FromLocalnet, Reg::NdAsks, Reg::NdEui, Reg::NdBits],
         sets: &[Field::ETH_DST, Field::IPV6_DST],

@@ -447,6 +447,9 @@ fn hosts(
     if address == IpAddr::V6(features::router::FE80_1) {
         return Err("is every router's".to_owned());
     }
+    if features::metadata::is_own(address) {
+        return Err("is the metadata service's".to_owned());
+    }
     if matches!(address, IpAddr::V6(address) if is_link_local(address)) {
         // Everybody has the link-local address of its MAC, assigned or not.
         let holders = catalog.holders(&port.network, address);

@@ -226,6 +226,10 @@ fn automatic_port(id: &ResourceId, found: &Found) -> Kind {
         dhcp_relay: false,
         dns_name: None,
         allowed_address_pairs: vec![],
+        device_id: None,
+        user_data: None,
+        user_data_base64: None,
+        public_keys: vec![],
     };
     Kind::Port(v1::Port { meta: Some(meta), spec: Some(spec), status: None })
 }

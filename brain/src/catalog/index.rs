@@ -136,6 +136,9 @@ impl Catalog {
         if let Some(due) = due(id, model.as_ref()) {
             self.renumberings.insert_mut(due);
         }
+        if let Some(at) = kinds::instance::place(id, model.as_ref()) {
+            self.devices.insert_mut(at);
+        }
         self.ipv6_tunnels += usize::from(is_ipv6_tunnel(model.as_ref()));
         self.items.insert_mut(id.clone(), Arc::new(Item { stored, model, claims, references }));
         let renumbered = self.renumbering(id).map(|renumbering| renumbering.subnet.clone());
@@ -158,6 +161,9 @@ impl Catalog {
         }
         if let Some(due) = due(id, item.model.as_ref()) {
             self.renumberings.remove_mut(&due);
+        }
+        if let Some(at) = kinds::instance::place(id, item.model.as_ref()) {
+            self.devices.remove_mut(&at);
         }
         self.ipv6_tunnels -= usize::from(is_ipv6_tunnel(item.model.as_ref()));
     }

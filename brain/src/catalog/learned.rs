@@ -63,6 +63,8 @@ pub(crate) enum Unlearnable {
     NotUnicast,
     /// A router's, or a subnet's gateway.
     Router,
+    /// The metadata service's.
+    Metadata,
     /// The subnet-router anycast address, or a network or broadcast address.
     Edge,
     /// In none of the network's subnets.
@@ -85,6 +87,7 @@ impl Unlearnable {
             Unlearnable::Held => "held_by_another",
             Unlearnable::NotUnicast => "not_unicast",
             Unlearnable::Router => "router_address",
+            Unlearnable::Metadata => "metadata_address",
             Unlearnable::Edge => "edge_of_subnet",
             Unlearnable::Outside => "outside_of_subnets",
             Unlearnable::Shared => "of_own_prefixes",
@@ -166,6 +169,9 @@ impl Catalog {
     pub(crate) fn illegal(&self, network: &ResourceId, address: IpAddr) -> Option<Unlearnable> {
         if !is_hosts(address) {
             return Some(Unlearnable::NotUnicast);
+        }
+        if features::metadata::is_own(address) {
+            return Some(Unlearnable::Metadata);
         }
         let subnets = self.subnets_of(network);
         let is_gateway = |(id, subnet): &(&ResourceId, &Subnet)| self.shown_in(id, subnet.gateway).contains(&address);

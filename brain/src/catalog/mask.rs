@@ -176,7 +176,8 @@ specs! {
         role = "role", binding = "binding", port_security_enabled = "port_security_enabled",
         extra_dhcp_opts = "extra_dhcp_opts", dhcp_relay = "dhcp_relay", dns_name = "dns_name",
         allowed_address_pairs = "allowed_address_pairs",
-        security_groups = "security_groups"
+        security_groups = "security_groups", device_id = "device_id", user_data = "user_data",
+        user_data_base64 = "user_data_base64", public_keys = "public_keys"
     }
     Renumbering RenumberingSpec { subnet = "subnet", cidr = "cidr", overlap_s = "overlap_s" }
     SecurityGroup SecurityGroupSpec { stateful = "stateful", rules = "rules" }

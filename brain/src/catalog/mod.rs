@@ -106,6 +106,8 @@ pub(crate) struct Catalog {
     delegated: RedBlackTreeMapSync<PrefixPlace, Ipv6Net>,
     /// Where in each tenant's pools the next prefix is looked for.
     prefix_hints: HashTrieMapSync<(Arc<str>, Ipv6Net), Ipv6Addr>,
+    /// Ports that say which VM they are of: by tenant and VM.
+    devices: RedBlackTreeSetSync<(Arc<str>, Arc<str>, ResourceId)>,
     ipv6_tunnels: usize,
     memory: Memory,
 }

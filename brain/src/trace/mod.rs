@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::IpAddr;
 
 use addr::{MacAddr, OfPort};
-use features::punt::Punted;
+use features::{metadata, punt::Punted};
 use flows::eval::{Fate, Output, Problem, Step, Switch, Trace, Tunnel};
 use flows::{Item, PuntOp, Table};
 use ofp::{Match, Value};
@@ -93,6 +93,9 @@ impl Brain {
         if let Some(group) = spec.group() {
             return Ok((port.mac, group));
         }
+        if metadata::is_own(spec.to) {
+            return Ok((port.mac, metadata::MAC));
+        }
         let subnets = view.subnets_of(port.network).into_iter().filter_map(|subnet| view.subnet(subnet));
         let local = matches!(spec.to, IpAddr::V6(to) if addr::is_link_local(to));
         if !local && !subnets.map(|subnet| subnet.cidr).any(|cidr| cidr.contains(&spec.to)) {
@@ -172,8 +175,12 @@ impl Brain {
                     Fate::Controller { userdata, metadata, .. } => {
                         let punted =
                             Punted::read(&view, chassis, in_port, userdata, metadata, output.frame.clone(), self.now);
-                        let feature = punted.map_or("unknown", |punted| feature(punted.op));
-                        seen.ends.insert(format!("punted: {feature}"));
+                        let end = match punted.map(|punted| punted.op) {
+                            Ok(PuntOp::Metadata) => "answered: metadata".to_owned(),
+                            Ok(op) => format!("punted: {}", feature(op)),
+                            Err(_) => "punted: unknown".to_owned(),
+                        };
+                        seen.ends.insert(end);
                     }
                     Fate::Dropped(drop) => {
                         let too_deep = trace.problems.contains(&Problem::TooDeep);
@@ -285,6 +292,7 @@ const fn feature(op: PuntOp) -> &'static str {
         PuntOp::Dhcp4 => "dhcp4",
         PuntOp::Dns => "dns",
         PuntOp::Health => "anycast",
+        PuntOp::Metadata => "metadata",
         PuntOp::Lldp => "links",
     }
 }

@@ -96,7 +96,7 @@ fn router_interface(view: &View<'_>, emit: &mut Emit, router: RouterKey, subnet:
     answer(row, address, interface.mac);
 }
 
-fn answer(row: Row<'_>, address: Ipv4Addr, mac: MacAddr) {
+pub(crate) fn answer(row: Row<'_>, address: Ipv4Addr, mac: MacAddr) {
     row.set(Field::ARP_OP, OP_REPLY)
         .copy(Field::ETH_SRC, Field::ETH_DST)
         .set(Field::ETH_SRC, mac)

@@ -2,11 +2,12 @@
 
 use std::net::{IpAddr, Ipv4Addr};
 
+use addr::Ipv4Net;
 use packet::{Dhcp4Option, dhcp4_option as code};
 use topology::{Dhcp4, DhcpOptions, NetworkKey, PortKey, View};
 
-use crate::dns;
 use crate::options::first_said;
+use crate::{dns, metadata};
 
 /// How long a host that goes without IPv4 stays so before it asks again, seconds (RFC 8925, 3.4: the default).
 const V6ONLY_WAIT_S: u32 = 1800;
@@ -60,6 +61,9 @@ impl Offer<'_> {
             if !routes.is_empty() && !routes.iter().any(|(prefix, _)| prefix.prefix_len() == 0) {
                 routes.extend("0.0.0.0/0".parse().ok().map(|everything| (everything, fact.gateway)));
             }
+        } else if !routes.iter().any(|(prefix, _)| prefix.contains(&metadata::IPV4)) {
+            // On the link (RFC 3442): no router leads there.
+            routes.push((Ipv4Net::new_assert(metadata::IPV4, 32), Ipv4Addr::UNSPECIFIED));
         }
         if !routes.is_empty() {
             options.push(Dhcp4Option::routes(&routes));

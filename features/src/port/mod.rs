@@ -19,7 +19,8 @@ pub const USERDATA_PORT: u8 = 1;
 /// A class of punts, packets per second of it that one port may send, and the burst on top.
 type Rate = (PuntClass, u32, u32);
 pub(crate) const ADDRESS: Rate = (PuntClass::Address, 200, 200);
-const ERROR: Rate = (PuntClass::Error, 100, 100);
+/// A connection to the metadata service with one question takes six packets of the client.
+const SERVICE: Rate = (PuntClass::Service, 300, 300);
 /// Of an instance that is asked every 50 ms, by each of a few services, over HTTP.
 pub(crate) const HEALTH: Rate = (PuntClass::Health, 400, 400);
 /// Answers per second that the switch gives one port, and the burst on top. A Linux host has 1,024 neighbours at most of each family
@@ -135,7 +136,7 @@ fn plugged(view: &View<'_>, emit: &mut Emit, key: PortKey) {
             .goto(Table::Nd);
     }
     let userdata = userdata_of(key);
-    for rate in [ADDRESS, ERROR] {
+    for rate in [ADDRESS, SERVICE] {
         way_to_controller(&mut on, place.ofport, rate, &userdata);
     }
 }

@@ -9,7 +9,7 @@ use topology::{Advert, NetworkKey, PortKey, RouterKey, RouterPreference, SubnetK
 
 use crate::router::network_mac;
 use crate::time::{Millis, left};
-use crate::{dns, given};
+use crate::{dns, given, metadata};
 
 /// Seconds between two unsolicited advertisements, at most (RFC 4861, 6.2.1).
 pub const MAX_INTERVAL_S: u64 = 600;
@@ -17,6 +17,8 @@ pub const MAX_INTERVAL_S: u64 = 600;
 const ROUTER_LIFETIME_S: u16 = 1800;
 /// How long DNS servers and domains are used: three intervals (RFC 8106, 5.1).
 const DNS_LIFETIME_S: u32 = 1800;
+/// How long the metadata service is on the link: three intervals.
+const METADATA_LIFETIME_S: u32 = 1800;
 const HOP_LIMIT: u8 = 64;
 
 /// Who advertises on a network, and what: a router with the subnets that it serves there; or, for subnets that no router
@@ -149,6 +151,9 @@ fn advert(sender: &Sender, taken_back: &[Advert], now: Millis) -> RouterAdvert {
         options.extend(advert.withdrawn.iter().map(withdrawn).map(|gone| self::prefix(&gone, 0, 0)));
     }
     options.extend(taken_back.iter().filter(shown).map(|a| prefix(a, 0, 0)));
+    if !is_default && !adverts.is_empty() {
+        options.push(metadata_on_link());
+    }
     let (servers, gone) = said(adverts, taken_back, |a| &a.rdnss);
     for (lifetime_s, servers) in [(DNS_LIFETIME_S, servers), (0, gone)] {
         if !servers.is_empty() {
@@ -177,6 +182,20 @@ fn advert(sender: &Sender, taken_back: &[Advert], now: Millis) -> RouterAdvert {
         router_lifetime_s: if is_default { ROUTER_LIFETIME_S } else { 0 },
         options,
         ..RouterAdvert::default()
+    }
+}
+
+/// Where no router leads there, the metadata service is on the link. Linux takes that as it takes any prefix; of routes that an RA
+/// tells (RFC 4191) its kernel takes none, unless it is set to.
+fn metadata_on_link() -> NdOption {
+    NdOption::PrefixInformation {
+        prefix: Ipv6Net::new_assert(metadata::EC2, 128),
+        on_link: true,
+        autonomous: false,
+        router_address: false,
+        pd_preferred: false,
+        valid_s: METADATA_LIFETIME_S,
+        preferred_s: METADATA_LIFETIME_S,
     }
 }
 

@@ -192,6 +192,10 @@ impl<'s> Sender<'s> {
                 let (kind, code) = (dice.below(256) as u8, dice.of(&[0, 0, 3]));
                 (protocol::ICMPV4, Icmpv4::Unknown { kind, code, body: vec![0; 28].into() }.emit())
             }
+            3 if dice.one_in(2) => {
+                let segment = packet::Tcp { sport: 700, dport: 80, flags: 2, ..packet::Tcp::default() };
+                (protocol::TCP, packet::tcp_v4(src, dst, &segment))
+            }
             3 => (protocol::TCP, vec![0; dice.of(&[8, 20])].into()),
             4 => (dice.of(&[SCTP, 50, 2, 47]), vec![1; dice.of(&[4, 12, 40])].into()),
             _ => {

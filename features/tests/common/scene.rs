@@ -45,7 +45,9 @@ pub struct Vm {
 }
 
 /// Addresses that nobody has, or that mean something everywhere.
-const ODD_V6: [&str; 12] = [
+const ODD_V6: [&str; 14] = [
+    "fe80::a9fe:a9fe",
+    "fd00:ec2::254",
     "fe80::1",
     "fe80::99",
     "2001:db8:1::99",
@@ -59,7 +61,8 @@ const ODD_V6: [&str; 12] = [
     "::",
     "::ffff:10.0.0.1",
 ];
-const ODD_V4: [Ipv4Addr; 8] = [
+const ODD_V4: [Ipv4Addr; 9] = [
+    Ipv4Addr::new(169, 254, 169, 254),
     Ipv4Addr::UNSPECIFIED,
     Ipv4Addr::LOCALHOST,
     Ipv4Addr::BROADCAST,

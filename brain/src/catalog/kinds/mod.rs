@@ -16,6 +16,7 @@ pub(crate) mod chassis;
 pub(crate) mod delegation;
 mod dhcp_options;
 pub(crate) mod fabric;
+pub(crate) mod instance;
 pub(crate) mod managed;
 pub(crate) mod modes;
 pub(crate) mod network;

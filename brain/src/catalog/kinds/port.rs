@@ -11,6 +11,7 @@ use topology::{
 
 use super::address_pairs;
 use super::dhcp_options::{self, Whose};
+use super::instance;
 use super::network::Network;
 use super::subnet::Subnet;
 use super::{Model, text};
@@ -47,6 +48,8 @@ pub(crate) struct Port {
     /// A DHCPv6 relay agent's.
     relays: bool,
     pub(crate) dns_name: Option<text::DnsName>,
+    /// The VM that it is of.
+    pub(crate) device_id: Option<Arc<str>>,
     role: Role,
     /// What it may also send from.
     pub(crate) pairs: Vec<AddressPair>,
@@ -118,6 +121,7 @@ pub(super) fn parse(id: &ResourceId, record: &mut v1::Record, findings: &mut Fin
     let groups = read_groups(id, spec, findings);
     let dhcp_options = dhcp_options::read(&mut spec.extra_dhcp_opts, Whose::Port, findings);
     let dns_name = text::dns_name(&mut spec.dns_name, findings);
+    let device_id = instance::read(spec, findings);
     let network = network?;
     let assigned = record.addresses.iter().filter_map(|assigned| {
         let address = assigned.ip_address.parse().ok()?;
@@ -135,6 +139,7 @@ pub(super) fn parse(id: &ResourceId, record: &mut v1::Record, findings: &mut Fin
         dhcp_options,
         relays: spec.dhcp_relay,
         dns_name,
+        device_id,
         role,
         pairs,
         assigned: assigned.collect(),

@@ -253,6 +253,8 @@ fn check_interface(id: &ResourceId, router: &Router, interface: &Resolved<'_>, f
         "is link-local".to_owned()
     } else if !cidr.contains(address) {
         format!("is outside of {cidr}")
+    } else if features::metadata::is_own(*address) {
+        "is the metadata service's".to_owned()
     } else if matches!(cidr, IpNet::V4(_)) && range::is_edge(*cidr, *address) {
         format!("is the network or broadcast address of {cidr}")
     } else {

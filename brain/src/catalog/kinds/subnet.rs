@@ -126,6 +126,8 @@ fn check_gateway(gateway: IpAddr, cidr: IpNet, findings: &mut Findings) {
         findings.spec("gateway_ip", format!("{gateway} is not of {cidr}'s family"));
     } else if gateway.is_multicast() || gateway.is_unspecified() || gateway.is_loopback() {
         findings.spec("gateway_ip", format!("{gateway} is not a unicast address"));
+    } else if features::metadata::is_own(gateway) {
+        findings.spec("gateway_ip", format!("{gateway} is the metadata service's"));
     } else if matches!(cidr, IpNet::V4(_)) && range::is_edge(cidr, gateway) {
         findings.spec("gateway_ip", format!("{gateway} is the network or broadcast address of {cidr}"));
     }

@@ -3,6 +3,7 @@
 mod dhcp_options;
 mod fabric;
 mod group;
+mod instance;
 mod port;
 mod provider;
 mod router;
