@@ -11,9 +11,10 @@ clients="isc-dhcp-client isc-dhcp-relay dhcpcd-base dibbler-client wide-dhcpv6-c
 routers="radvd"
 cloud="cloud-init curl"
 case "${1:-}" in
-test) packages="$packages $watchers $clients $routers dnsmasq-base bind9-dnsutils ipv6toolkit keepalived $cloud" ;;
+test) packages="$packages $watchers $clients $routers dnsmasq-base bind9-dnsutils ipv6toolkit keepalived iperf ssmping smcroute nftables $cloud" ;;
 provider) packages="$packages $watchers $clients $routers dnsmasq-base" ;;
 delegation) packages="$packages $watchers $clients $routers" ;;
+multicast) packages="$packages $watchers iperf ssmping smcroute nftables" ;;
 attack) packages="$packages $watchers ipv6toolkit" ;;
 addresses | groups | nics) packages="$packages $watchers $clients" ;;
 metadata) packages="$packages $watchers $clients $cloud" ;;

@@ -16,6 +16,7 @@ use crate::effect::{Effect, SwitchCommand};
 use crate::event::{Caller, Event, ProposalId, Request, RequestId, SessionId};
 use crate::learning::Learning;
 use crate::links::Links;
+use crate::listening::Groups;
 use crate::managed::Managed;
 use crate::pace::Load;
 use crate::peers::Peers;
@@ -40,6 +41,7 @@ pub struct Brain {
     pub(crate) announce: features::announce::service::Service,
     pub(crate) learning: Learning,
     pub(crate) resolving: Resolving,
+    pub(crate) groups: Groups,
     pub(crate) links: Links,
     pub(crate) managed: Managed,
     pub(crate) peers: Peers,
@@ -106,6 +108,7 @@ impl Default for Brain {
             announce: features::announce::service::Service::default(),
             learning: Learning::default(),
             resolving: Resolving::default(),
+            groups: Groups::default(),
             links: Links::default(),
             managed: Managed::default(),
             peers: Peers::default(),
@@ -196,6 +199,7 @@ impl Brain {
             self.metadata.next_due(),
             self.anycast.next_due(),
             self.peers.next_due(),
+            self.groups.next_due(),
         ];
         let services = services.into_iter().chain(others);
         services.chain([warm, resting, waiter, self.next_renumbered(), self.drops.next_deadline()]).flatten().min()
@@ -233,6 +237,7 @@ impl Brain {
         self.heed_troubles();
         self.notice(&committed.changed);
         self.notice_learned(&committed.changed);
+        self.notice_groups(&committed.changed);
         let switches = &self.switches;
         let ready = |chassis| switches.get(&chassis).is_some_and(|s| s.ready);
         let packets = self.ra.changed(&self.world, &committed.changed, self.now, ready);

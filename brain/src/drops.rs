@@ -61,7 +61,11 @@ struct Waiter {
 impl Drops {
     /// A port has said that it has an address, which it has not.
     pub(crate) fn judge(&mut self, port: ResourceId, how: Proof) {
-        let drop = if how == Proof::Nd { Drop::ForeignNeighborAdvert } else { Drop::SpoofedSource };
+        self.accuse(port, if how == Proof::Nd { Drop::ForeignNeighborAdvert } else { Drop::SpoofedSource });
+    }
+
+    /// A port has sent what it may not, where it is the controller that says so.
+    pub(crate) fn accuse(&mut self, port: ResourceId, drop: Drop) {
         if self.judged.len() < JUDGED_MAX || self.judged.contains_key(&(port.clone(), drop)) {
             *self.judged.entry((port, drop)).or_default() += 1;
         }

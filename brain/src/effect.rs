@@ -93,6 +93,8 @@ pub enum Reply {
     Bindings(Vec<v1::AddressBinding>),
     /// To `Leases`.
     Leases(Vec<v1::Lease>),
+    /// To `Listeners`.
+    Listeners(Vec<v1::Listener>),
     /// To `Drops`.
     Drops(Vec<v1::DropCount>),
     /// To `Links`.

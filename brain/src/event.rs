@@ -173,6 +173,8 @@ pub enum Request {
     Bindings(v1::BindingsRequest),
     /// What clients were promised by DHCP; answered with [`crate::Reply::Leases`].
     Leases(v1::LeasesRequest),
+    /// Who listens to which multicast group; answered with [`crate::Reply::Listeners`].
+    Listeners(v1::ListenersRequest),
     /// What the guard has dropped, by port and name; answered with [`crate::Reply::Drops`] when the switches have told it.
     Drops(v1::DropsRequest),
     /// Which chassis are wired to each other.

@@ -12,6 +12,7 @@ mod found;
 mod learning;
 mod leases;
 mod links;
+mod listening;
 mod managed;
 mod metadata;
 mod pace;

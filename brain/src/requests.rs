@@ -57,6 +57,7 @@ impl Brain {
             Request::Trace(request) => self.trace(request),
             Request::Bindings(request) => self.bindings(request),
             Request::Leases(request) => self.leases(request),
+            Request::Listeners(request) => self.listeners(request),
             Request::Links(request) => self.links_shown(request),
             Request::Drops(request) => {
                 self.drops(id, request.clone());
@@ -127,6 +128,7 @@ impl Brain {
             }
             (Write::Upkeep(upkeep), Answer::Applied(response)) => {
                 self.upkeep_done(&response);
+                upkeep.listeners.iter().for_each(|wish| self.groups.settled(wish));
                 self.leased(upkeep.leases);
             }
             (Write::Upkeep(_), _) => {}

@@ -49,6 +49,7 @@ impl Brain {
             PuntOp::Dns => self.asked_name(&punted),
             PuntOp::Health => self.heard_instance(&punted),
             PuntOp::Metadata => self.asked_metadata(&punted),
+            PuntOp::Membership => self.said_of_groups(&punted),
             PuntOp::Learn => self.learn_addresses(punted),
             PuntOp::Resolve => self.resolve(punted),
             PuntOp::Unreachable if self.resolve_routed(&punted) => Ok("resolves"),
@@ -121,6 +122,7 @@ impl Brain {
         self.learning_timers();
         self.give_up_questions();
         self.link_timers();
+        self.listening_timers();
         self.reconfigure_timers();
         self.finish_renumberings();
         self.anycast_timers();

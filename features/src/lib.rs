@@ -15,6 +15,7 @@ pub mod learn;
 pub mod lease;
 pub mod links;
 pub mod metadata;
+pub mod multicast;
 pub mod nd;
 pub mod options;
 pub mod overlay;
@@ -49,6 +50,7 @@ pub const ALL: &[&dyn Feature] = &[
     &links::Links,
     &dns::Dns,
     &groups::Groups,
+    &multicast::Multicast,
     &provider::Provider,
     &anycast::Anycast,
     &metadata::Metadata,

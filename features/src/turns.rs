@@ -41,6 +41,11 @@ impl<K: Copy + Ord + Hash> Turns<K> {
         Some((key, count))
     }
 
+    /// When its turn is.
+    pub fn at(&self, key: K) -> Option<Millis> {
+        self.next.get(&key).map(|(at, _)| *at)
+    }
+
     /// When the next turn is.
     pub fn first(&self) -> Option<Millis> {
         self.due.first().map(|(at, _)| *at)

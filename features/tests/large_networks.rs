@@ -56,7 +56,7 @@ fn broadcast(connection: &mut Connection, from: u32, from_fabric: bool) {
     let actions = vec![
         load(Reg::Net, 1),
         load(Reg::FromFabric, from_fabric.into()),
-        Action::Resubmit { port: None, table: Some(Table::Out.id()), ct: false },
+        Action::Resubmit { port: None, table: Some(Table::Flood.id()), ct: false },
     ];
     let mut frame = vec![0xff; 6];
     frame.extend(port_mac(1).0);

@@ -8,8 +8,8 @@ use common::*;
 use flows::Engine;
 use proptest::prelude::*;
 use topology::{
-    AnycastKey, Change, ChassisKey, Encap, GroupKey, Key, KeyKind, NetworkKey, PortKey, RouterKey, SubnetKey, View,
-    World,
+    AnycastKey, Change, ChassisKey, Encap, GroupKey, Key, KeyKind, NetworkKey, PortKey, Role, RouterKey, SubnetKey,
+    View, World,
 };
 
 fn step(world: &mut World, engine: &mut Engine, changes: Vec<Change>) {
@@ -29,7 +29,7 @@ fn step(world: &mut World, engine: &mut Engine, changes: Vec<Change>) {
 fn derived(world: &World) -> BTreeSet<Key> {
     use KeyKind::*;
     let groups = [GroupAt, AddressesAt, SetAddress, SetPrefix, SetNetwork, AnycastAt];
-    let kinds = [Need, Reach, RouterAt, InterfaceAt, RouteAt, Peer, Spare, Trunk, Hop, Way];
+    let kinds = [Audience, Need, Reach, RouterAt, InterfaceAt, RouteAt, Peer, Spare, Trunk, Hop, Way];
     let kinds = kinds.into_iter().chain(groups).collect::<Vec<_>>();
     world.all_keys().into_iter().filter(|key| kinds.contains(&key.kind())).collect()
 }
@@ -131,6 +131,9 @@ fn all_is_gone_when_all_facts_are() {
     assert!(engine.is_empty());
 }
 
+/// Of two scopes that routers forward, of one that they don't, and of IPv4.
+const GROUPS: [&str; 4] = ["ff05::1", "ff3e::8000:1", "ff03::1", "239.1.2.3"];
+
 fn any_change() -> impl Strategy<Value = Vec<Change>> {
     let (p, n, r, c) = (1..=12u32, 1..=4u32, 1..=2u32, 1..=3u16);
     let mac = |r: u32, own: bool| {
@@ -167,6 +170,9 @@ fn any_change() -> impl Strategy<Value = Vec<Change>> {
         }),
         2 => (p.clone(), n.clone(), p.clone(), any::<bool>()).prop_map(|(p, n, other, wide)| vec![paired(p, n, other, wide)]),
         5 => (p.clone(), 0..8usize).prop_map(|(p, mask)| vec![membership(p, mask)]),
+        6 => (p.clone(), 0..GROUPS.len(), 0..4usize, n.clone(), p.clone())
+            .prop_map(|(p, group, how, n, other)| vec![listener(p, GROUPS[group], how, port_address(n, other))]),
+        1 => (p.clone(), 0..3usize).prop_map(|(p, of)| vec![role(p, [Role::Host, Role::Router, Role::Monitor][of])]),
         1 => p.clone().prop_map(|p| vec![Change::Membership(PortKey(p), None)]),
         5 => (1..=3u32, 0..5usize, any::<bool>()).prop_map(|(g, how, default)| vec![group(g, how, default)]),
         1 => (1..=3u32).prop_map(|g| vec![Change::Group(GroupKey(g), None)]),

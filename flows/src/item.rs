@@ -101,6 +101,7 @@ pub enum Drop {
     LinkProtocol,
     UplinkHairpin,
     NoUplink,
+    NoListener,
 }
 
 impl Drop {
@@ -220,6 +221,7 @@ impl Drop {
             Drop::LinkProtocol => "link_protocol",
             Drop::UplinkHairpin => "uplink_hairpin",
             Drop::NoUplink => "no_uplink",
+            Drop::NoListener => "no_listener",
         }
     }
 }
@@ -260,6 +262,8 @@ pub enum PuntOp {
     Dns = 15,
     /// What an instance of a service answers when it is asked whether it is alive.
     Health = 16,
+    /// What hosts and routers say of multicast groups: MLD (RFC 3810), IGMP (RFC 3376).
+    Membership = 17,
     /// A segment for the metadata service.
     Metadata = 24,
 }
@@ -285,6 +289,7 @@ impl PuntOp {
             Alive,
             Dns,
             Health,
+            Membership,
             Metadata,
         ]
         .into_iter()
@@ -310,6 +315,7 @@ impl PuntOp {
             PuntOp::Alive => "alive",
             PuntOp::Dns => "dns",
             PuntOp::Health => "health",
+            PuntOp::Membership => "membership",
             PuntOp::Metadata => "metadata",
         }
     }
@@ -325,7 +331,8 @@ impl PuntOp {
             | PuntOp::Dhcp6
             | PuntOp::Dhcp4
             | PuntOp::Alive
-            | PuntOp::Dns => PuntClass::Address,
+            | PuntOp::Dns
+            | PuntOp::Membership => PuntClass::Address,
             PuntOp::Lldp => PuntClass::Link,
             PuntOp::Health => PuntClass::Health,
             PuntOp::HopLimit

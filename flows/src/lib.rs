@@ -8,6 +8,7 @@ mod engine;
 pub mod eval;
 mod filter;
 mod item;
+mod many;
 mod meter;
 mod misses;
 mod physical;

@@ -38,7 +38,7 @@ pub(crate) const BORDER: TableSpec = TableSpec {
     reads: &[Reg::Net],
     sets: &[Field::ETH_SRC, Field::ETH_DST, Field::IPV6_DST],
     loads: &[Reg::Kept, Reg::NdEui, Reg::NdBits, Reg::NdAsks],
-    next: &[Table::Neighbor, Table::Out],
+    next: &[Table::Neighbor, Table::Out, Table::Multicast],
     miss: Miss::Drop(Drop::EtherType),
     ..REST
 };

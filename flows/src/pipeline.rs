@@ -6,6 +6,7 @@ use ofp::Field;
 
 use crate::filter;
 use crate::item::Drop;
+use crate::many;
 use crate::physical;
 use crate::registers::Reg;
 
@@ -35,7 +36,9 @@ pub enum Table {
     MtuVerdict = 82,
     Neighbor = 90,
     Out = 120,
+    Flood = 121,
     NdReply = 122,
+    Multicast = 123,
     NdSend = 124,
     Ingress = 125,
     IngressOpen = 126,
@@ -121,7 +124,7 @@ pub(crate) const REST: TableSpec = TableSpec {
 };
 
 /// The pipeline, in the order of table numbers.
-pub const PIPELINE: [TableSpec; 39] = [
+pub const PIPELINE: [TableSpec; 41] = [
     TableSpec {
         table: Table::Classify,
         name: "classify",
@@ -239,8 +242,8 @@ pub const PIPELINE: [TableSpec; 39] = [
         table: Table::Nd,
         name: "nd",
         about: "Questions for an address: ARP requests are answered here, neighbour solicitations lead to the address' row, router \
-                solicitations, DHCP, metadata and, where no router is, DNS are punted.",
-        writers: &["nd", "arp", "ra", "learn", "dhcp6", "dhcp4", "dns", "provider", "anycast", "metadata"],
+                solicitations, DHCP, what is said of multicast groups, metadata and, where no router is, DNS are punted.",
+        writers: &["nd", "arp", "ra", "learn", "dhcp6", "dhcp4", "dns", "multicast", "provider", "anycast", "metadata"],
         matches: &[
             Field::IN_PORT,
             Field::ETH_DST,
@@ -404,19 +407,36 @@ pub const PIPELINE: [TableSpec; 39] = [
     TableSpec {
         table: Table::Out,
         name: "out",
-        about: "Where a MAC lives: a port here, a chassis, or beyond on the physical network. Groups and broadcasts are replicated. What \
-                is for an anycast service's MAC gets that of an instance, and looks for it.",
-        writers: &["l2", "routing", "nd", "learn", "provider", "anycast"],
-        matches: &[Field::ETH_DST, Field::ETH_TYPE, Field::IP_PROTO, Field::ICMPV6_TYPE],
+        about: "Where a MAC lives: a port here, a chassis, or beyond on the physical network. What is for groups of the link, and \
+                broadcasts, everybody gets; what is for other groups, those who listen. What is for an anycast \
+                service's MAC gets that of an instance, and looks for it.",
+        writers: &["l2", "routing", "nd", "learn", "multicast", "provider", "anycast"],
+        matches: &[
+            Field::ETH_DST,
+            Field::ETH_TYPE,
+            Field::IP_PROTO,
+            Field::ICMPV6_TYPE,
+            Field::IPV6_DST,
+            Field::IPV4_DST,
+        ],
         reads: &[Reg::Net, Reg::FromFabric, Reg::FromLocalnet, Reg::Routed, Reg::NdAsks, Reg::NdEither],
         sets: &[Field::ETH_DST, Field::IPV6_DST],
         loads: &[Reg::Segment, Reg::OutChassis, Reg::Router, Reg::Judged, Reg::NdAsks, Reg::PuntOp, Reg::PuntClass],
-        next: &[Table::NdReply, Table::Ingress, Table::Fabric, Table::Localnet, Table::Punt],
+        next: &[
+            Table::Flood,
+            Table::NdReply,
+            Table::Multicast,
+            Table::Ingress,
+            Table::Fabric,
+            Table::Localnet,
+            Table::Punt,
+        ],
         reenters: &[Table::RouterIn, Table::Out],
         outputs: true,
         miss: Miss::Drop(Drop::UnknownMac),
         ..REST
     },
+    many::FLOOD,
     TableSpec {
         table: Table::NdReply,
         name: "nd_reply",
@@ -431,6 +451,7 @@ pub const PIPELINE: [TableSpec; 39] = [
         miss: Miss::Covered,
         ..REST
     },
+    many::MULTICAST,
     TableSpec {
         table: Table::NdSend,
         name: "nd_send",

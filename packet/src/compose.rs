@@ -6,8 +6,8 @@ use addr::{ALL_NODES, ALL_ROUTERS, MacAddr, multicast_mac, solicited_node};
 use bytes::Bytes;
 
 use crate::{
-    Arp, ETHERTYPE_ARP, ETHERTYPE_IPV4, ETHERTYPE_IPV6, Ethernet, Icmpv4, Icmpv6, Ipv4Packet, Ipv6Packet, NdOption,
-    OP_REPLY, OP_REQUEST, RouterAdvert, protocol,
+    Arp, ETHERTYPE_ARP, ETHERTYPE_IPV4, ETHERTYPE_IPV6, Ethernet, Icmpv4, Icmpv6, Igmp, Ipv4Packet, Ipv6Packet,
+    NdOption, OP_REPLY, OP_REQUEST, RouterAdvert, protocol,
 };
 
 /// What a neighbour advert says, and from where.
@@ -135,6 +135,21 @@ pub fn icmpv4_frame(
     message: &Icmpv4,
 ) -> Bytes {
     ipv4_frame(eth_src, eth_dst, src, dst, ttl, protocol::ICMPV4, &message.emit())
+}
+
+/// An untagged frame with an IGMP message to a group of the link: TTL 1 and a router alert (RFC 3376, 4; RFC 2113).
+pub fn igmp_frame(eth_src: MacAddr, src: Ipv4Addr, group: Ipv4Addr, message: &Igmp) -> Bytes {
+    let mut packet = Ipv4Packet::new(src, group, 1, protocol::IGMP, message.emit());
+    packet.options = Bytes::from_static(&[0x94, 4, 0, 0]);
+    // Internetwork control (RFC 3376, 4).
+    packet.tos = 0xc0;
+    Ethernet::untagged(eth_src, multicast_mac_v4(group), ETHERTYPE_IPV4).emit(&packet.emit())
+}
+
+/// `01:00:5e` and the last 23 bits of a group (RFC 1112, 6.4).
+fn multicast_mac_v4(group: Ipv4Addr) -> MacAddr {
+    let [_, b, c, d] = group.octets();
+    MacAddr([0x01, 0x00, 0x5e, b & 0x7f, c, d])
 }
 
 /// An untagged frame with an ARP packet.

@@ -7,7 +7,7 @@ use etherparse::Ipv4HeaderSlice;
 use etherparse::err::ipv4::{HeaderError, HeaderSliceError};
 
 use crate::wire::pad;
-use crate::{Bad, Icmpv4, checksum, protocol};
+use crate::{Bad, Icmpv4, Igmp, checksum, protocol};
 
 const OPTIONS_BYTES_MAX: usize = 40;
 
@@ -69,6 +69,14 @@ impl Ipv4Packet {
             return Ok(None);
         }
         Icmpv4::parse(&self.payload).map(Some)
+    }
+
+    /// The IGMP message in the packet; `None` if it carries something else or is a fragment.
+    pub fn igmp(&self) -> Result<Option<Igmp>, Bad> {
+        if self.protocol != protocol::IGMP || self.is_fragment() {
+            return Ok(None);
+        }
+        Igmp::parse(&self.payload).map(Some)
     }
 
     /// Reads the bytes after the Ethernet header; verifies the header's checksum.

@@ -26,6 +26,7 @@ mod icmp_error;
 mod icmpv4;
 mod icmpv6;
 mod icmpv6_check;
+mod igmp;
 mod ipv4;
 mod ipv6;
 mod lldp;
@@ -40,8 +41,8 @@ pub use arp::{Arp, OP_REPLY, OP_REQUEST};
 pub use bad::Bad;
 pub use checksum::{checksum, checksum_v4, checksum_v6};
 pub use compose::{
-    Advertised, arp_frame, arp_reply, arp_request, icmpv4_frame, icmpv6_frame, ipv4_frame, ipv6_frame, neighbor_advert,
-    neighbor_probe, neighbor_solicit, router_advert, router_solicit,
+    Advertised, arp_frame, arp_reply, arp_request, icmpv4_frame, icmpv6_frame, igmp_frame, ipv4_frame, ipv6_frame,
+    neighbor_advert, neighbor_probe, neighbor_solicit, router_advert, router_solicit,
 };
 pub use dhcp4::{DHCP4_CLIENT_PORT, DHCP4_OPTIONS_MAX, DHCP4_SERVER_PORT, Dhcp4, Dhcp4Kind, Dhcp4Option, dhcp4_option};
 pub use dhcp6::{
@@ -54,6 +55,7 @@ pub use ethernet::{ETHERTYPE_ARP, ETHERTYPE_IPV4, ETHERTYPE_IPV6, Ethernet, Fram
 pub use icmp_error::{Icmpv4Error, Icmpv6Error, icmpv4_error, icmpv6_error};
 pub use icmpv4::Icmpv4;
 pub use icmpv6::Icmpv6;
+pub use igmp::{Igmp, IgmpQuery, IgmpRecord};
 pub use ipv4::Ipv4Packet;
 pub use ipv6::{EXTENSIONS_MAX, Extension, Fragment, Ipv6Packet};
 pub use lldp::{ETHERTYPE_LLDP, LLDP_GROUP, LLDP_TLVS_MAX, Lldp, LldpId, LldpTlv};
@@ -67,6 +69,8 @@ pub mod protocol {
     pub const HOP_BY_HOP: u8 = 0;
     /// ICMP for IPv4 (RFC 792).
     pub const ICMPV4: u8 = 1;
+    /// IGMP (RFC 3376).
+    pub const IGMP: u8 = 2;
     /// TCP (RFC 9293).
     pub const TCP: u8 = 6;
     /// UDP (RFC 768).

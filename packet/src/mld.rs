@@ -45,7 +45,7 @@ pub struct MldRecord {
     pub aux: Bytes,
 }
 
-/// The type of a record (RFC 3810, 5.2.12).
+/// The type of a record (RFC 3810, 5.2.12; IGMP's are the same: RFC 3376, 4.2.12).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum MldRecordKind {
     /// 1: listens to these sources.
@@ -65,7 +65,7 @@ pub enum MldRecordKind {
 }
 
 impl MldRecordKind {
-    fn from_number(n: u8) -> MldRecordKind {
+    pub(crate) fn from_number(n: u8) -> MldRecordKind {
         match n {
             1 => MldRecordKind::IsInclude,
             2 => MldRecordKind::IsExclude,
@@ -77,7 +77,7 @@ impl MldRecordKind {
         }
     }
 
-    fn number(self) -> u8 {
+    pub(crate) fn number(self) -> u8 {
         match self {
             MldRecordKind::IsInclude => 1,
             MldRecordKind::IsExclude => 2,
@@ -169,17 +169,17 @@ fn sources(r: &mut Reader<'_>, count: u16) -> Result<Vec<Ipv6Addr>, Bad> {
 
 /// A code that is its own value while its top bit is clear, and else a 3-bit exponent over a mantissa with
 /// a hidden leading one: `(mantissa | hidden) << (exponent + 3)`.
-struct FloatCode {
+pub(crate) struct FloatCode {
     mantissa_bits: u32,
 }
 
 /// Maximum response code (RFC 3810, 5.1.3).
 const MRC: FloatCode = FloatCode { mantissa_bits: 12 };
 /// Querier's query interval code (RFC 3810, 5.1.9).
-const QQIC: FloatCode = FloatCode { mantissa_bits: 4 };
+pub(crate) const QQIC: FloatCode = FloatCode { mantissa_bits: 4 };
 
 impl FloatCode {
-    fn value(&self, code: u32) -> u32 {
+    pub(crate) fn value(&self, code: u32) -> u32 {
         let float = 1 << (self.mantissa_bits + 3);
         if code < float {
             return code;
@@ -190,7 +190,7 @@ impl FloatCode {
     }
 
     /// The code of the greatest value that is not above this one.
-    fn code(&self, value: u32) -> u32 {
+    pub(crate) fn code(&self, value: u32) -> u32 {
         let float = 1 << (self.mantissa_bits + 3);
         if value < float {
             return value;

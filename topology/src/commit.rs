@@ -1,16 +1,18 @@
 //! The only writer of facts: applies changes all at once, derives what follows in a fixed order, tells which keys changed.
 
 use std::collections::BTreeSet;
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use addr::{IpNet, OfPort};
 
 use crate::facts::{
     AddressGroup, Advert, Alive, Anycast, Binding, Chassis, Dhcp4, Dhcp6, DhcpOptions, Fabric, Hop, Interface,
-    Membership, Network, Policy, Port, Route, Router, SecurityGroup, Subnet, Way,
+    Listener, Membership, Network, Policy, Port, Route, Router, SecurityGroup, Subnet, Way,
 };
 use crate::groups;
 use crate::keys::{AddressGroupKey, AnycastKey, ChassisKey, GroupKey, Key, NetworkKey, PortKey, RouterKey, SubnetKey};
+use crate::listeners;
 use crate::localnets;
 use crate::needs;
 use crate::spares;
@@ -48,6 +50,8 @@ pub enum Change {
     /// One label, in lower case.
     Hostname(PortKey, Option<Arc<str>>),
     Membership(PortKey, Option<Membership>),
+    /// Of a multicast group.
+    Listener(PortKey, IpAddr, Option<Listener>),
     Group(GroupKey, Option<SecurityGroup>),
     Addresses(AddressGroupKey, Option<AddressGroup>),
     Anycast(AnycastKey, Option<Anycast>),
@@ -72,6 +76,7 @@ pub(crate) struct Marks {
     pub(crate) stale_spares: BTreeSet<(ChassisKey, OfPort)>,
     pub(crate) stale_needs: needs::Stale,
     pub(crate) stale_sets: groups::Stale,
+    pub(crate) stale_audiences: listeners::Stale,
     stale_reach: BTreeSet<PortKey>,
 }
 
@@ -96,6 +101,7 @@ impl World {
         }
         needs::refresh(self, &mut marks);
         groups::refresh(self, &mut marks);
+        listeners::refresh(self, &mut marks);
         for port in std::mem::take(&mut marks.stale_reach) {
             self.mark_reach(&mut marks, port, self.whereabouts(port));
         }
@@ -160,6 +166,7 @@ impl World {
             Change::Policy(key, new) => {
                 if put(&mut self.policies, key, new).is_some() {
                     marks.changed(Key::Policy(key));
+                    listeners::role_changed(self, marks, key);
                     if let Some((network, chassis)) = self.whereabouts(key) {
                         marks.changed(Key::Members(network, chassis));
                     }
@@ -172,6 +179,7 @@ impl World {
                     self.rename(marks, key, before);
                 }
             }
+            Change::Listener(port, group, new) => listeners::changed(self, marks, port, group, new),
             Change::Membership(key, new) => groups::membership_changed(self, marks, key, new),
             Change::Group(key, new) => groups::group_changed(self, marks, key, new),
             Change::Anycast(key, new) => self.apply_anycast(marks, key, new),
@@ -291,6 +299,7 @@ impl World {
             if let Some(network) = network {
                 self.subnets_by_network.set(network, key, present);
                 marks.changed(Key::SubnetsOf(network));
+                listeners::subnet_changed(&mut marks.stale_audiences, network);
             }
         }
         for network in networks {
@@ -308,6 +317,7 @@ impl World {
             let network = interface.network;
             self.interfaces_by_network.set(network, (router, subnet), present);
             marks.changed(Key::InterfacesOn(network));
+            listeners::interface_changed(self, &mut marks.stale_audiences, router, network);
             if !present {
                 needs::interface_changed(self, &mut marks.stale_needs, router, &interface);
             }
@@ -364,6 +374,8 @@ impl World {
         }
         groups::say_port(self, marks, key, false);
         let Some(old) = put(&mut self.ports, key, new) else { return };
+        let networks = [&old, &after].map(|port| port.as_ref().map(|port| port.network));
+        listeners::port_moved(self, marks, key, networks[0], networks[1]);
         groups::say_port(self, marks, key, true);
         marks.changed(Key::Port(key));
         self.rename(marks, key, name);

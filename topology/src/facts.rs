@@ -365,6 +365,15 @@ pub enum Role {
     Monitor,
 }
 
+/// What a port's host wants of a multicast group: all that is sent to it but what some sources send, or only that (RFC 3810, 4.2).
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Listener {
+    /// All but what the sources send; else only that.
+    pub exclude: bool,
+    /// In order, each once.
+    pub sources: Arc<[IpAddr]>,
+}
+
 /// The security groups that a port has, in order; what none of them lets through is dropped.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Membership {

@@ -142,6 +142,8 @@ pub enum Key {
     Hostname(PortKey),
     /// The security groups that a port has.
     Membership(PortKey),
+    /// What a port's host wants of a multicast group.
+    Listener(PortKey, std::net::IpAddr),
     /// A security group.
     Group(GroupKey),
     /// How a security group judges, whatever its rules are in full: whether it follows connections, and which ways it is open.
@@ -181,6 +183,14 @@ pub enum Key {
     InterfacesOn(NetworkKey),
     /// Derived set: what the ports of a network are called in the DNS.
     NamesOn(NetworkKey),
+    /// Derived set: the ports of a network that listen to a multicast group.
+    Listening(NetworkKey, std::net::IpAddr),
+    /// Derived set: the ports of a network that get all multicast packets, for they are routers' or monitors'.
+    Watchers(NetworkKey),
+    /// Derived: what a packet to a multicast group meets that is sent on a network.
+    Audience(NetworkKey, std::net::IpAddr),
+    /// Derived: whether routers forward multicast packets that are sent on a network.
+    Forwarded(NetworkKey),
     /// Derived: who holds an address on a network. Changes with the address's owner.
     Holder(NetworkKey, std::net::IpAddr),
     /// Derived: a bound port, as seen from a chassis that needs its network. Changes with the port, its binding and that need.
@@ -227,6 +237,7 @@ pub enum KeyKind {
     DhcpOptions,
     Hostname,
     Membership,
+    Listener,
     Group,
     Manner,
     Addresses,
@@ -246,6 +257,10 @@ pub enum KeyKind {
     SubnetsOf,
     InterfacesOn,
     NamesOn,
+    Listening,
+    Watchers,
+    Audience,
+    Forwarded,
     Holder,
     Reach,
     InterfaceAt,
@@ -282,6 +297,10 @@ impl Key {
             | Key::InterfacesOn(n)
             | Key::NamesOn(n)
             | Key::AnycastsOn(n)
+            | Key::Listening(n, _)
+            | Key::Watchers(n)
+            | Key::Audience(n, _)
+            | Key::Forwarded(n)
             | Key::Holder(n, _) => Key::Network(n),
             Key::Anycast(a) | Key::Serves(a, _) | Key::AnycastAt(a, _) => Key::Anycast(a),
             Key::Subnet(s) | Key::Advert(s) | Key::Dhcp6(s) | Key::Dhcp4(s) => Key::Subnet(s),
@@ -297,6 +316,7 @@ impl Key {
             | Key::DhcpOptions(p)
             | Key::Hostname(p)
             | Key::Membership(p)
+            | Key::Listener(p, _)
             | Key::Place(p)
             | Key::Reach(p, _) => Key::Port(p),
             Key::Group(g)
@@ -340,6 +360,7 @@ impl Key {
             Key::DhcpOptions(..) => KeyKind::DhcpOptions,
             Key::Hostname(..) => KeyKind::Hostname,
             Key::Membership(..) => KeyKind::Membership,
+            Key::Listener(..) => KeyKind::Listener,
             Key::Group(..) => KeyKind::Group,
             Key::Manner(..) => KeyKind::Manner,
             Key::Addresses(..) => KeyKind::Addresses,
@@ -359,6 +380,10 @@ impl Key {
             Key::SubnetsOf(..) => KeyKind::SubnetsOf,
             Key::InterfacesOn(..) => KeyKind::InterfacesOn,
             Key::NamesOn(..) => KeyKind::NamesOn,
+            Key::Listening(..) => KeyKind::Listening,
+            Key::Watchers(..) => KeyKind::Watchers,
+            Key::Audience(..) => KeyKind::Audience,
+            Key::Forwarded(..) => KeyKind::Forwarded,
             Key::Holder(..) => KeyKind::Holder,
             Key::Reach(..) => KeyKind::Reach,
             Key::InterfaceAt(..) => KeyKind::InterfaceAt,
@@ -401,6 +426,7 @@ impl fmt::Display for Key {
             Key::DhcpOptions(p) => write!(f, "dhcp-options {p}"),
             Key::Hostname(p) => write!(f, "hostname {p}"),
             Key::Membership(p) => write!(f, "membership {p}"),
+            Key::Listener(p, g) => write!(f, "listener {p} {g}"),
             Key::Group(g) => write!(f, "group {g}"),
             Key::Manner(g) => write!(f, "manner of {g}"),
             Key::Addresses(a) => write!(f, "addresses {a}"),
@@ -420,6 +446,10 @@ impl fmt::Display for Key {
             Key::SubnetsOf(n) => write!(f, "subnets-of {n}"),
             Key::InterfacesOn(n) => write!(f, "interfaces-on {n}"),
             Key::NamesOn(n) => write!(f, "names-on {n}"),
+            Key::Listening(n, g) => write!(f, "listening {n} {g}"),
+            Key::Watchers(n) => write!(f, "watchers {n}"),
+            Key::Audience(n, g) => write!(f, "audience {n} {g}"),
+            Key::Forwarded(n) => write!(f, "forwarded {n}"),
             Key::Holder(n, a) => write!(f, "holder {n} {a}"),
             Key::Reach(p, c) => write!(f, "reach {p} {c}"),
             Key::InterfaceAt(r, s, c) => write!(f, "interface-at {r} {s} {c}"),

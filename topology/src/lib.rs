@@ -9,6 +9,7 @@ mod facts;
 mod groups;
 mod index;
 mod keys;
+mod listeners;
 mod localnets;
 mod needs;
 mod spares;
@@ -18,13 +19,14 @@ mod world;
 pub use commit::{Change, Committed};
 pub use facts::{
     AddressGroup, AddressPair, Advert, Alive, Anycast, Binding, Chassis, Check, Delegated, Dhcp4, Dhcp6, DhcpOption,
-    DhcpOptions, Direction, Encap, Fabric, Health, Hop, Interface, Lane, Membership, Network, PROBE_PREFIX, Physical,
-    Policy, Port, Remote, Role, Route, Router, RouterPreference, Rule, SecurityGroup, Subnet, Way,
+    DhcpOptions, Direction, Encap, Fabric, Health, Hop, Interface, Lane, Listener, Membership, Network, PROBE_PREFIX,
+    Physical, Policy, Port, Remote, Role, Route, Router, RouterPreference, Rule, SecurityGroup, Subnet, Way,
 };
 pub use keys::{
     AddressGroupKey, AnycastKey, ChassisKey, GroupKey, Key, KeyKind, NetworkKey, PortKey, ResourceId, RouterKey,
     SetKey, SubnetKey,
 };
+pub use listeners::{Audience, Case, is_routed as is_routed_group, is_snooped};
 pub use needs::Need;
 pub use view::{Holder, Member, Place, View};
 pub use world::World;

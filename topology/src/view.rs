@@ -8,9 +8,10 @@ use addr::{IpNet, OfPort};
 
 use crate::facts::{
     AddressGroup, Advert, Alive, Anycast, Binding, Chassis, Dhcp4, Dhcp6, DhcpOptions, Fabric, Hop, Interface,
-    Membership, Network, Physical, Policy, Port, Route, Router, SecurityGroup, Subnet, Way,
+    Listener, Membership, Network, Physical, Policy, Port, Route, Router, SecurityGroup, Subnet, Way,
 };
 use crate::keys::{AddressGroupKey, AnycastKey, ChassisKey, GroupKey, Key, NetworkKey, PortKey, RouterKey, SubnetKey};
+use crate::listeners::Audience;
 use crate::needs::Need;
 use crate::world::World;
 
@@ -272,6 +273,36 @@ impl<'w> View<'w> {
         let groups = self.membership(port).into_iter().flat_map(|membership| &membership.groups);
         groups.for_each(|group| self.read(Key::Manner(*group)));
         self.world.filter(port)
+    }
+
+    /// What a port's host wants of a multicast group.
+    pub fn listener(&self, port: PortKey, group: IpAddr) -> Option<&'w Listener> {
+        self.read(Key::Listener(port, group));
+        self.world.listeners.get(&(port, group))
+    }
+
+    /// The ports of a network that listen to a multicast group, in the order of their keys.
+    pub fn listening(&self, network: NetworkKey, group: IpAddr) -> Vec<PortKey> {
+        self.read(Key::Listening(network, group));
+        self.world.listening.of((network, group)).collect()
+    }
+
+    /// The ports of a network that get all multicast packets, in the order of their keys.
+    pub fn watchers(&self, network: NetworkKey) -> Vec<PortKey> {
+        self.read(Key::Watchers(network));
+        self.world.watchers.of(network).collect()
+    }
+
+    /// What a packet to a multicast group meets that is sent on a network.
+    pub fn audience(&self, network: NetworkKey, group: IpAddr) -> Option<&'w Audience> {
+        self.read(Key::Audience(network, group));
+        self.world.audiences.get(&(network, group))
+    }
+
+    /// Whether routers forward multicast packets that are sent on a network.
+    pub fn is_forwarded(&self, network: NetworkKey) -> bool {
+        self.read(Key::Forwarded(network));
+        self.world.is_forwarded(network)
     }
 
     /// A security group.

@@ -10,13 +10,14 @@ use rustc_hash::FxBuildHasher;
 
 use crate::facts::{
     AddressGroup, Advert, Alive, Anycast, Binding, Chassis, Dhcp4, Dhcp6, DhcpOptions, Fabric, Hop, Interface,
-    Membership, Network, Policy, Port, Route, Router, SecurityGroup, Subnet, Way,
+    Listener, Membership, Network, Policy, Port, Route, Router, SecurityGroup, Subnet, Way,
 };
 use crate::index::Index;
 use crate::keys::{
     AddressGroupKey, AnycastKey, ChassisKey, GroupKey, Key, NetworkKey, PortKey, ResourceId, RouterKey, SetKey,
     SubnetKey,
 };
+use crate::listeners::Audience;
 use crate::needs::Need;
 use crate::view::Place;
 
@@ -48,6 +49,7 @@ pub struct World {
     pub(crate) dhcp_options: Map<PortKey, DhcpOptions>,
     pub(crate) hostnames: Map<PortKey, Arc<str>>,
     pub(crate) memberships: Map<PortKey, Membership>,
+    pub(crate) listeners: RedBlackTreeMapSync<(PortKey, IpAddr), Listener>,
     pub(crate) security_groups: Map<GroupKey, SecurityGroup>,
     pub(crate) address_groups: Map<AddressGroupKey, AddressGroup>,
     pub(crate) anycasts: Map<AnycastKey, Anycast>,
@@ -103,6 +105,15 @@ pub struct World {
     pub(crate) prefixes_told: Index<GroupKey, IpNet>,
     pub(crate) anycasts_by_network: Index<NetworkKey, AnycastKey>,
     pub(crate) anycast_addresses: Index<(NetworkKey, IpAddr), AnycastKey>,
+    /// The ports of a network that listen to a group; the groups.
+    pub(crate) listening: Index<(NetworkKey, IpAddr), PortKey>,
+    pub(crate) groups_on: Index<NetworkKey, IpAddr>,
+    pub(crate) watchers: Index<NetworkKey, PortKey>,
+    pub(crate) audiences: RedBlackTreeMapSync<(NetworkKey, IpAddr), Audience>,
+    /// The numbers that audiences' cases have.
+    pub(crate) numbers: RedBlackTreeSetSync<u32>,
+    /// The audiences that are of other networks too.
+    pub(crate) forwarded: Index<NetworkKey, IpAddr>,
     /// How many networks make the first chassis send to the second.
     pub(crate) peers: Map<(ChassisKey, ChassisKey), u32>,
 }
@@ -317,6 +328,7 @@ impl World {
             | Key::InterfacesOn(n)
             | Key::NamesOn(n)
             | Key::AnycastsOn(n)
+            | Key::Watchers(n)
             | Key::Holder(n, _) => self.networks.contains_key(&n),
             Key::Anycast(a) => self.anycasts.contains_key(&a),
             Key::Serves(a, p) => self.serving.contains(a, p),
@@ -336,6 +348,10 @@ impl World {
             }
             Key::DhcpOptions(p) => self.dhcp_options.contains_key(&p),
             Key::Membership(p) => self.memberships.contains_key(&p),
+            Key::Listener(p, g) => self.listeners.contains_key(&(p, g)),
+            Key::Listening(n, g) => self.groups_on.contains(n, g),
+            Key::Audience(n, g) => self.audiences.contains_key(&(n, g)),
+            Key::Forwarded(n) => self.is_forwarded(n),
             Key::Group(g) | Key::Manner(g) => self.security_groups.contains_key(&g),
             Key::Addresses(a) => self.address_groups.contains_key(&a),
             Key::GroupAt(g, c) => self.groups_at.contains(g, c),
@@ -381,6 +397,8 @@ impl World {
         keys.extend(self.routers.keys().map(|r| Key::Router(*r)));
         keys.extend(self.interfaces.keys().map(|(r, s)| Key::Interface(*r, *s)));
         keys.extend(self.routes.keys().map(|(r, p)| Key::Route(*r, *p)));
+        keys.extend(self.listeners.keys().map(|(p, g)| Key::Listener(*p, *g)));
+        keys.extend(self.audiences.keys().map(|(n, g)| Key::Audience(*n, *g)));
         keys.extend(self.needs.keys().map(|(n, c)| Key::Need(*n, *c)));
         self.group_keys(&mut keys);
         keys.extend(self.peers.keys().map(|(a, b)| Key::Peer(*a, *b)));

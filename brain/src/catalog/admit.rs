@@ -15,6 +15,7 @@ pub(crate) use super::kinds::port::wants_default_group;
 use super::kinds::{self, Model, network::Network};
 use super::learned::Address;
 use super::leases::LeaseId;
+use super::listeners::ListenerId;
 use super::{Catalog, Proposal, allocate, resource};
 use crate::effect::{Refusal, RefusalKind, Violation};
 
@@ -37,6 +38,7 @@ pub(crate) fn admit(before: &Catalog, asked: Asked) -> Result<Proposal, Refusal>
     admission.settle_leases();
     admission.stamp_macs();
     admission.end_bindings();
+    admission.settle_listeners();
     admission.check_kinds();
     admission.check_room();
     admission.check_claims();
@@ -93,6 +95,8 @@ pub(crate) struct Admission<'a> {
     pub(crate) leases: BTreeSet<LeaseId>,
     /// The ended bindings that are new, or go.
     pub(crate) past: BTreeSet<PastId>,
+    /// The listeners that changed.
+    pub(crate) listeners: BTreeSet<ListenerId>,
     /// The last number handed out, by counter.
     pub(crate) counters: BTreeMap<&'static str, u32>,
     wrong: Vec<(usize, RefusalKind, Violation)>,
@@ -126,6 +130,7 @@ impl<'a> Admission<'a> {
             learned: BTreeSet::new(),
             leases: BTreeSet::new(),
             past: BTreeSet::new(),
+            listeners: BTreeSet::new(),
             counters: BTreeMap::new(),
             wrong,
             said: BTreeSet::new(),

@@ -10,6 +10,7 @@ use super::automatic::{Claimed, Seen};
 use super::findings::Place;
 use super::ident::{self, DEFAULT_TENANT, FABRIC, FABRIC_NAME, NAME_RULE};
 use super::leases::Leasing;
+use super::listeners::Listening;
 use super::{Catalog, mask, resource};
 use crate::effect::{Refusal, RefusalKind, Violation};
 use crate::event::{Caller, Request};
@@ -48,6 +49,8 @@ pub(crate) struct Asked {
     pub(crate) seen: Vec<Seen>,
     /// What clients' messages do to leases.
     pub(crate) leases: Vec<Leasing>,
+    /// What ports want of multicast groups.
+    pub(crate) listeners: Vec<Listening>,
     /// Learned addresses that their ports' hosts do not answer for.
     pub(crate) aged: Vec<(ResourceId, IpAddr)>,
     /// Renumberings whose old prefixes are to go.
@@ -70,6 +73,7 @@ impl Asked {
             automatic: false,
             seen: Vec::new(),
             leases: Vec::new(),
+            listeners: Vec::new(),
             aged: Vec::new(),
             finish: Vec::new(),
             claimed: Vec::new(),

@@ -20,7 +20,7 @@ use super::ident::{self, CHASSIS, FABRIC, NETWORK, PORT, ROUTER, SECURITY_GROUP,
 use super::index::Claim;
 use super::kinds::port::Port;
 use super::learned::{Address, Learned};
-use super::{Catalog, Leasing, Proposal};
+use super::{Catalog, Leasing, Listening, Proposal};
 use crate::effect::Refusal;
 
 /// The longest name of a resource.
@@ -62,6 +62,8 @@ pub(crate) struct Upkeep {
     /// Segmentation ids that no switch has flows with, with the revisions at which they were released.
     pub(crate) free: Vec<(u32, u64)>,
     pub(crate) leases: Vec<Leasing>,
+    /// What ports want of multicast groups.
+    pub(crate) listeners: Vec<Listening>,
     /// Learned addresses that their ports' hosts do not answer for.
     pub(crate) aged: Vec<(ResourceId, IpAddr)>,
     /// Renumberings whose old prefixes are to go.
@@ -78,7 +80,10 @@ impl Upkeep {
     pub(crate) fn wishes(&self) -> usize {
         let listed = self.forget.len() + self.found.len() + self.seen.len() + self.leases.len() + self.finish.len();
         let listed = listed + self.claimed.len() + self.ungrouped.len();
-        listed + usize::from(!self.free.is_empty()) + usize::from(!self.aged.is_empty())
+        listed
+            + usize::from(!self.listeners.is_empty())
+            + usize::from(!self.free.is_empty())
+            + usize::from(!self.aged.is_empty())
     }
 }
 
@@ -172,6 +177,7 @@ impl Catalog {
         asked.aged = upkeep.aged.clone();
         asked.finish = upkeep.finish.clone();
         asked.claimed = upkeep.claimed.clone();
+        asked.listeners = upkeep.listeners.clone();
         asked.leases = upkeep.leases.iter().filter(|leasing| self.port(&leasing.port).is_some()).cloned().collect();
         for tenant in &upkeep.ungrouped {
             let id = ident::id(SECURITY_GROUP, tenant, ident::DEFAULT_GROUP);

@@ -72,6 +72,8 @@ const RELEASED: &str = "released";
 const LEASE: &str = "lease";
 /// And in those of who had which address.
 const PAST: &str = "history";
+/// And in those of listeners.
+const LISTENER: &str = "listener";
 
 /// What a legal name looks like, for messages.
 pub(crate) const NAME_RULE: &str = "1 to 63 of A-Z a-z 0-9 . _ -, the first a letter or digit";
@@ -171,6 +173,11 @@ pub(crate) fn lease_key((port, which): &(ResourceId, Association)) -> String {
     format!("{PREFIX}{LEASE}/{}/{}/{}", port.tenant, port.name, association_word(*which))
 }
 
+/// The key in the store of what a port wants of a multicast group.
+pub(crate) fn listener_key((port, group): &(ResourceId, IpAddr)) -> String {
+    format!("{PREFIX}{LISTENER}/{}/{}/{group}", port.tenant, port.name)
+}
+
 /// An association's name among its port's: `na-4660`.
 pub(crate) fn association_word(association: Association) -> String {
     match association {
@@ -205,6 +212,8 @@ pub(crate) enum StoreKey {
     Lease((ResourceId, Association)),
     /// Who had an address of a network.
     Past(PastId),
+    /// What a port wants of a multicast group.
+    Listener((ResourceId, IpAddr)),
     /// A resource.
     Resource(ResourceId),
     /// The last number handed out.
@@ -229,6 +238,11 @@ pub(crate) fn read_key(key: &str) -> Option<StoreKey> {
                 let (address, until_ms) = last.split_once('@')?;
                 let past = ((id(NETWORK, second, name), address.parse().ok()?), until_ms.parse().ok()?);
                 (past_key(&past) == key).then_some(StoreKey::Past(past))
+            }
+            LISTENER => {
+                let group: IpAddr = last.parse().ok()?;
+                let canonical = group.to_string() == last;
+                canonical.then(|| StoreKey::Listener((id(PORT, second, name), group)))
             }
             LEASE => Some(StoreKey::Lease((id(PORT, second, name), read_association(last)?))),
             _ => None,
@@ -285,6 +299,8 @@ mod tests {
         let past = ((id(NETWORK, "acme", "red"), "2001:db8::5".parse().unwrap()), 7);
         assert_eq!(past_key(&past), "/sextant/v1/history/acme/red/2001:db8::5@7");
         assert_eq!(read_key(&past_key(&past)), Some(StoreKey::Past(past)));
+        let listener = (id(PORT, "acme", "vm1"), "ff3e::1".parse().unwrap());
+        assert_eq!(read_key(&listener_key(&listener)), Some(StoreKey::Listener(listener)));
         assert_eq!(read_key(&counter_key(PORT)), Some(StoreKey::Counter(PORT)));
         for bad in [
             "",
@@ -303,6 +319,7 @@ mod tests {
             "/sextant/v1/lease/a/b/na-4294967296",
             "/sextant/v1/lease/a/b/ta-1",
             "/sextant/v1/lease/a/b",
+            "/sextant/v1/listener/a/b/ff3e:0::1",
             "/other",
         ] {
             assert_eq!(read_key(bad), None, "{bad}");

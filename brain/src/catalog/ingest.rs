@@ -18,6 +18,7 @@ use super::ident::{
 use super::kinds::{self, port::Assigned};
 use super::learned::{Address, Learned};
 use super::leases::{Lease, LeaseId};
+use super::listeners::{Listened, ListenerId};
 use super::released::Released;
 use super::{Applied, Catalog, Counted, resource};
 use crate::event::{Entry, EntryChange};
@@ -66,6 +67,7 @@ impl Catalog {
                 self.take_lease(id, value, mod_revision)
             }
             Some(StoreKey::Past(id)) => self.take_past(id, value, mod_revision, taken),
+            Some(StoreKey::Listener(id)) => self.take_listener(id, value, mod_revision, taken),
         };
         if let Some(reason) = fault {
             taken.faults.push(format!("{key}: {reason}"));
@@ -205,6 +207,24 @@ impl Catalog {
         new.map(|(id, (at, holding))| self.shown_binding(id, &at, &holding)).collect()
     }
 
+    fn take_listener(
+        &mut self,
+        id: ListenerId,
+        value: Option<&[u8]>,
+        mod_revision: u64,
+        taken: &mut Taken,
+    ) -> Option<String> {
+        let (listened, fault) = match value.map(|value| Listened::decode(value, mod_revision)).transpose() {
+            Ok(listened) => (listened, None),
+            Err(reason) => (None, Some(reason)),
+        };
+        let lost = listened.is_some() && self.port(&id.0).is_none();
+        taken.listening.insert(id.0.clone());
+        let fault = fault.or_else(|| lost.then(|| format!("there is no {}", id.0)));
+        self.set_listener(id, listened);
+        fault
+    }
+
     /// Remembers which addresses were picked from pools last: those that a port has, did not have, and was not given.
     fn hint(&mut self, id: &ResourceId, known: &[Assigned]) {
         let Some(port) = self.port(id) else { return };
@@ -244,7 +264,8 @@ impl Catalog {
         applied.changed.sort_by_key(by_rank);
         applied.changed.dedup();
         applied.deleted.sort_by_key(|id| std::cmp::Reverse(by_rank(id)));
-        let dirty = self.dirty(before, taken.ids.into_iter().chain(taken.addressed).chain(heirs).collect());
+        let dirty = self
+            .dirty(before, taken.ids.into_iter().chain(taken.addressed).chain(taken.listening).chain(heirs).collect());
         let others = taken.leased.difference(&dirty);
         applied.bound.extend(self.begun(before, &dirty));
         applied.bound.extend(self.begun(before, &others.cloned().collect()));
@@ -384,6 +405,8 @@ struct Taken {
     ids: BTreeSet<ResourceId>,
     /// Ports that have learned addresses, or lost some.
     addressed: BTreeSet<ResourceId>,
+    /// Ports whose hosts listen to other multicast groups than before.
+    listening: BTreeSet<ResourceId>,
     learned: Vec<(ResourceId, IpAddr, v1::Proof)>,
     /// Ports whose leases are others.
     leased: BTreeSet<ResourceId>,
@@ -399,7 +422,9 @@ struct Taken {
 fn order(key: &str) -> (usize, &str) {
     match ident::read_key(key) {
         Some(StoreKey::Resource(id)) => (ident::rank(id.kind), key),
-        Some(StoreKey::Learned(_) | StoreKey::Lease(_) | StoreKey::Past(_)) => (ident::KINDS.len(), key),
+        Some(StoreKey::Learned(_) | StoreKey::Lease(_) | StoreKey::Listener(_) | StoreKey::Past(_)) => {
+            (ident::KINDS.len(), key)
+        }
         _ => (0, key),
     }
 }
@@ -437,6 +462,7 @@ fn slot(change: &Change) -> Key {
         Change::Binding(p, _) => Key::Binding(*p),
         Change::Policy(p, _) => Key::Policy(*p),
         Change::Membership(p, _) => Key::Membership(*p),
+        Change::Listener(p, group, _) => Key::Listener(*p, *group),
         Change::Group(g, _) => Key::Group(*g),
         Change::Addresses(a, _) => Key::Addresses(*a),
         Change::Anycast(a, _) => Key::Anycast(*a),
@@ -469,6 +495,7 @@ fn nothing(change: &Change) -> Change {
         Change::Binding(p, _) => Change::Binding(*p, None),
         Change::Policy(p, _) => Change::Policy(*p, None),
         Change::Membership(p, _) => Change::Membership(*p, None),
+        Change::Listener(p, group, _) => Change::Listener(*p, *group, None),
         Change::Group(g, _) => Change::Group(*g, None),
         Change::Addresses(a, _) => Change::Addresses(*a, None),
         Change::Anycast(a, _) => Change::Anycast(*a, None),

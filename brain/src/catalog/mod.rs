@@ -21,6 +21,7 @@ mod ingest;
 mod kinds;
 mod learned;
 mod leases;
+mod listeners;
 mod mask;
 mod memory;
 mod outcome;
@@ -45,6 +46,7 @@ use index::{Owners, PrefixPlace};
 use kinds::Item;
 use learned::{Address, Learned};
 use leases::{Lease, LeaseId};
+use listeners::{Listened, ListenerId};
 use memory::Memory;
 use released::Released;
 
@@ -55,6 +57,7 @@ pub(crate) use index::Claim;
 pub(crate) use kinds::chassis::Chassis;
 pub(crate) use learned::Unlearnable;
 pub(crate) use leases::Leasing;
+pub(crate) use listeners::Listening;
 
 /// A resource with the revision that last wrote it.
 #[derive(Clone, Debug, PartialEq)]
@@ -91,6 +94,8 @@ pub(crate) struct Catalog {
     past: RedBlackTreeMapSync<PastId, Arc<Past>>,
     past_by_port: RedBlackTreeSetSync<(ResourceId, u64, Address)>,
     past_by_age: RedBlackTreeSetSync<(u64, Address)>,
+    /// What ports want of multicast groups.
+    listeners: RedBlackTreeMapSync<ListenerId, Arc<Listened>>,
     /// The facts that each resource stated last.
     facts: HashTrieMapSync<ResourceId, Arc<[Change]>>,
     counters: RedBlackTreeMapSync<&'static str, Counted>,

@@ -54,6 +54,18 @@ impl Admission<'_> {
                 write.compare.insert(ident::store_key(&id.0), self.mod_revision(&id.0));
             }
         }
+        for id in &self.listeners {
+            let (before, after) = (self.before.listener(id), self.after.listener(id));
+            if before == after {
+                continue;
+            }
+            let mod_revision = before.map_or(0, |listened| listened.mod_revision);
+            write.put(ident::listener_key(id), mod_revision, after.map(|listened| listened.encode()));
+            // Whose it is must still be as it was.
+            if after.is_some() {
+                write.compare.insert(ident::store_key(&id.0), self.mod_revision(&id.0));
+            }
+        }
         if !write.changes.is_empty() {
             for (counter, last) in &self.counters {
                 let mod_revision = self.before.counters.get(counter).map_or(0, |counted| counted.mod_revision);

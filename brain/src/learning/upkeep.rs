@@ -8,11 +8,11 @@ use addr::{MacAddr, OfPort};
 use features::Millis;
 use ofp::{PortDesc, port_config, port_state};
 use proto::v1;
-use topology::{ChassisKey, Key, ResourceId, View};
+use topology::{ChassisKey, Key, PortKey, ResourceId, View};
 
 use super::held::At;
 use crate::brain::Brain;
-use crate::catalog::{Claimed, Found, Leasing, Seen, Upkeep};
+use crate::catalog::{Claimed, Found, Leasing, Listening, Seen, Upkeep};
 use crate::effect::Refusal;
 use crate::event::SessionId;
 
@@ -30,6 +30,8 @@ pub(crate) struct Wishes {
     /// Released segmentation ids that no switch has flows with any more, with the revisions at which they were released.
     pub(crate) free: BTreeMap<u32, u64>,
     leases: Vec<Leasing>,
+    /// By port and group: the last word counts.
+    listeners: BTreeMap<(PortKey, IpAddr), Listening>,
     aged: BTreeSet<(ResourceId, IpAddr)>,
     finish: BTreeSet<ResourceId>,
     claimed: BTreeMap<ResourceId, Option<(ResourceId, Arc<str>)>>,
@@ -95,6 +97,16 @@ impl Wishes {
         room
     }
 
+    /// Notes what a port wants of a multicast group now; false: there is no room.
+    pub(crate) fn listen(&mut self, wish: Listening) -> bool {
+        let at = (wish.key, wish.group);
+        let room = self.listeners.len() < WISHES_MAX || self.listeners.contains_key(&at);
+        if room {
+            self.listeners.insert(at, wish);
+        }
+        room
+    }
+
     pub(super) fn next_due(&self) -> Option<Millis> {
         self.retry_at
     }
@@ -114,6 +126,7 @@ impl Wishes {
             seen: std::mem::take(&mut self.seen).into_values().collect(),
             free: std::mem::take(&mut self.free).into_iter().collect(),
             leases: std::mem::take(&mut self.leases),
+            listeners: std::mem::take(&mut self.listeners).into_values().collect(),
             aged: std::mem::take(&mut self.aged).into_iter().collect(),
             finish: std::mem::take(&mut self.finish).into_iter().collect(),
             claimed: std::mem::take(&mut self.claimed).into_iter().map(|(port, at)| Claimed { port, at }).collect(),
@@ -128,12 +141,13 @@ impl Brain {
     /// Wishes that can't be written together are judged one by one; one that can't be by itself is told.
     pub(crate) fn upkeep_refused(&mut self, upkeep: Upkeep, refusal: &Refusal) {
         let several = upkeep.wishes() > 1;
-        let Upkeep { forget, found, seen, free, leases, aged, finish, claimed, ungrouped, now_ms } = upkeep;
+        let Upkeep { forget, found, seen, free, leases, listeners, aged, finish, claimed, ungrouped, now_ms } = upkeep;
         let wish = |forget, found, seen| Upkeep { forget, found, seen, now_ms, ..Upkeep::default() };
         if several {
             let singly = &mut self.learning.wishes.singly;
             // Nothing is ever in the way of those.
             singly.extend((!free.is_empty()).then(|| Upkeep { free, now_ms, ..Upkeep::default() }));
+            singly.extend((!listeners.is_empty()).then(|| Upkeep { listeners, now_ms, ..Upkeep::default() }));
             singly.extend((!aged.is_empty()).then(|| Upkeep { aged, now_ms, ..Upkeep::default() }));
             let ungrouped = ungrouped.into_iter();
             singly.extend(ungrouped.map(|one| Upkeep { ungrouped: vec![one], now_ms, ..Upkeep::default() }));
@@ -145,6 +159,7 @@ impl Brain {
             singly.extend(leases.into_iter().map(|one| Upkeep { leases: vec![one], now_ms, ..Upkeep::default() }));
             return;
         }
+        listeners.iter().for_each(|wish| self.groups.settled(wish));
         let reasons: Vec<&str> = refusal.violations.iter().map(|violation| violation.message.as_str()).collect();
         let about = found.first().map(|found| (&found.chassis, format!("{}: ", found.interface)));
         let (resource, what) = match &about {
@@ -168,6 +183,9 @@ impl Brain {
         let free = &mut self.learning.wishes.free;
         for (segment, revision) in upkeep.free {
             free.entry(segment).or_insert(revision);
+        }
+        for wish in upkeep.listeners {
+            self.learning.wishes.listeners.entry((wish.key, wish.group)).or_insert(wish);
         }
         self.learning.wishes.retry_at = Some(self.now.after_ms(RETRY_MS));
         self.happened("store.fault", None, format!("what was learned could not be written: {fault}"));

@@ -293,6 +293,7 @@ const fn feature(op: PuntOp) -> &'static str {
         PuntOp::Dns => "dns",
         PuntOp::Health => "anycast",
         PuntOp::Metadata => "metadata",
+        PuntOp::Membership => "multicast",
         PuntOp::Lldp => "links",
     }
 }

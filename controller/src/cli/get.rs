@@ -10,21 +10,21 @@ use tonic::{Code, Status};
 use super::client::{Client, with_details};
 use super::names::Name;
 use super::table::Layout;
-use super::{Context, Failure, bindings, delete, drops, leases, links, names, output};
+use super::{Context, Failure, bindings, delete, drops, leases, links, listeners, names, output};
 use crate::doc::shape::KindShape;
 use crate::doc::{self, resource_of, yaml};
 
 /// Arguments of `get`.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
-    /// Singular or plural: port, ports. Or bindings: who holds which address; leases: what was promised by DHCP; drops: what
-    /// ports sent and may not; links: which chassis are wired to each other.
+    /// Singular or plural: port, ports. Or bindings: who holds which address; leases: what was promised by DHCP; listeners: who
+    /// listens to which multicast group; drops: what ports sent and may not; links: which chassis are wired to each other.
     #[arg(value_parser = subject)]
     kind: Subject,
     /// [TENANT/]NAME; without it, all of the kind. Of links: a chassis.
     #[arg(value_parser = names::name)]
     name: Option<Name>,
-    /// Of bindings, leases and drops: only this port's.
+    /// Of bindings, leases, listeners and drops: only this port's.
     #[arg(long, value_name = "[TENANT/]NAME", value_parser = names::name)]
     port: Option<Name>,
     /// How to show them.
@@ -44,6 +44,7 @@ enum Subject {
     Kind(&'static KindShape),
     Bindings,
     Leases,
+    Listeners,
     Drops,
     Links,
 }
@@ -52,10 +53,12 @@ fn subject(text: &str) -> Result<Subject, String> {
     match text {
         "binding" | "bindings" => Ok(Subject::Bindings),
         "lease" | "leases" => Ok(Subject::Leases),
+        "listener" | "listeners" => Ok(Subject::Listeners),
         "drop" | "drops" => Ok(Subject::Drops),
         "link" | "links" => Ok(Subject::Links),
         _ => {
-            names::kind(text).map(Subject::Kind).map_err(|message| format!("{message}, bindings, leases, drops, links"))
+            let more = "bindings, leases, listeners, drops, links";
+            names::kind(text).map(Subject::Kind).map_err(|message| format!("{message}, {more}"))
         }
     }
 }
@@ -79,20 +82,21 @@ pub(super) async fn run(args: Args, context: &Context) -> Result<(), Failure> {
     }
     let kind = match kind {
         Subject::Kind(_) | Subject::Links if port.is_some() => {
-            return Err(Failure::Usage("--port goes with bindings, leases and drops".to_owned()));
+            return Err(Failure::Usage("--port goes with bindings, leases, listeners and drops".to_owned()));
         }
         Subject::Kind(kind) => kind,
         Subject::Links if watch => return Err(Failure::Usage("links take no --watch".to_owned())),
         Subject::Links => return links::run(name, output, context).await,
-        Subject::Bindings | Subject::Leases | Subject::Drops if name.is_some() => {
-            let words = "bindings, leases and drops take no name; --port NAME shows one port's".to_owned();
+        Subject::Bindings | Subject::Leases | Subject::Listeners | Subject::Drops if name.is_some() => {
+            let words = "bindings, leases, listeners and drops take no name; --port NAME shows one port's".to_owned();
             return Err(Failure::Usage(words));
         }
-        Subject::Leases | Subject::Drops if watch => {
-            return Err(Failure::Usage("leases and drops take no --watch".to_owned()));
+        Subject::Leases | Subject::Listeners | Subject::Drops if watch => {
+            return Err(Failure::Usage("leases, listeners and drops take no --watch".to_owned()));
         }
         Subject::Bindings => return bindings::run(port, of_bindings, watch, output, context).await,
         Subject::Leases => return leases::run(port, output, context).await,
+        Subject::Listeners => return listeners::run(port, output, context).await,
         Subject::Drops => return drops::run(port, output, context).await,
     };
     let wanted = match &name {

@@ -12,6 +12,7 @@ mod flows;
 mod get;
 mod leases;
 mod links;
+mod listeners;
 mod names;
 mod output;
 mod table;

@@ -106,6 +106,21 @@ impl<B: Backend> OperationService for Face<B> {
         }
     }
 
+    type ListenersStream = Pin<Box<dyn Stream<Item = Result<v1::Listener, Status>> + Send>>;
+
+    async fn listeners(
+        &self,
+        request: tonic::Request<v1::ListenersRequest>,
+    ) -> Result<Response<Self::ListenersStream>, Status> {
+        let bytes = detail_bytes(request.metadata());
+        let asked = Request::Listeners(request.into_inner());
+        match self.backend.request(Caller::administrator(), asked).await {
+            Ok(Reply::Listeners(all)) => Ok(Response::new(Box::pin(tokio_stream::iter(all.into_iter().map(Ok))))),
+            Ok(other) => Err(mismatch("Listeners", &other)),
+            Err(refusal) => Err(status(&refusal, bytes)),
+        }
+    }
+
     type DropsStream = Pin<Box<dyn Stream<Item = Result<v1::DropCount, Status>> + Send>>;
 
     async fn drops(&self, request: tonic::Request<v1::DropsRequest>) -> Result<Response<Self::DropsStream>, Status> {

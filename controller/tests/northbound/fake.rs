@@ -200,6 +200,18 @@ impl Fake {
                 };
                 Ok(Reply::Bindings(vec![binding]))
             }
+            Request::Listeners(_) => {
+                let listener = v1::Listener {
+                    tenant: "acme".to_owned(),
+                    port: "vm1".to_owned(),
+                    network: "acme/red".to_owned(),
+                    group: "ff3e::8000:1".to_owned(),
+                    exclude: true,
+                    sources: vec![],
+                    since_ms: 1_795_558_200_123,
+                };
+                Ok(Reply::Listeners(vec![listener]))
+            }
             Request::Leases(_) => {
                 let lease = v1::Lease {
                     tenant: "acme".to_owned(),

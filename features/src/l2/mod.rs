@@ -5,7 +5,7 @@ use addr::MacAddr;
 use ofp::{Action, Field};
 use topology::{ChassisKey, Encap, Key, KeyKind, Member, NetworkKey, PortKey, View};
 
-use crate::{links, overlay::copy_to, provider};
+use crate::{links, multicast, overlay::copy_to, provider};
 
 /// The feature.
 pub struct L2;
@@ -23,11 +23,12 @@ impl Feature for L2 {
     }
 
     fn anchors(&self) -> &'static [KeyKind] {
-        &[KeyKind::Reach, KeyKind::Need]
+        &[KeyKind::Chassis, KeyKind::Reach, KeyKind::Need]
     }
 
     fn compile(&self, key: Key, view: &View<'_>, emit: &mut Emit) {
         match key {
+            Key::Chassis(chassis) => many(view, emit, chassis),
             Key::Reach(port, chassis) => reach(view, emit, port, chassis),
             Key::Need(network, chassis) => replicate(view, emit, network, chassis),
             _ => {}
@@ -51,8 +52,8 @@ pub(crate) const ANYCAST_GROUPS: u32 = 7;
 /// The first byte of the numbers of a large replication's parts; then come, in the same byte, 4 for each part, 2 if it is for
 /// this chassis' ports only, and 1 for the copies, 0 for their gate.
 const FIRST_PART: u32 = 0x10;
-/// Parts of one group: as many as the byte has room for. 23,600 copies.
-const PARTS_MAX: usize = 59;
+/// Parts of one group: half of what the byte has room for; the other half is multicast's. 11,600 copies.
+const PARTS_MAX: usize = 29;
 
 /// The numbers of a part of one of the groups above.
 fn part(group: u32, index: usize) -> Option<Part> {
@@ -62,10 +63,10 @@ fn part(group: u32, index: usize) -> Option<Part> {
     Some(Part { gate: number(first), copies: number(first + 1) })
 }
 
-/// Whether a group's number is one of the above.
+/// Whether a group's number is one of the above, or of multicast's.
 pub fn is_our_group(id: u32) -> bool {
     let parts = FIRST_PART..FIRST_PART + 4 * PARTS_MAX as u32;
-    matches!(id >> 24, 1 | 2 | ANYCAST_GROUPS) || parts.contains(&(id >> 24))
+    matches!(id >> 24, 1 | 2 | ANYCAST_GROUPS) || parts.contains(&(id >> 24)) || multicast::is_our_group(id)
 }
 
 fn reach(view: &View<'_>, emit: &mut Emit, key: PortKey, chassis: ChassisKey) {
@@ -100,20 +101,7 @@ fn replicate(view: &View<'_>, emit: &mut Emit, key: NetworkKey, chassis: Chassis
     let here: Vec<Vec<Action>> = view.members(key, chassis).into_iter().map(copy_here).collect();
     let mut everywhere = here.clone();
     let others: Vec<ChassisKey> = view.residents(key).into_iter().filter(|c| *c != chassis).collect();
-    let physical = view.physical(key);
-    if let Some(physical) = physical {
-        everywhere.extend(view.localnet(key, chassis).map(|port| provider::copy_to(physical.vlan, port)));
-    } else if view.fabric().is_some_and(|fabric| fabric.encap == Encap::Links) {
-        let copy = |segment| others.iter().map(move |other| links::copy_to(segment, *other));
-        everywhere.extend(view.segment(key).into_iter().flat_map(copy));
-    } else if let (Some(fabric), Some(port), Some(segment)) = (view.fabric(), view.uplink(chassis), view.segment(key)) {
-        if fabric.encap == Encap::Vlan {
-            everywhere.extend((!others.is_empty()).then(|| copy_to(segment, None, port)));
-        } else {
-            let endpoints = others.iter().filter_map(|other| view.chassis(*other)?.tunnel_ip);
-            everywhere.extend(endpoints.map(|endpoint| copy_to(segment, Some(endpoint), port)));
-        }
-    }
+    everywhere.extend(copies_there(view, key, chassis, &others));
     let mut on = emit.on(chassis);
     for (group, copies, why) in [
         (group_everywhere(key), everywhere, "ports of the network here, and what leads to its others once each"),
@@ -121,18 +109,48 @@ fn replicate(view: &View<'_>, emit: &mut Emit, key: NetworkKey, chassis: Chassis
     ] {
         on.replicate(group, |index| part(group, index), copies, why);
     }
-    let from = if physical.is_some() { Reg::FromLocalnet } else { Reg::FromFabric };
+    let from = if view.physical(key).is_some() { Reg::FromLocalnet } else { Reg::FromFabric };
     for (from_others, group) in [(0u64, group_everywhere(key)), (1, group_here(key))] {
-        on.row(Table::Out, 50, "multicast and broadcast")
-            .when_reg(Reg::Net, key.0)
-            .when_reg(from, from_others)
+        on.row(Table::Flood, 50, "to everybody").when_reg(Reg::Net, key.0).when_reg(from, from_others).group(group);
+    }
+}
+
+/// One copy of a frame of a network to each of other chassis; where the underlay copies, one for all; of a provider network one to the
+/// physical network, whoever is there.
+pub(crate) fn copies_there(
+    view: &View<'_>,
+    network: NetworkKey,
+    from: ChassisKey,
+    others: &[ChassisKey],
+) -> Vec<Vec<Action>> {
+    if let Some(physical) = view.physical(network) {
+        let port = view.localnet(network, from);
+        return port.map(|port| provider::copy_to(physical.vlan, port)).into_iter().collect();
+    }
+    let (Some(fabric), Some(segment)) = (view.fabric(), view.segment(network)) else { return Vec::new() };
+    if fabric.encap == Encap::Links {
+        return others.iter().map(|other| links::copy_to(segment, *other)).collect();
+    }
+    let Some(port) = view.uplink(from) else { return Vec::new() };
+    if fabric.encap == Encap::Vlan {
+        return (!others.is_empty()).then(|| copy_to(segment, None, port)).into_iter().collect();
+    }
+    let endpoints = others.iter().filter_map(|other| view.chassis(*other)?.tunnel_ip);
+    endpoints.map(|endpoint| copy_to(segment, Some(endpoint), port)).collect()
+}
+
+/// What is for many, and not for listeners of groups alone.
+fn many(view: &View<'_>, emit: &mut Emit, chassis: ChassisKey) {
+    if view.chassis(chassis).is_some() {
+        emit.on(chassis)
+            .row(Table::Out, 50, "multicast and broadcast")
             .when_masked(Field::ETH_DST, GROUP_BIT, GROUP_BIT)
-            .group(group);
+            .goto(Table::Flood);
     }
 }
 
 /// To a port, or to what its security groups say.
-fn copy_here(member: Member) -> Vec<Action> {
+pub(crate) fn copy_here(member: Member) -> Vec<Action> {
     if !member.filtered {
         return vec![Action::Output { port: member.ofport, max_len: 0 }];
     }
@@ -160,7 +178,7 @@ mod tests {
         }
         // OFPG_MAX (OpenFlow 1.3.5, 7.3.4.2).
         assert!(seen.iter().all(|id| is_our_group(*id) && *id <= 0xffff_ff00));
-        for other in [0, 0x0300_0001, 0x0fff_ffff, 0xfc00_0000] {
+        for other in [0, 0x0800_0001, 0x0fff_ffff, 0xfc00_0000] {
             assert!(!is_our_group(other));
         }
     }

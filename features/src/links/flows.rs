@@ -7,6 +7,7 @@ use packet::{ETHERTYPE_LLDP, LLDP_GROUP};
 use topology::{ChassisKey, Encap, Key, KeyKind, NetworkKey, View};
 
 use super::{CHASSIS_MAX, NETWORK_PCP, PRESENT, USERDATA_LLDP};
+use crate::multicast;
 
 /// The feature.
 pub struct Links;
@@ -102,9 +103,8 @@ fn trunk(view: &View<'_>, emit: &mut Emit, chassis: ChassisKey, port: OfPort) {
 
 /// What arrives for a network with ports here.
 fn arrival(view: &View<'_>, emit: &mut Emit, key: NetworkKey, chassis: ChassisKey) {
-    let resident = view.is_resident(key, chassis);
-    let Some(segment) = view.segment(key).filter(|_| resident && wired(view)) else { return };
-    if view.physical(key).is_some() {
+    let Some(segment) = view.segment(key).filter(|_| wired(view)) else { return };
+    if !multicast::arrives(view, key, chassis) || view.physical(key).is_some() {
         return;
     }
     emit.on(chassis)

@@ -7,6 +7,7 @@ use addr::OfPort;
 use ofp::{Action, Field};
 use topology::{ChassisKey, Encap, Key, KeyKind, NetworkKey, RouterKey, SubnetKey, View};
 
+use crate::multicast;
 use crate::router::{CHASSIS_MAC_PREFIX, chassis_mac};
 
 /// The feature.
@@ -89,11 +90,10 @@ fn peer(view: &View<'_>, emit: &mut Emit, from: ChassisKey, to: ChassisKey) {
 
 /// What arrives for a network with ports here.
 fn arrival(view: &View<'_>, emit: &mut Emit, key: NetworkKey, chassis: ChassisKey) {
-    let resident = view.is_resident(key, chassis);
     let (Some(fabric), Some(port), Some(segment)) = (view.fabric(), view.uplink(chassis), view.segment(key)) else {
         return;
     };
-    if !resident || view.physical(key).is_some() {
+    if !multicast::arrives(view, key, chassis) || view.physical(key).is_some() {
         return;
     }
     let mut on = emit.on(chassis);

@@ -30,6 +30,7 @@ const OF_ROUTERS: [(u8, Drop); 6] = [
 const PROTOCOLS_OF_ROUTERS: [(u8, Drop); 3] =
     [(PIM, Drop::RogueMulticastRouter), (IPV6_IN_IPV6, Drop::TunnelCarrier), (MOBILITY, Drop::TunnelCarrier)];
 const PIM: u8 = 103;
+const IGMP: u8 = 2;
 const IPV6_IN_IPV6: u8 = 41;
 const MOBILITY: u8 = 135;
 /// What a host may send before it has an address, with its hop limit: MLD reports and done (RFC 2710, 3; RFC 3810, 5),
@@ -71,6 +72,11 @@ pub(super) fn everybody(view: &View<'_>, emit: &mut Emit, chassis: ChassisKey) {
     }
     on.row(Table::Guard, 100, "IPv6: by its source").ipv6().goto(Table::Admit);
     on.row(Table::Guard, 100, "IPv4: by its source").ipv4().goto(Table::Admit);
+    on.row(Table::Admit, 90, "a host may say what it listens to before it has an address (RFC 3376, 4.2.13)")
+        .ipv4()
+        .when(Field::IP_PROTO, IGMP)
+        .when(Field::IPV4_SRC, Ipv4Addr::UNSPECIFIED)
+        .goto(Table::Nd);
     solicitations(&mut on);
     adverts(&mut on);
     arp(&mut on);
@@ -136,6 +142,10 @@ fn of_others(on: &mut On<'_>) {
     for (number, drop) in PROTOCOLS_OF_ROUTERS {
         on.row(Table::Guard, 960, "only routers may send it").ipv6().when(Field::IP_PROTO, number).drop(drop);
     }
+    on.row(Table::Guard, 960, "only routers may send it")
+        .ipv4()
+        .when(Field::IP_PROTO, PIM)
+        .drop(Drop::RogueMulticastRouter);
     to_clients(on.row(Table::Guard, 960, "only servers send to DHCPv6 clients")).drop(Drop::RogueDhcpServer);
     on.row(Table::Guard, 960, "only servers send to DHCP clients")
         .ipv4()
@@ -171,6 +181,11 @@ pub(super) fn privileges(on: &mut On<'_>, place: Place, policy: &Policy) {
             on.row(Table::Guard, 965, why).icmpv6(kind).when(Field::IN_PORT, place.ofport).goto(Table::Admit);
         }
     }
+    on.row(Table::Guard, 965, why)
+        .ipv4()
+        .when(Field::IN_PORT, place.ofport)
+        .when(Field::IP_PROTO, PIM)
+        .goto(Table::Admit);
     for (number, _) in PROTOCOLS_OF_ROUTERS {
         on.row(Table::Guard, 965, why)
             .ipv6()

@@ -1,6 +1,6 @@
 //! The guard at a physical network: what may come in from there.
 
-use std::net::Ipv6Addr;
+use std::net::{Ipv4Addr, Ipv6Addr};
 
 use ::flows::{Drop, On, Reg, Row, Table};
 use addr::MacAddr;
@@ -20,6 +20,8 @@ const REDIRECT: u8 = 137;
 /// What only routers say to hosts: advertisements, redirects, renumbering (RFC 2894).
 const OF_ROUTERS: [(u8, Drop); 3] =
     [(ROUTER_ADVERT, Drop::RogueRouterAdvert), (REDIRECT, Drop::RogueRedirect), (138, Drop::RogueRouterAdvert)];
+/// To whom IGMP's general queries go (RFC 3376, 4.1.12).
+const ALL_SYSTEMS: Ipv4Addr = Ipv4Addr::new(224, 0, 0, 1);
 /// `01:80:c2:00:00:0X`: what bridges say to each other (IEEE 802.1Q, 8.6.3).
 const LINK_GROUPS: (MacAddr, MacAddr) =
     (MacAddr([0x01, 0x80, 0xc2, 0, 0, 0]), MacAddr([0xff, 0xff, 0xff, 0xff, 0xff, 0xf0]));
@@ -62,6 +64,13 @@ pub(super) fn everybody(on: &mut On<'_>) {
         .when(Field::ARP_OP, OP_REQUEST)
         .when_masked(Field::ETH_DST, GROUP_BIT, GROUP_BIT)
         .drop(Drop::UnknownTarget);
+    let why = "what others outside listen to is for routers and monitors";
+    for kind in [131, 132, 143] {
+        message(on.row(Table::Border, 950, why), kind).goto(Table::Multicast);
+    }
+    let queries = on.row(Table::Border, 951, "a router outside asks who listens");
+    queries.ipv4().when(Field::IP_PROTO, protocol::IGMP).when(Field::IPV4_DST, ALL_SYSTEMS).goto(Table::Out);
+    on.row(Table::Border, 950, why).ipv4().when(Field::IP_PROTO, protocol::IGMP).goto(Table::Multicast);
     for ethertype in [0x86ddu16, 0x0800, 0x0806] {
         on.row(Table::Border, 100, "by its destination").when(Field::ETH_TYPE, ethertype).goto(Table::Out);
     }

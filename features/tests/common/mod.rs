@@ -8,8 +8,8 @@ use std::sync::Arc;
 use addr::{Dpid, IpNet, MacAddr, OfPort, eui64_address};
 use topology::{
     AddressGroup, AddressGroupKey, AddressPair, Advert, Anycast, AnycastKey, Binding, Change, Chassis, ChassisKey,
-    Check, Direction, Encap, Fabric, GroupKey, Health, Hop, Interface, Lane, Membership, Network, NetworkKey, Policy,
-    Port, PortKey, Remote, Role, Route, Router, RouterKey, Rule, SecurityGroup, SetKey, Subnet, SubnetKey, Way,
+    Check, Direction, Encap, Fabric, GroupKey, Health, Hop, Interface, Lane, Listener, Membership, Network, NetworkKey,
+    Policy, Port, PortKey, Remote, Role, Route, Router, RouterKey, Rule, SecurityGroup, SetKey, Subnet, SubnetKey, Way,
 };
 
 pub fn fabric(encap: Encap) -> Change {
@@ -184,6 +184,21 @@ pub fn paired(p: u32, n: u32, other: u32, wide: bool) -> Change {
 pub fn membership(p: u32, mask: usize) -> Change {
     let groups = (1..=3).filter(|g| mask & (1 << (g - 1)) != 0).map(GroupKey).collect();
     Change::Membership(PortKey(p), Some(Membership { groups }))
+}
+
+/// A port that listens to a group: not any more; to all; to all but what a port sends; to that alone.
+pub fn listener(p: u32, group: &str, how: usize, source: IpAddr) -> Change {
+    let fact = match how {
+        0 => None,
+        1 => Some(Listener { exclude: true, sources: [].into() }),
+        how => Some(Listener { exclude: how == 2, sources: [source].into() }),
+    };
+    Change::Listener(PortKey(p), group.parse().unwrap(), fact)
+}
+
+/// What is behind a port that is secured.
+pub fn role(p: u32, role: Role) -> Change {
+    Change::Policy(PortKey(p), Some(Policy { secured: true, learning: false, forming: false, relays: false, role }))
 }
 
 /// A security group of acme's, or umbra's for the third, with rules of one kind or another; its tenant's default one, or not.

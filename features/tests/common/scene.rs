@@ -45,7 +45,7 @@ pub struct Vm {
 }
 
 /// Addresses that nobody has, or that mean something everywhere.
-const ODD_V6: [&str; 14] = [
+const ODD_V6: [&str; 16] = [
     "fe80::a9fe:a9fe",
     "fd00:ec2::254",
     "fe80::1",
@@ -57,16 +57,19 @@ const ODD_V6: [&str; 14] = [
     "ff02::16",
     "ff02::1:ff00:1",
     "ff05::2",
+    "ff3e::8000:1",
+    "ff15::1",
     "::1",
     "::",
     "::ffff:10.0.0.1",
 ];
-const ODD_V4: [Ipv4Addr; 9] = [
+const ODD_V4: [Ipv4Addr; 10] = [
     Ipv4Addr::new(169, 254, 169, 254),
     Ipv4Addr::UNSPECIFIED,
     Ipv4Addr::LOCALHOST,
     Ipv4Addr::BROADCAST,
     Ipv4Addr::new(224, 0, 0, 5),
+    Ipv4Addr::new(239, 1, 2, 3),
     Ipv4Addr::new(192, 0, 2, 1),
     Ipv4Addr::new(10, 0, 0, 99),
     Ipv4Addr::new(0, 1, 2, 3),

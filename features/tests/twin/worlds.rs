@@ -7,8 +7,8 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use addr::{Dpid, IpNet, MacAddr, OfPort, eui64_address, is_link_local, link_local, subnet_router_anycast};
 use features::links::LABELS;
 use topology::{
-    AddressPair, Advert, Binding, Change, Chassis, ChassisKey, Delegated, Encap, Fabric, Hop, Interface, Lane, Network,
-    NetworkKey, Policy, Port, PortKey, Role, Route, Router, RouterKey, Subnet, SubnetKey, Way,
+    AddressPair, Advert, Binding, Change, Chassis, ChassisKey, Delegated, Encap, Fabric, Hop, Interface, Lane,
+    Listener, Network, NetworkKey, Policy, Port, PortKey, Role, Route, Router, RouterKey, Subnet, SubnetKey, Way,
 };
 
 use crate::dice::Dice;
@@ -87,7 +87,39 @@ pub fn world(seed: u64) -> Vec<Change> {
     maker.changes.extend(filters);
     let services = services(&mut Dice::new(seed ^ 0xa17c_a570_0000), &maker.changes);
     maker.changes.extend(services);
+    let listeners = listeners(&mut Dice::new(seed ^ 0x6d1d_6d1d_0000), &maker.changes);
+    maker.changes.extend(listeners);
     maker.changes
+}
+
+/// Groups that frames are sent to: of two scopes that routers forward, and of IPv4.
+const GROUPS: [&str; 4] = ["ff05::2", "ff3e::8000:1", "ff15::1", "239.1.2.3"];
+
+/// Ports that listen to groups, to all sources or to some.
+fn listeners(dice: &mut Dice, changes: &[Change]) -> Vec<Change> {
+    let ports: Vec<(PortKey, Vec<IpAddr>)> = changes
+        .iter()
+        .filter_map(|change| match change {
+            Change::Port(key, Some(port)) => Some((*key, port.addresses.clone())),
+            _ => None,
+        })
+        .collect();
+    let mut found = Vec::new();
+    for (port, _) in &ports {
+        for group in GROUPS {
+            if dice.one_in(2) {
+                continue;
+            }
+            let group: IpAddr = group.parse().unwrap();
+            let exclude = !dice.one_in(3);
+            let some = (0..dice.below(3)).flat_map(|_| dice.of(&ports).1);
+            let named: BTreeSet<IpAddr> = some.filter(|source| source.is_ipv6() == group.is_ipv6()).collect();
+            let fact = Listener { exclude, sources: named.into_iter().collect() };
+            let heard = exclude || !fact.sources.is_empty();
+            found.push(Change::Listener(*port, group, heard.then_some(fact)));
+        }
+    }
+    found
 }
 
 impl Maker {

@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 use addr::MacAddr;
 use packet::{
     Dhcp6Kind, Dhcp6Message, Dhcp6Option, Dhcp6Relay, DnsAnswer, DnsCode, DnsData, DnsQuery, Ethernet, Icmpv4, Icmpv6,
-    Lldp, LldpId, LldpTlv, MldQuery, MldRecord, MldRecordKind, NdOption, Preference, RouterAdvert, Tcp, protocol,
+    Igmp, IgmpQuery, IgmpRecord, Lldp, LldpId, LldpTlv, MldQuery, MldRecord, MldRecordKind, NdOption, Preference,
+    RouterAdvert, Tcp, protocol,
 };
 
 fn repository() -> PathBuf {
@@ -90,6 +91,7 @@ pub fn frames() -> Vec<Vec<u8>> {
     frames.push(
         packet::ipv4_frame(MAC, OTHER, src, dst, 64, protocol::UDP, &packet::udp_v4(src, dst, 67, 68, b"x")).into(),
     );
+    frames.extend(igmp().iter().map(|message| packet::igmp_frame(MAC, src, [239, 1, 2, 3].into(), message).into()));
     frames.push(packet::arp_request(MAC, src, dst).into());
     let mut tagged = packet::router_advert(MAC, router, None, &RouterAdvert::default()).to_vec();
     tagged.splice(12..12, [0x81, 0, 0x20, 5]);
@@ -97,6 +99,20 @@ pub fn frames() -> Vec<Vec<u8>> {
     frames.push(packet::icmpv6_frame(MAC, OTHER, router, group, 1, &Icmpv6::MldDone { group }).into());
     frames.push(Ethernet::untagged(MAC, packet::LLDP_GROUP, packet::ETHERTYPE_LLDP).emit(&lldp()).into());
     frames
+}
+
+fn igmp() -> Vec<Igmp> {
+    let (group, sources) = ([239, 1, 2, 3].into(), vec![[10, 0, 0, 1].into(), [10, 0, 0, 2].into()]);
+    let record = IgmpRecord { kind: MldRecordKind::ToInclude, group, sources: sources.clone(), aux: vec![7; 4].into() };
+    let query = IgmpQuery { max_response_ds: 100, group, suppress: true, robustness: 2, interval_s: 125, sources };
+    vec![
+        Igmp::QueryV2 { max_response_ds: 10, group },
+        Igmp::QueryV3(query),
+        Igmp::ReportV2 { group },
+        Igmp::Leave { group },
+        Igmp::ReportV3 { records: vec![record.clone(), record] },
+        Igmp::Unknown { kind: 0x13, code: 1, body: vec![1, 2].into() },
+    ]
 }
 
 /// Questions, and what is answered to them.

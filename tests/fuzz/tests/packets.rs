@@ -18,10 +18,11 @@ fn read(bytes: &[u8]) {
         if let Net::Ipv6(ip) = &frame.net {
             carried_v6(ip);
         }
-        if let Net::Ipv4(ip) = &frame.net
-            && let Ok(Some(message)) = ip.icmpv4()
-        {
-            assert_eq!(Icmpv4::parse(&message.emit()), Ok(message));
+        if let Net::Ipv4(ip) = &frame.net {
+            if let Ok(Some(message)) = ip.icmpv4() {
+                assert_eq!(Icmpv4::parse(&message.emit()), Ok(message));
+            }
+            igmp(&ip.payload);
         }
     }
     let router = Ipv6Addr::LOCALHOST;
@@ -37,6 +38,20 @@ fn read(bytes: &[u8]) {
     if let Some(error) = icmpv4_error(MacAddr::ZERO, [10, 0, 0, 1].into(), Icmpv4Error::TimeExceeded { code: 0 }, bytes)
     {
         assert!(Frame::parse(&error).is_ok());
+    }
+}
+
+/// Reads bytes as a message whose checksum is right.
+fn igmp(bytes: &[u8]) {
+    let mut bytes = bytes.to_vec();
+    if bytes.len() < 4 {
+        return;
+    }
+    bytes[2..4].copy_from_slice(&[0, 0]);
+    let sum = checksum(&bytes);
+    bytes[2..4].copy_from_slice(&sum.to_be_bytes());
+    if let Ok(message) = bounded(bytes.len(), FACTOR, || Igmp::parse(&bytes)) {
+        assert_eq!(Igmp::parse(&message.emit()), Ok(message));
     }
 }
 

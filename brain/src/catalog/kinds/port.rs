@@ -325,6 +325,8 @@ pub(super) fn facts(catalog: &Catalog, id: &ResourceId, key: u32, port: &Port, f
         let groups = groups.iter().filter_map(|group| catalog.key_of(group).map(GroupKey)).collect();
         facts.push(Change::Membership(key, Some(topology::Membership { groups })));
     }
+    let listened = catalog.listeners_of(id);
+    facts.extend(listened.map(|(group, listened)| Change::Listener(key, group, Some(listened.wants.clone()))));
     if port.dhcp_options != DhcpOptions::default() {
         facts.push(Change::DhcpOptions(key, Some(port.dhcp_options.clone())));
     }

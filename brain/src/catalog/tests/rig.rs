@@ -167,6 +167,7 @@ fn assert_same(ours: &World, theirs: &World, facts: &[Change]) {
             Change::Binding(k, _) => assert_eq!(ours.binding(*k), theirs.binding(*k)),
             Change::Policy(k, _) => assert_eq!(ours.policy(*k), theirs.policy(*k)),
             Change::Membership(k, _) => assert_eq!(ours.membership(*k), theirs.membership(*k)),
+            Change::Listener(k, g, _) => assert_eq!(ours.listener(*k, *g), theirs.listener(*k, *g)),
             Change::Group(k, _) => assert_eq!(ours.security_group(*k), theirs.security_group(*k)),
             Change::Addresses(k, _) => assert_eq!(ours.address_group(*k), theirs.address_group(*k)),
             Change::Anycast(k, fact) => {
@@ -214,6 +215,7 @@ pub(super) fn changed(applied: &Applied) -> Vec<String> {
         Change::Binding(k, f) => format!("{}{}", gone(f.is_none()), Key::Binding(*k)),
         Change::Policy(k, f) => format!("{}{}", gone(f.is_none()), Key::Policy(*k)),
         Change::Membership(k, f) => format!("{}{}", gone(f.is_none()), Key::Membership(*k)),
+        Change::Listener(k, g, f) => format!("{}{}", gone(f.is_none()), Key::Listener(*k, *g)),
         Change::Group(k, f) => format!("{}{}", gone(f.is_none()), Key::Group(*k)),
         Change::Addresses(k, f) => format!("{}{}", gone(f.is_none()), Key::Addresses(*k)),
         Change::DhcpOptions(k, f) => format!("{}{}", gone(f.is_none()), Key::DhcpOptions(*k)),
