@@ -41,7 +41,8 @@ def test_answers_are_metered_by_port(isolation):
             print(f"{name}: {sent} sent, {answered} answered, {dropped} above the rate in {seconds:.1f} s")
             # A few others come to it meanwhile: its own neighbour discovery, router advertisements.
             assert ANSWERS[1] < answered < ANSWERS[0] * seconds + ANSWERS[1] + 200, name
-            assert sent - answered - 200 < dropped < sent, name
+            # A machine that has no time loses some of them before they are anybody's to count.
+            assert 0.8 * (sent - answered) < dropped <= sent - answered + 200, name
         assert "rate_answers" not in counts(here, "acme/honest")
 
 
