@@ -139,3 +139,48 @@ def test_connections_to_the_others_stay(isolation):
         service.serve("ns2")
         service.wait_health({"ns2": "alive"})
         wait_until("ns2 is asked again", lambda: "ns2" in service.ask("c3", 20))
+
+
+MORE = """
+tenant: acme
+anycast_services:
+  - {name: echo, network: red, address: "2001:db8:a::54", ports: [ns1, ns2], health: {type: icmpv6, interval_ms: 100}}
+  - {name: tcp, network: red, address: "2001:db8:a::55", ports: [ns1, ns2], health: {type: tcp, port: 7000, interval_ms: 50}}
+  - {name: near, network: red, address: "2001:db8:a::56", ports: [ns1, ns2], health: {interval_ms: 200}}
+  - {name: near4, network: red, address: 10.1.0.56, ports: [ns1, ns2]}
+"""
+ADDRESSES = {"echo": "2001:db8:a::54/128", "tcp": "2001:db8:a::55/128", "near": "2001:db8:a::56/128", "near4": "10.1.0.56/32"}
+
+
+def test_every_way_to_ask(isolation):
+    with site.Service(isolation) as service:
+        for name in ("ns1", "ns2"):
+            host = service.hosts[name]
+            host.agent  # listens on port 7000
+            for address in ADDRESSES.values():
+                # On the loopback interface, as operators of anycast like it: of these, neighbours are told by the network alone.
+                host.run("ip", "addr", "add", address, "dev", "lo")
+        service.lab.controller.apply_text(MORE)
+        service.wait_health({"ns1": "alive", "ns2": "alive"}, ADDRESSES)
+        c1, c3 = service.hosts["c1"], service.hosts["c3"]
+        for address in ADDRESSES.values():
+            address = address.partition("/")[0]
+            assert c1.ping(address, count=2) == 2 and c3.ping(address, count=2) == 2, address
+            assert c1.tcp(address) == "acme-ns1", address
+        # A host that takes no packets any more, but ARP.
+        service.hosts["ns1"].run("nft", "add table inet deaf; add chain inet deaf in { type filter hook input priority 0; policy drop; }")
+        service.wait_health({"ns1": "dead", "ns2": "alive"}, ("web", "web4", "echo", "tcp", "near"))
+        reasons = {name: service.service(name)["status"]["instances"][0]["reason"] for name in ("echo", "tcp", "near")}
+        assert set(reasons.values()) == {"no answer"}, reasons
+        assert service.health("near4") == {"ns1": "alive", "ns2": "alive"}
+        eventually("ns2 answers", lambda: c1.tcp("2001:db8:a::55") == "acme-ns2")
+        service.hosts["ns1"].run("nft", "delete table inet deaf")
+        service.wait_health({"ns1": "alive"}, (*ADDRESSES, "web", "web4"))
+        # Without a router the gateway is nobody's: it is answered for, so that instances can be asked from there.
+        service.lab.controller.call("delete", "router", "acme/r1")
+        for name in ("ns1", "ns2", "ns3"):
+            service.hosts[name].run("ip", "neigh", "flush", "dev", "eth0")
+        time.sleep(2)
+        for name in ("web", "web4", *ADDRESSES):
+            assert set(service.health(name).values()) == {"alive"}, (name, service.service(name))
+        assert not c1.ping("10.1.0.1", count=1)

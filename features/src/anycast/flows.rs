@@ -6,7 +6,7 @@ use ::flows::{Claim, Drop, Emit, Feature, FeatureId, On, PuntOp, Reg, Row, Table
 use addr::{IpNet, MacAddr, link_local};
 use ofp::{Action, Field};
 use packet::{OP_REPLY, OP_REQUEST, protocol};
-use topology::{AnycastKey, ChassisKey, Holder, Key, KeyKind, NetworkKey, Place, PortKey, View};
+use topology::{AnycastKey, ChassisKey, Key, KeyKind, NetworkKey, Place, PortKey, View};
 
 use super::{PROBE_PORTS, slots};
 use crate::l2::{ANYCAST_GROUPS, GROUP_BIT};
@@ -240,9 +240,6 @@ fn probed(view: &View<'_>, emit: &mut Emit, network: NetworkKey, chassis: Chassi
         return;
     }
     let mut on = emit.on(chassis);
-    for (port, place) in ports {
-        way_to_controller(&mut on, place.ofport, HEALTH, &userdata_of(port));
-    }
     let mac = prober_mac(network);
     on.row(Table::Neighbor, 100, "from here instances are asked whether they are alive")
         .when_reg(Reg::Net, network.0)
@@ -250,37 +247,48 @@ fn probed(view: &View<'_>, emit: &mut Emit, network: NetworkKey, chassis: Chassi
         .when(Field::IPV6_DST, link_local(mac))
         .set(Field::ETH_DST, mac)
         .goto(Table::Out);
-    on.row(Table::Nd, 210, "an instance's answer")
-        .when_reg(Reg::Net, network.0)
-        .when(Field::ETH_DST, mac)
-        .when(Field::ETH_TYPE, 0x0806u16)
-        .punt(PuntOp::Health);
-    for ethertype in [0x86ddu16, 0x0800] {
-        on.row(Table::Nd, 205, "an instance's answer")
-            .when_reg(Reg::Net, network.0)
-            .when(Field::ETH_DST, mac)
-            .when(Field::ETH_TYPE, ethertype)
-            .punt(PuntOp::Health);
-    }
     let v4 = services.iter().filter_map(|service| addr::v4(service.address));
     let mut sources: Vec<Ipv4Addr> = v4.filter_map(|address| prober(view, network, address)).collect();
     sources.sort_unstable();
     sources.dedup();
-    for source in sources {
-        let tcp = on.row(Table::Nd, 210, "an instance's answer, by way of its gateway").ipv4();
-        tcp.when_reg(Reg::Net, network.0)
-            .when(Field::IP_PROTO, protocol::TCP)
-            .when(Field::IPV4_DST, source)
-            .when_masked(Field::TCP_DST, PROBE_PORTS, PROBE_PORTS)
-            .punt(PuntOp::Health);
-        if !matches!(view.holder(network, IpAddr::V4(source)), Some(Holder::Router(..) | Holder::Port(_))) {
+    let nobodys = |source: &Ipv4Addr| view.holder(network, IpAddr::V4(*source)).is_none();
+    for (port, place) in ports {
+        way_to_controller(&mut on, place.ofport, HEALTH, &userdata_of(port));
+        for ethertype in [0x86ddu16, 0x0800, 0x0806] {
+            on.row(Table::Nd, 205, "an instance's answer")
+                .when(Field::IN_PORT, place.ofport)
+                .when_reg(Reg::Net, network.0)
+                .when(Field::ETH_DST, mac)
+                .when(Field::ETH_TYPE, ethertype)
+                .punt(PuntOp::Health);
+        }
+        let row = on
+            .row(Table::Nd, 208, "an instance makes sure of who asks it")
+            .icmpv6(NEIGHBOR_SOLICIT)
+            .when(Field::IN_PORT, place.ofport)
+            .when_reg(Reg::Net, network.0)
+            .when(Field::NW_TTL, 255u8)
+            .when(Field::ETH_DST, mac);
+        ask(row);
+        for source in &sources {
+            on.row(Table::Nd, 210, "an instance's answer, by way of its gateway")
+                .ipv4()
+                .when(Field::IN_PORT, place.ofport)
+                .when_reg(Reg::Net, network.0)
+                .when(Field::IP_PROTO, protocol::TCP)
+                .when(Field::IPV4_DST, *source)
+                .when_masked(Field::TCP_DST, PROBE_PORTS, PROBE_PORTS)
+                .punt(PuntOp::Health);
+        }
+        for source in sources.iter().filter(|source| nobodys(source)) {
             let row = on
                 .row(Table::Nd, 190, "the gateway, from where instances are asked, is nobody's")
                 .arp()
+                .when(Field::IN_PORT, place.ofport)
                 .when_reg(Reg::Net, network.0)
                 .when(Field::ARP_OP, OP_REQUEST)
-                .when(Field::ARP_TPA, source);
-            reply(row, source, mac);
+                .when(Field::ARP_TPA, *source);
+            reply(row, *source, mac);
         }
     }
 }
