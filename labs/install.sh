@@ -12,6 +12,7 @@ routers="radvd"
 cloud="cloud-init curl"
 case "${1:-}" in
 test) packages="$packages $watchers $clients $routers dnsmasq-base bind9-dnsutils ipv6toolkit keepalived iperf ssmping smcroute nftables $cloud" ;;
+gateway) packages="$packages $watchers $routers" ;;
 provider) packages="$packages $watchers $clients $routers dnsmasq-base" ;;
 delegation) packages="$packages $watchers $clients $routers" ;;
 multicast) packages="$packages $watchers iperf ssmping smcroute nftables" ;;

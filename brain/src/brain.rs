@@ -14,6 +14,7 @@ use crate::catalog::{Applied, Catalog};
 use crate::drops::Drops;
 use crate::effect::{Effect, SwitchCommand};
 use crate::event::{Caller, Event, ProposalId, Request, RequestId, SessionId};
+use crate::gateways::Gateways;
 use crate::learning::Learning;
 use crate::links::Links;
 use crate::listening::Groups;
@@ -46,6 +47,7 @@ pub struct Brain {
     pub(crate) managed: Managed,
     pub(crate) peers: Peers,
     pub(crate) metadata: features::metadata::service::Service,
+    pub(crate) gateways: Gateways,
     pub(crate) reconfigures: Reconfigures,
     pub(crate) anycast: Anycast,
     /// When each chassis warms its tunnels next, and how often it has.
@@ -113,6 +115,7 @@ impl Default for Brain {
             managed: Managed::default(),
             peers: Peers::default(),
             metadata: features::metadata::service::Service::default(),
+            gateways: Gateways::default(),
             reconfigures: Reconfigures::default(),
             anycast: Anycast::default(),
             warm: BTreeMap::new(),
@@ -178,6 +181,7 @@ impl Brain {
             Event::Tick => {}
         }
         self.timers();
+        self.gateway_timers();
         self.relink_all();
         self.trust_peers();
         self.manage_all();
@@ -202,6 +206,8 @@ impl Brain {
             self.groups.next_due(),
         ];
         let services = services.into_iter().chain(others);
+        let services = services.into_iter().chain([self.reconfigures.next_due(), self.resolving.next_due()]);
+        let services = services.chain([self.gateways.next_due()]);
         services.chain([warm, resting, waiter, self.next_renumbered(), self.drops.next_deadline()]).flatten().min()
     }
 
@@ -235,6 +241,7 @@ impl Brain {
             self.restless.extend(self.chassis_resource(chassis));
         }
         self.heed_troubles();
+        self.gateways.note(&committed.changed);
         self.notice(&committed.changed);
         self.notice_learned(&committed.changed);
         self.notice_groups(&committed.changed);
@@ -288,6 +295,9 @@ impl Brain {
                 // Ports of a network that waits for its id wait with it.
                 Key::Segment(network) => self.restless.extend(self.world.ports_on(network)),
                 Key::Localnet(network, _) => self.unsettle_network(network),
+                Key::Gateways(network) | Key::Neighbors(network, _) | Key::Upstreams(network) => {
+                    self.unsettle_routers(network);
+                }
                 Key::Peer(from, _) => self.warm_soon(from),
                 Key::Uplink(from) => {
                     self.warm_soon(from);
@@ -329,6 +339,7 @@ impl Brain {
         if chassis_changed {
             self.match_sessions();
             self.forget_deleted();
+            self.await_gateways();
         }
         self.note_managed(&applied.changed, &applied.deleted);
         self.note_releases(&applied.released);

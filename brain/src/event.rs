@@ -179,6 +179,8 @@ pub enum Request {
     Drops(v1::DropsRequest),
     /// Which chassis are wired to each other.
     Links(v1::LinksRequest),
+    /// A write: a chassis gives up being a gateway, or takes it up again; answered with [`crate::Reply::Resource`].
+    Drain(v1::DrainRequest),
 }
 
 /// Something about one OpenFlow connection.

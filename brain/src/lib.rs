@@ -9,6 +9,7 @@ mod drops;
 mod effect;
 mod event;
 mod found;
+mod gateways;
 mod learning;
 mod leases;
 mod links;

@@ -35,7 +35,11 @@ const QUEUE_MAX: usize = 10_000;
 impl Brain {
     pub(crate) fn request(&mut self, id: RequestId, caller: Caller, request: Request) {
         let result = match &request {
-            Request::Apply(_) | Request::Create { .. } | Request::Update { .. } | Request::Delete { .. } => {
+            Request::Apply(_)
+            | Request::Create { .. }
+            | Request::Update { .. }
+            | Request::Delete { .. }
+            | Request::Drain(_) => {
                 if self.queue.len() >= QUEUE_MAX {
                     Err(refusal(
                         RefusalKind::Unavailable,

@@ -4,6 +4,7 @@ use features::holder::{OWN_ADDRESS, UNKNOWN_TARGET};
 use features::learn::USERDATA_SPARE;
 use features::links::USERDATA_LLDP;
 use features::overlay::warm::{self, WARM_INTERVAL_S};
+use features::provider::USERDATA_LOCALNET;
 use features::punt::{PacketOut, Punted, Unanswered};
 use features::{Millis, arp, dhcp4, dhcp6, icmp, nd, provider, ra};
 use flows::PuntOp;
@@ -24,6 +25,10 @@ impl Brain {
         if punt.userdata == USERDATA_SPARE {
             let outcome = self.learn_port(chassis, punt.in_port, punt.data);
             return self.count_outcome("learn_port", outcome);
+        }
+        if punt.userdata == USERDATA_LOCALNET {
+            let (op, outcome) = self.punted_outside(chassis, punt);
+            return self.count_outcome(op, outcome);
         }
         if punt.userdata == USERDATA_LLDP {
             let result = self.heard_lldp(chassis, punt.in_port, &punt.data);
@@ -57,7 +62,7 @@ impl Brain {
                 return self.answer_error(&punted);
             }
             // It has userdata of its own.
-            PuntOp::Lldp => Err("foreign_userdata"),
+            PuntOp::Lldp | PuntOp::Neighbor | PuntOp::RouterAdvert => Err("foreign_userdata"),
         };
         self.count_outcome(name, outcome);
     }

@@ -114,7 +114,7 @@ impl Brain {
         let gone =
             before.into_keys().filter(|name| !now.contains_key(name)).map(|name| Change::Plug(chassis, name, None));
         let there = now.iter().map(|(name, port)| Change::Plug(chassis, name.clone(), Some(*port)));
-        let changes = gone.chain(there).collect();
+        let changes = gone.chain(there).chain(self.carriers(chassis)).collect();
         let down = session.down.clone();
         self.commit(changes);
         self.forget_unplugged(chassis, |name| now.get(name).is_some_and(|port| !down.contains(port)));
@@ -136,6 +136,7 @@ impl Brain {
         self.relink(chassis);
         self.look_at_instances(chassis);
         self.ra.lost(chassis);
+        self.gateway_within_reach(chassis, false);
         self.unwarm(chassis);
         let resource = self.chassis_resource(chassis);
         resource.iter().for_each(|chassis| self.managed.touch(chassis));
@@ -176,6 +177,7 @@ impl Brain {
             changes.push(Change::Plug(chassis, name.clone(), Some(desc.port)));
             gone.extend(down.then_some(name));
         }
+        changes.push(Change::Down(chassis, desc.port, down && reason != PortReason::Delete));
         self.commit(changes);
         gone.iter().for_each(|name| self.forget_port(chassis, name));
         self.look_at_localnet(chassis, desc.port);
@@ -188,6 +190,7 @@ impl Brain {
         let Some(chassis) = self.sessions.get(&id).and_then(|s| s.chassis) else { return };
         if self.switches.get(&chassis).is_some_and(|s| s.link == Link::Reading(id)) {
             self.recall_paths(chassis, &found);
+            self.recall_neighbors(chassis, &found);
         }
         self.relink(chassis);
         let sequence = self.world.sequence();
@@ -266,6 +269,7 @@ impl Brain {
             self.warm_soon(chassis);
             self.ra.ready(&self.world, chassis, self.now);
             self.announce.ready(&self.world, chassis, self.now);
+            self.gateway_within_reach(chassis, true);
         }
     }
 
@@ -292,6 +296,7 @@ impl Brain {
         }
         self.relink(chassis);
         self.ra.lost(chassis);
+        self.gateway_within_reach(chassis, false);
         self.unwarm(chassis);
         self.look_for_uplink(chassis);
         self.forget_if_gone(chassis);

@@ -92,6 +92,9 @@ impl Brain {
             Kind::Router(r) => {
                 let status = r.status.get_or_insert_default();
                 (status.phase, status.reason) = (phase, reason);
+                if let Some(key) = self.number(id).map(RouterKey) {
+                    self.gateway_status(key, status);
+                }
             }
             Kind::Port(r) => {
                 let status = r.status.get_or_insert_default();
@@ -125,7 +128,8 @@ impl Brain {
     }
 
     fn chassis_status(&self, id: &ResourceId, phase: i32, reason: String) -> v1::ChassisStatus {
-        let mut status = v1::ChassisStatus { phase, reason, ..v1::ChassisStatus::default() };
+        let drained = self.catalog.by_id(id).is_some_and(|stored| stored.record.drained);
+        let mut status = v1::ChassisStatus { phase, reason, drained, ..v1::ChassisStatus::default() };
         let key = self.chassis_key(id);
         if self.catalog.is_managed(id) {
             status.database_connected = Some(self.managed.is_connected(id));
@@ -194,7 +198,11 @@ impl Brain {
             "router" => {
                 let key = self.number(id).map(RouterKey);
                 let concerned = key.map(|key| self.world.chassis_routing(key)).unwrap_or_default();
-                self.spread_standing(id, &concerned)
+                let standing = self.spread_standing(id, &concerned);
+                match key.and_then(|key| self.gateway_trouble(key)) {
+                    Some(words) if standing.0 == v1::Phase::Active => (v1::Phase::Degraded, words),
+                    _ => standing,
+                }
             }
             "subnet" => match self.catalog.subnet(id) {
                 Some(subnet) => self.standing(&subnet.network),

@@ -40,6 +40,19 @@ impl Brain {
         self.restless.extend(self.world.ports_on(network));
     }
 
+    /// Routers that lead to a network may stand otherwise, and send elsewhere.
+    pub(crate) fn unsettle_routers(&mut self, network: NetworkKey) {
+        for router in self.world.routers_to(network) {
+            let resource = self.world.resource_of(&Key::Router(router));
+            self.restless.extend(resource.clone());
+            // Who holds what may differ though it stands as it stood.
+            resource.iter().for_each(|resource| drop(self.statuses.remove(resource)));
+            for chassis in self.world.chassis_routing(router) {
+                self.warm_soon(chassis);
+            }
+        }
+    }
+
     /// The provider network that a frame with this VLAN tag, or none, is on at a port that leads to a physical network.
     pub(crate) fn network_beyond(&self, chassis: ChassisKey, port: OfPort, vlan: Option<u16>) -> Option<NetworkKey> {
         let (physical, _) = self.world.localnets(chassis).into_iter().find(|(_, there)| *there == port)?;

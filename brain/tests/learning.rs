@@ -51,7 +51,7 @@ fn documents(auto_ports: bool) -> Vec<v1::Document> {
     };
     let subnet = v1::Subnet { meta: meta("lab6"), spec: Some(spec), status: None };
     let interface = v1::RouterInterface { subnet: "lab6".to_owned(), ..v1::RouterInterface::default() };
-    let spec = v1::RouterSpec { interfaces: vec![interface], routes: vec![] };
+    let spec = v1::RouterSpec { interfaces: vec![interface], ..Default::default() };
     let router = v1::Router { meta: meta("r1"), spec: Some(spec), status: None };
     let tenant = "acme".to_owned();
     let (networks, subnets, routers) = (vec![lab], vec![subnet], vec![router]);

@@ -6,6 +6,7 @@ pub mod arp;
 pub mod dhcp4;
 pub mod dhcp6;
 pub mod dns;
+pub mod gateway;
 pub mod given;
 pub mod groups;
 pub mod holder;
@@ -54,4 +55,5 @@ pub const ALL: &[&dyn Feature] = &[
     &provider::Provider,
     &anycast::Anycast,
     &metadata::Metadata,
+    &gateway::Gateway,
 ];

@@ -91,7 +91,7 @@ pub fn op_of(metadata: &Match) -> Option<PuntOp> {
 }
 
 /// A register's value in a packet-in; a register that is zero is left out of it.
-fn register(metadata: &Match, reg: Reg) -> u64 {
+pub fn register(metadata: &Match, reg: Reg) -> u64 {
     let spec = reg.spec();
     let (value, _) = metadata.get(reg.field()).unwrap_or((0, 0));
     ((value >> spec.offset) & ((1u128 << spec.bits) - 1)) as u64

@@ -3,7 +3,7 @@
 use std::net::{IpAddr, Ipv6Addr};
 
 use addr::{IpNet, Ipv6Net, MacAddr, is_link_local, link_local, subnet_router_anycast};
-use topology::{AnycastKey, Holder, Interface, NetworkKey, RouterKey, SubnetKey, View};
+use topology::{AnycastKey, ChassisKey, Holder, Interface, NetworkKey, RouterKey, SubnetKey, View};
 
 /// `fe80::1`: answered by one router of each network.
 pub const FE80_1: Ipv6Addr = Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 0, 1);
@@ -11,6 +11,11 @@ pub const FE80_1: Ipv6Addr = Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 0, 1);
 /// The first byte of the MACs from which chassis send routed frames on a VLAN underlay: each its own, so that no physical
 /// switch sees one MAC on two ports. Then come the chassis (16 bits) and the router (24 bits).
 pub const CHASSIS_MAC_PREFIX: u8 = 0xd6;
+
+/// The MAC from which a chassis sends what a router has routed, on a VLAN underlay or a physical network.
+pub fn sends_from(chassis: ChassisKey, router: RouterKey) -> MacAddr {
+    MacAddr::from_u64(chassis_mac(router).0.to_u64() | u64::from(chassis.0) << 24)
+}
 
 /// Of the MACs from which chassis send what a router has routed: those of the router, with the mask by which they are told.
 pub fn chassis_mac(router: RouterKey) -> (MacAddr, MacAddr) {

@@ -29,7 +29,7 @@ fn step(world: &mut World, engine: &mut Engine, changes: Vec<Change>) {
 fn derived(world: &World) -> BTreeSet<Key> {
     use KeyKind::*;
     let groups = [GroupAt, AddressesAt, SetAddress, SetPrefix, SetNetwork, AnycastAt];
-    let kinds = [Audience, Need, Reach, RouterAt, InterfaceAt, RouteAt, Peer, Spare, Trunk, Hop, Way];
+    let kinds = [Audience, Need, Reach, RouterAt, InterfaceAt, RouteAt, GatewayAt, Peer, Spare, Trunk, Hop, Way];
     let kinds = kinds.into_iter().chain(groups).collect::<Vec<_>>();
     world.all_keys().into_iter().filter(|key| kinds.contains(&key.kind())).collect()
 }
@@ -157,6 +157,25 @@ fn any_change() -> impl Strategy<Value = Vec<Change>> {
         2 => (n.clone(), prop_oneof![Just(1430u32), Just(1280)]).prop_map(|(n, mtu)| vec![network(n, mtu)]),
         3 => (n.clone(), 0..4u16, any::<bool>()).prop_map(|(n, vlan, router)| vec![provider(n, vlan, router)]),
         2 => (c.clone(), 0..4usize).prop_map(|(c, how)| vec![mapped(c, how)]),
+        3 => (r.clone(), n.clone(), any::<bool>()).prop_map(|(r, n, there)| vec![leads_out(r, n, there)]),
+        3 => (c.clone(), 0..4usize, any::<bool>()).prop_map(|(c, how, drained)| vec![gateway(c, how, drained)]),
+        3 => (n.clone(), c.clone(), any::<bool>(), any::<bool>()).prop_map(|(n, c, v6, there)| {
+            let address = if v6 { "fe80::9" } else { "192.0.2.1" };
+            let mac = there.then_some(addr::MacAddr([2, 0, 0, 0, 0, 9]));
+            vec![Change::Neighbor(NetworkKey(n), ChassisKey(c), address.parse().unwrap(), mac)]
+        }),
+        2 => (n.clone(), any::<bool>()).prop_map(|(n, there)| {
+            let upstream = topology::UpstreamRouter { preference: topology::RouterPreference::High };
+            vec![Change::Upstream(NetworkKey(n), "fe80::9".parse().unwrap(), there.then_some(upstream))]
+        }),
+        2 => (n.clone(), c.clone(), any::<bool>(), 0..3usize, 1001..=1002u32).prop_map(|(n, c, there, what, port)| {
+            let chassis = ChassisKey(c);
+            vec![match what {
+                0 => Change::Lame(chassis, there),
+                1 => Change::Isolated(NetworkKey(n), chassis, there),
+                _ => Change::Down(chassis, addr::OfPort(port), there),
+            }]
+        }),
         1 => n.clone().prop_map(|n| vec![Change::Network(NetworkKey(n), None)]),
         2 => n.clone().prop_map(|n| subnet(n).to_vec()),
         1 => n.clone().prop_map(|n| vec![Change::Advert(SubnetKey(n), None)]),

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use std::net::IpAddr;
+
 use addr::OfPort;
 use ofp::{
     Action, Controller, Ct, Field, Instruction, Learn, LearnDst, LearnSpec, LearnSrc, Match, MatchFields, MeterBand,
@@ -288,6 +290,13 @@ impl Row<'_> {
         self
     }
 
+    /// A register of 128 bits holds an address.
+    pub fn when_address(mut self, reg: Reg, address: IpAddr) -> Self {
+        self.check(self.spec.reads.contains(&reg), || format!("may not read {}", reg.spec().name));
+        self.emit.draft.registers.push((reg.field(), Reg::address(address), u128::MAX));
+        self
+    }
+
     /// It is IPv6.
     pub fn ipv6(self) -> Self {
         self.when(Field::ETH_TYPE, 0x86ddu16)
@@ -338,6 +347,14 @@ impl Row<'_> {
         let bits = reg.spec().bits;
         self.check(bits == 64 || value >> bits == 0, || format!("{value} does not fit {}", reg.spec().name));
         self.emit.draft.actions.push(Action::RegLoad { dst: reg.subfield(), value });
+        self
+    }
+
+    /// Sets a register of 128 bits to an address.
+    pub fn load_address(mut self, reg: Reg, address: IpAddr) -> Self {
+        self.check(self.spec.loads.contains(&reg), || format!("may not set {}", reg.spec().name));
+        let value = Reg::address(address);
+        self.emit.draft.actions.push(Action::SetField { field: reg.field(), value, mask: None });
         self
     }
 

@@ -266,6 +266,10 @@ pub enum PuntOp {
     Membership = 17,
     /// A segment for the metadata service.
     Metadata = 24,
+    /// What a neighbour on a physical network says of itself.
+    Neighbor = 20,
+    /// What a router on a physical network says of itself (RFC 4861, 4.2).
+    RouterAdvert = 21,
 }
 
 impl PuntOp {
@@ -291,6 +295,8 @@ impl PuntOp {
             Health,
             Membership,
             Metadata,
+            Neighbor,
+            RouterAdvert,
         ]
         .into_iter()
         .find(|op| *op as u64 == n)
@@ -317,6 +323,8 @@ impl PuntOp {
             PuntOp::Health => "health",
             PuntOp::Membership => "membership",
             PuntOp::Metadata => "metadata",
+            PuntOp::Neighbor => "neighbor",
+            PuntOp::RouterAdvert => "router_advert",
         }
     }
 
@@ -332,7 +340,9 @@ impl PuntOp {
             | PuntOp::Dhcp4
             | PuntOp::Alive
             | PuntOp::Dns
-            | PuntOp::Membership => PuntClass::Address,
+            | PuntOp::Membership
+            | PuntOp::Neighbor
+            | PuntOp::RouterAdvert => PuntClass::Address,
             PuntOp::Lldp => PuntClass::Link,
             PuntOp::Health => PuntClass::Health,
             PuntOp::HopLimit

@@ -12,7 +12,7 @@ pub(crate) const BORDER: TableSpec = TableSpec {
     name: "border",
     about: "What comes from a physical network: only its declared routers speak as routers, nobody uses MACs and addresses of ports \
             here, questions go to the one who is asked.",
-    writers: &["provider"],
+    writers: &["provider", "gateway"],
     matches: &[
         Field::ETH_SRC,
         Field::ETH_DST,
@@ -36,9 +36,29 @@ pub(crate) const BORDER: TableSpec = TableSpec {
         Field::UDP_DST,
     ],
     reads: &[Reg::Net],
-    sets: &[Field::ETH_SRC, Field::ETH_DST, Field::IPV6_DST],
-    loads: &[Reg::Kept, Reg::NdEui, Reg::NdBits, Reg::NdAsks],
-    next: &[Table::Neighbor, Table::Out, Table::Multicast],
+    sets: &[
+        Field::ETH_SRC,
+        Field::ETH_DST,
+        Field::IPV6_DST,
+        Field::ARP_OP,
+        Field::ARP_SPA,
+        Field::ARP_TPA,
+        Field::ARP_SHA,
+        Field::ARP_THA,
+    ],
+    loads: &[
+        Reg::Kept,
+        Reg::NdEui,
+        Reg::NdBits,
+        Reg::NdAsks,
+        Reg::Router,
+        Reg::AskerMac,
+        Reg::GatewayMac,
+        Reg::PuntOp,
+        Reg::PuntClass,
+    ],
+    asks: &[Table::Punt],
+    next: &[Table::RouterIn, Table::Neighbor, Table::Out, Table::Multicast, Table::Reply, Table::Punt],
     miss: Miss::Drop(Drop::EtherType),
     ..REST
 };
@@ -54,5 +74,33 @@ pub(crate) const LOCALNET: TableSpec = TableSpec {
     sets: &[Field::VLAN_VID, Field::ETH_SRC],
     outputs: true,
     miss: Miss::Drop(Drop::NoUplink),
+    ..REST
+};
+
+/// Behind `mtu_verdict`.
+pub(crate) const NEXTHOP: TableSpec = TableSpec {
+    table: Table::Nexthop,
+    name: "nexthop",
+    about: "The MAC of the router on a physical network that a packet goes to.",
+    writers: &["gateway"],
+    matches: &[Field::ETH_TYPE],
+    reads: &[Reg::Net, Reg::NexthopAddress],
+    sets: &[Field::ETH_DST],
+    loads: &[Reg::PuntOp, Reg::PuntClass],
+    next: &[Table::Out, Table::Punt],
+    miss: Miss::Covered,
+    ..REST
+};
+
+/// Behind what answers.
+pub(crate) const REPLY: TableSpec = TableSpec {
+    table: Table::Reply,
+    name: "reply",
+    about: "Back by the port that the question came in by, with the tag that it had there.",
+    writers: &["nd", "gateway"],
+    reads: &[Reg::Net, Reg::FromLocalnet],
+    sets: &[Field::VLAN_VID],
+    outputs: true,
+    miss: Miss::Covered,
     ..REST
 };

@@ -34,6 +34,7 @@ pub enum Table {
     Route = 70,
     Mtu = 80,
     MtuVerdict = 82,
+    Nexthop = 86,
     Neighbor = 90,
     Out = 120,
     Flood = 121,
@@ -47,6 +48,7 @@ pub enum Table {
     IngressKept = 129,
     Fabric = 130,
     Localnet = 136,
+    Reply = 138,
     Hop = 140,
     Groups = 150,
     Group = 152,
@@ -124,7 +126,7 @@ pub(crate) const REST: TableSpec = TableSpec {
 };
 
 /// The pipeline, in the order of table numbers.
-pub const PIPELINE: [TableSpec; 41] = [
+pub const PIPELINE: [TableSpec; 43] = [
     TableSpec {
         table: Table::Classify,
         name: "classify",
@@ -290,7 +292,7 @@ pub const PIPELINE: [TableSpec; 41] = [
         table: Table::Gateway,
         name: "gateway",
         about: "Is the frame for a router? By its MAC, the same on every chassis.",
-        writers: &["routing"],
+        writers: &["routing", "gateway"],
         matches: &[Field::ETH_DST],
         reads: &[Reg::Net],
         loads: &[Reg::Router, Reg::AskerMac, Reg::GatewayMac],
@@ -302,7 +304,7 @@ pub const PIPELINE: [TableSpec; 41] = [
         table: Table::RouterIn,
         name: "router_in",
         about: "What is for the router itself, and what may not be routed.",
-        writers: &["routing", "icmp", "nd"],
+        writers: &["routing", "icmp", "nd", "gateway"],
         matches: &[
             Field::ETH_TYPE,
             Field::IP_PROTO,
@@ -349,9 +351,8 @@ pub const PIPELINE: [TableSpec; 41] = [
             Field::NW_TTL,
         ],
         loads: &[Reg::Kept, Reg::Judged, Reg::PuntOp, Reg::PuntClass],
-        next: &[Table::Punt],
+        next: &[Table::Reply, Table::Punt],
         asks: &[Table::Answers],
-        outputs: true,
         miss: Miss::Covered,
         ..REST
     },
@@ -359,11 +360,11 @@ pub const PIPELINE: [TableSpec; 41] = [
         table: Table::Route,
         name: "route",
         about: "The router's prefixes, the longest first.",
-        writers: &["routing", "icmp"],
+        writers: &["routing", "icmp", "gateway"],
         matches: &[Field::ETH_TYPE, Field::IPV6_DST, Field::IPV4_DST],
         reads: &[Reg::Router],
         sets: &[Field::ETH_SRC, Field::ETH_DST],
-        loads: &[Reg::Net, Reg::Routed, Reg::Nexthop, Reg::PuntOp, Reg::PuntClass],
+        loads: &[Reg::Net, Reg::Routed, Reg::Nexthop, Reg::ByRouter, Reg::NexthopAddress, Reg::PuntOp, Reg::PuntClass],
         next: &[Table::Mtu, Table::Punt],
         miss: Miss::Covered,
         ..REST
@@ -383,19 +384,20 @@ pub const PIPELINE: [TableSpec; 41] = [
         table: Table::MtuVerdict,
         name: "mtu_verdict",
         about: "Punts what was too big; what has its next hop skips the neighbour table.",
-        writers: &["icmp", "routing"],
-        reads: &[Reg::Larger, Reg::Nexthop],
+        writers: &["icmp", "routing", "gateway"],
+        reads: &[Reg::Larger, Reg::Nexthop, Reg::ByRouter],
         loads: &[Reg::PuntOp, Reg::PuntClass],
-        next: &[Table::Neighbor, Table::Out, Table::Punt],
+        next: &[Table::Nexthop, Table::Neighbor, Table::Out, Table::Punt],
         miss: Miss::Goto(Table::Neighbor),
         ..REST
     },
+    physical::NEXTHOP,
     TableSpec {
         table: Table::Neighbor,
         name: "neighbor",
         about: "The MAC of an address on a connected network: for packets, and for solicitations that ask for it. Solicitations for a \
                 link-local address made of a MAC go to that MAC.",
-        writers: &["routing", "icmp", "nd", "learn", "dns", "provider", "anycast", "metadata"],
+        writers: &["routing", "icmp", "nd", "learn", "dns", "provider", "anycast", "metadata", "gateway"],
         matches: &[Field::ETH_TYPE, Field::IPV6_DST, Field::IPV4_DST],
         reads: &[Reg::Net, Reg::FromLocalnet, Reg::NdAsks, Reg::NdEui, Reg::NdBits],
         sets: &[Field::ETH_DST, Field::IPV6_DST],
@@ -410,7 +412,7 @@ pub const PIPELINE: [TableSpec; 41] = [
         about: "Where a MAC lives: a port here, a chassis, or beyond on the physical network. What is for groups of the link, and \
                 broadcasts, everybody gets; what is for other groups, those who listen. What is for an anycast \
                 service's MAC gets that of an instance, and looks for it.",
-        writers: &["l2", "routing", "nd", "learn", "multicast", "provider", "anycast"],
+        writers: &["l2", "routing", "nd", "learn", "multicast", "provider", "anycast", "gateway"],
         matches: &[
             Field::ETH_DST,
             Field::ETH_TYPE,
@@ -419,7 +421,7 @@ pub const PIPELINE: [TableSpec; 41] = [
             Field::IPV6_DST,
             Field::IPV4_DST,
         ],
-        reads: &[Reg::Net, Reg::FromFabric, Reg::FromLocalnet, Reg::Routed, Reg::NdAsks, Reg::NdEither],
+        reads: &[Reg::Net, Reg::FromFabric, Reg::FromLocalnet, Reg::Routed, Reg::NdAsks, Reg::NdRouter, Reg::NdEither],
         sets: &[Field::ETH_DST, Field::IPV6_DST],
         loads: &[Reg::Segment, Reg::OutChassis, Reg::Router, Reg::Judged, Reg::NdAsks, Reg::PuntOp, Reg::PuntClass],
         next: &[
@@ -461,7 +463,7 @@ pub const PIPELINE: [TableSpec; 41] = [
         sets: &[Field::ND_TLL, Field::ETH_SRC, Field::IPV6_SRC],
         loads: &[Reg::Judged],
         asks: &[Table::Answers],
-        outputs: true,
+        next: &[Table::Reply],
         miss: Miss::Covered,
         ..REST
     },
@@ -490,6 +492,7 @@ pub const PIPELINE: [TableSpec; 41] = [
         ..REST
     },
     physical::LOCALNET,
+    physical::REPLY,
     TableSpec {
         table: Table::Hop,
         name: "hop",
@@ -511,7 +514,7 @@ pub const PIPELINE: [TableSpec; 41] = [
         table: Table::Punt,
         name: "punt",
         about: "To the controller, by the meter of port and class.",
-        writers: &["port", "learn", "links", "anycast"],
+        writers: &["port", "learn", "links", "anycast", "provider"],
         matches: &[Field::IN_PORT],
         reads: &[Reg::PuntClass],
         outputs: true,

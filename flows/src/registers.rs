@@ -1,5 +1,7 @@
 //! The register map: which bits of which register mean what, and between which tables.
 
+use std::net::IpAddr;
+
 use ofp::{Field, Subfield};
 
 use crate::pipeline::Table;
@@ -28,6 +30,10 @@ pub enum Reg {
     FromLocalnet,
     /// The network's VNI, GRE key or VLAN.
     Segment,
+    /// 1: it goes to a router on a physical network, by whose address it is known: [`Reg::NexthopAddress`].
+    ByRouter,
+    /// That router's address.
+    NexthopAddress,
     /// The router that forwards it.
     Router,
     /// The MAC of the host that sent it to its router: who an answer goes back to, however many routers later.
@@ -141,7 +147,7 @@ const fn row(
 }
 
 /// The register map, in the order of [`Reg`].
-pub const REGISTERS: [RegSpec; 34] = [
+pub const REGISTERS: [RegSpec; 36] = [
     row(Reg::Net, "net", (0, 0, 24), Table::Classify, Table::Punt, "network key"),
     row(Reg::FromFabric, "from_fabric", (0, 24, 1), Table::Classify, Table::Fabric, "came from another chassis"),
     row(Reg::Secured, "secured", (0, 25, 1), Table::Classify, Table::Nd, "sends only with its own addresses"),
@@ -157,21 +163,30 @@ pub const REGISTERS: [RegSpec; 34] = [
     row(Reg::Larger, "larger", (0, 28, 1), Table::Mtu, Table::MtuVerdict, "check_pkt_larger's verdict"),
     row(Reg::Forms, "forms", (0, 29, 1), Table::Classify, Table::Admit, "may take addresses that it forms itself"),
     row(Reg::Filtered, "filtered", (0, 30, 1), Table::Classify, Table::Egress, "its port's security groups are asked"),
-    row(
-        Reg::FromLocalnet,
-        "from_localnet",
-        (0, 31, 1),
-        Table::Classify,
-        Table::Localnet,
-        "came from a physical network",
-    ),
+    row(Reg::FromLocalnet, "from_localnet", (0, 31, 1), Table::Classify, Table::Reply, "came from a physical network"),
     row(Reg::Segment, "segment", (1, 0, 24), Table::Out, Table::Fabric, "VNI, GRE key or VLAN"),
-    row(Reg::Router, "router", (2, 0, 24), Table::Gateway, Table::Punt, "router key"),
+    row(
+        Reg::ByRouter,
+        "by_router",
+        (1, 24, 1),
+        Table::Route,
+        Table::Nexthop,
+        "goes to the router on a physical network whose address is nexthop_address",
+    ),
+    row(
+        Reg::NexthopAddress,
+        "nexthop_address",
+        (4, 0, 128),
+        Table::Route,
+        Table::Nexthop,
+        "the next hop on a physical network; of IPv4 the mapped address",
+    ),
+    row(Reg::Router, "router", (2, 0, 24), Table::Border, Table::Punt, "router key"),
     row(
         Reg::AskerMac,
         "asker_mac",
         (6, 0, 64),
-        Table::Gateway,
+        Table::Border,
         Table::RouterOwn,
         "MAC of the host that sent it, right-aligned",
     ),
@@ -182,7 +197,7 @@ pub const REGISTERS: [RegSpec; 34] = [
         Reg::GatewayMac,
         "gateway_mac",
         (14, 0, 64),
-        Table::Gateway,
+        Table::Border,
         Table::RouterOwn,
         "the router's MAC that it was sent to, right-aligned",
     ),
@@ -286,6 +301,14 @@ impl Reg {
     /// A value and mask for matching it in its register.
     pub fn matching(self, value: u64) -> (u128, u128) {
         (u128::from(value) << self.spec().offset, self.subfield().mask())
+    }
+
+    /// An address as a register of 128 bits keeps it: of IPv4 the mapped one (RFC 4291, 2.5.5.2).
+    pub fn address(address: IpAddr) -> u128 {
+        match address {
+            IpAddr::V6(address) => address.into(),
+            IpAddr::V4(address) => address.to_ipv6_mapped().into(),
+        }
     }
 }
 

@@ -89,7 +89,7 @@ pub(crate) fn select(id: u32, buckets: Vec<Vec<Action>>, why: &'static str) -> G
 }
 
 /// Weights are for `select` groups, where a bucket without any is never chosen.
-fn bucket(weight: u16, actions: Vec<Action>) -> Bucket {
+pub(crate) fn bucket(weight: u16, actions: Vec<Action>) -> Bucket {
     Bucket { weight, watch_port: OfPort::ANY, watch_group: u32::MAX, actions }
 }
 

@@ -75,6 +75,13 @@ class OvsPair:
                 process.wait()
         self._processes = []
 
+    def kill(self):
+        """Ends both at once, as a crash does."""
+        for process in self._processes:
+            process.kill()
+            process.wait()
+        self._processes = []
+
     def path(self, name):
         """A file in this pair's folder."""
         return os.path.join(self.rundir, name)

@@ -6,6 +6,7 @@ import subprocess
 CONFIG = """\
 interface {interface} {{
     AdvSendAdvert on; MinRtrAdvInterval 3; MaxRtrAdvInterval 4; AdvDefaultLifetime 60;
+    AdvDefaultPreference {preference};
     prefix ::/64 {{ }};
 }};
 """
@@ -14,12 +15,12 @@ interface {interface} {{
 class Radvd:
     """Advertises the prefixes that an interface has addresses of when it is started; used by `with`."""
 
-    def __init__(self, host, interface):
+    def __init__(self, host, interface, preference="medium"):
         self._host = host
         self._home = os.path.join(os.environ["SEXTANT_LAB_RUNDIR"], "radvd", host.name)
         os.makedirs(self._home, exist_ok=True)
         with open(self._path("conf"), "w", encoding="ascii") as file:
-            file.write(CONFIG.format(interface=interface))
+            file.write(CONFIG.format(interface=interface, preference=preference))
         self._process = None
 
     def __enter__(self):

@@ -1,15 +1,17 @@
 //! The only writer of facts: applies changes all at once, derives what follows in a fixed order, tells which keys changed.
 
 use std::collections::BTreeSet;
-use std::net::IpAddr;
 use std::sync::Arc;
 
-use addr::{IpNet, OfPort};
+use std::net::{IpAddr, Ipv6Addr};
+
+use addr::{IpNet, MacAddr, OfPort};
 
 use crate::facts::{
-    AddressGroup, Advert, Alive, Anycast, Binding, Chassis, Dhcp4, Dhcp6, DhcpOptions, Fabric, Hop, Interface,
-    Listener, Membership, Network, Policy, Port, Route, Router, SecurityGroup, Subnet, Way,
+    AddressGroup, Advert, Alive, Anycast, Binding, Chassis, Dhcp4, Dhcp6, DhcpOptions, ExternalGateway, Fabric, Hop,
+    Interface, Listener, Membership, Network, Policy, Port, Route, Router, SecurityGroup, Subnet, UpstreamRouter, Way,
 };
+use crate::gateways;
 use crate::groups;
 use crate::keys::{AddressGroupKey, AnycastKey, ChassisKey, GroupKey, Key, NetworkKey, PortKey, RouterKey, SubnetKey};
 use crate::listeners;
@@ -36,6 +38,17 @@ pub enum Change {
     /// What the first chassis knows of the second over the underlay.
     Alive(ChassisKey, ChassisKey, Option<Alive>),
     Network(NetworkKey, Option<Network>),
+    /// A chassis has been out of reach for so long that others take its place, or has not.
+    Lame(ChassisKey, bool),
+    /// A chassis finds none of the routers of a provider network, or does.
+    Isolated(NetworkKey, ChassisKey, bool),
+    /// An OpenFlow port carries nothing, or does.
+    Down(ChassisKey, OfPort, bool),
+    /// The MAC of a neighbour on a provider network, found by a chassis.
+    Neighbor(NetworkKey, ChassisKey, IpAddr, Option<MacAddr>),
+    /// A router on a provider network, by its link-local address.
+    Upstream(NetworkKey, Ipv6Addr, Option<UpstreamRouter>),
+    Gateway(RouterKey, Option<ExternalGateway>),
     Subnet(SubnetKey, Option<Subnet>),
     Advert(SubnetKey, Option<Advert>),
     Dhcp6(SubnetKey, Option<Dhcp6>),
@@ -133,6 +146,16 @@ impl World {
                 }
             }
             Change::Network(key, new) => self.apply_network(marks, key, new),
+            Change::Lame(key, lame) => gateways::set_lame(self, marks, key, lame),
+            Change::Isolated(network, chassis, isolated) => {
+                gateways::set_isolated(self, marks, (network, chassis), isolated);
+            }
+            Change::Down(chassis, port, down) => gateways::set_down(self, marks, (chassis, port), down),
+            Change::Neighbor(network, chassis, address, mac) => {
+                gateways::set_neighbor(self, marks, (network, chassis, address), mac);
+            }
+            Change::Upstream(network, router, new) => gateways::set_upstream(self, marks, (network, router), new),
+            Change::Gateway(key, new) => gateways::changed(self, marks, key, new),
             Change::Subnet(key, new) => self.apply_subnet(marks, key, new),
             Change::Advert(key, new) => {
                 if put(&mut self.adverts, key, new).is_some() {
@@ -200,7 +223,9 @@ impl World {
     fn apply_chassis(&mut self, marks: &mut Marks, key: ChassisKey, new: Option<Chassis>) {
         let mappings = |chassis: Option<&Chassis>| chassis.map(|chassis| chassis.mappings.clone());
         let (present, after) = (new.is_some(), mappings(new.as_ref()));
+        let now = new.clone();
         let Some(old) = put(&mut self.chassis, key, new) else { return };
+        gateways::chassis_changed(self, marks, [old.as_ref(), now.as_ref()]);
         marks.changed(Key::Chassis(key));
         if old.is_some() != present {
             marks.changed(Key::Uplink(key));

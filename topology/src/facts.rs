@@ -68,6 +68,10 @@ pub struct Chassis {
     pub tunnel_ip: Option<IpAddr>,
     /// The physical networks that it is on, each with the bridge's port that leads there; in order.
     pub mappings: Vec<(Arc<str>, Arc<str>)>,
+    /// What is for outside may leave by it, and before those of lesser priority; `None`: never for others.
+    pub gateway_priority: Option<u32>,
+    /// It gives up being a gateway: what comes to it passes, and nothing new is sent to it.
+    pub drained: bool,
 }
 
 impl Chassis {
@@ -241,6 +245,24 @@ pub struct Router {
     pub name: Arc<str>,
     /// The MAC that it shows on every network where its interface has none of its own; the same on every chassis.
     pub mac: MacAddr,
+}
+
+/// How a router leads to a provider network, and out from there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ExternalGateway {
+    /// The provider network.
+    pub network: NetworkKey,
+    /// The router's addresses there, each answered for by one of the gateways.
+    pub addresses: Vec<IpAddr>,
+    /// The routers there that the intent names as next hops, in order.
+    pub nexthops: Vec<IpAddr>,
+}
+
+/// A router on a provider network that has advertised itself (RFC 4861, 4.2).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct UpstreamRouter {
+    /// How it stands to others (RFC 4191, 2.1).
+    pub preference: RouterPreference,
 }
 
 /// A router's interface on a subnet.

@@ -130,6 +130,18 @@ pub enum Key {
     Interface(RouterKey, SubnetKey),
     /// A static route.
     Route(RouterKey, IpNet),
+    /// A router's way to a provider network.
+    Gateway(RouterKey),
+    /// Derived: a chassis routes for a router that has a way to a provider network.
+    GatewayAt(RouterKey, ChassisKey),
+    /// Derived set: the chassis by which what is for outside may leave to a provider network.
+    Gateways(NetworkKey),
+    /// The MAC of a neighbour on a provider network, as a chassis has found it.
+    Neighbor(NetworkKey, ChassisKey, std::net::IpAddr),
+    /// Derived set: the neighbours on a provider network that a chassis has found.
+    Neighbors(NetworkKey, ChassisKey),
+    /// The routers on a provider network that advertise themselves.
+    Upstreams(NetworkKey),
     /// A port's network, MAC and addresses.
     Port(PortKey),
     /// Where a port is to be found.
@@ -231,6 +243,12 @@ pub enum KeyKind {
     Router,
     Interface,
     Route,
+    Gateway,
+    GatewayAt,
+    Gateways,
+    Neighbor,
+    Neighbors,
+    Upstreams,
     Port,
     Binding,
     Policy,
@@ -290,6 +308,10 @@ impl Key {
             | Key::Physical(n)
             | Key::AutoPorts(n)
             | Key::Localnet(n, _)
+            | Key::Gateways(n)
+            | Key::Neighbor(n, ..)
+            | Key::Neighbors(n, _)
+            | Key::Upstreams(n)
             | Key::Need(n, _)
             | Key::Members(n, _)
             | Key::Residents(n)
@@ -307,6 +329,8 @@ impl Key {
             Key::Router(r)
             | Key::Interface(r, _)
             | Key::Route(r, _)
+            | Key::Gateway(r)
+            | Key::GatewayAt(r, _)
             | Key::InterfaceAt(r, ..)
             | Key::RouteAt(r, ..)
             | Key::RouterAt(r, _) => Key::Router(r),
@@ -354,6 +378,12 @@ impl Key {
             Key::Router(..) => KeyKind::Router,
             Key::Interface(..) => KeyKind::Interface,
             Key::Route(..) => KeyKind::Route,
+            Key::Gateway(..) => KeyKind::Gateway,
+            Key::GatewayAt(..) => KeyKind::GatewayAt,
+            Key::Gateways(..) => KeyKind::Gateways,
+            Key::Neighbor(..) => KeyKind::Neighbor,
+            Key::Neighbors(..) => KeyKind::Neighbors,
+            Key::Upstreams(..) => KeyKind::Upstreams,
             Key::Port(..) => KeyKind::Port,
             Key::Binding(..) => KeyKind::Binding,
             Key::Policy(..) => KeyKind::Policy,
@@ -420,6 +450,12 @@ impl fmt::Display for Key {
             Key::Router(r) => write!(f, "router {r}"),
             Key::Interface(r, s) => write!(f, "interface {r} {s}"),
             Key::Route(r, p) => write!(f, "route {r} {p}"),
+            Key::Gateway(r) => write!(f, "gateway {r}"),
+            Key::GatewayAt(r, c) => write!(f, "gateway-at {r} {c}"),
+            Key::Gateways(n) => write!(f, "gateways {n}"),
+            Key::Neighbor(n, c, a) => write!(f, "neighbor {n} {c} {a}"),
+            Key::Neighbors(n, c) => write!(f, "neighbors {n} {c}"),
+            Key::Upstreams(n) => write!(f, "upstreams {n}"),
             Key::Port(p) => write!(f, "port {p}"),
             Key::Binding(p) => write!(f, "binding {p}"),
             Key::Policy(p) => write!(f, "policy {p}"),

@@ -6,6 +6,7 @@
 
 mod commit;
 mod facts;
+mod gateways;
 mod groups;
 mod index;
 mod keys;
@@ -19,9 +20,11 @@ mod world;
 pub use commit::{Change, Committed};
 pub use facts::{
     AddressGroup, AddressPair, Advert, Alive, Anycast, Binding, Chassis, Check, Delegated, Dhcp4, Dhcp6, DhcpOption,
-    DhcpOptions, Direction, Encap, Fabric, Health, Hop, Interface, Lane, Listener, Membership, Network, PROBE_PREFIX,
-    Physical, Policy, Port, Remote, Role, Route, Router, RouterPreference, Rule, SecurityGroup, Subnet, Way,
+    DhcpOptions, Direction, Encap, ExternalGateway, Fabric, Health, Hop, Interface, Lane, Listener, Membership,
+    Network, PROBE_PREFIX, Physical, Policy, Port, Remote, Role, Route, Router, RouterPreference, Rule, SecurityGroup,
+    Subnet, UpstreamRouter, Way,
 };
+pub use gateways::GatewayChassis;
 pub use keys::{
     AddressGroupKey, AnycastKey, ChassisKey, GroupKey, Key, KeyKind, NetworkKey, PortKey, ResourceId, RouterKey,
     SetKey, SubnetKey,

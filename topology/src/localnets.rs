@@ -7,6 +7,7 @@ use addr::OfPort;
 
 use crate::commit::Marks;
 use crate::facts::Physical;
+use crate::gateways;
 use crate::keys::{ChassisKey, Key, NetworkKey};
 use crate::spares;
 use crate::world::World;
@@ -44,6 +45,7 @@ pub(crate) fn moved(world: &mut World, marks: &mut Marks, network: NetworkKey, a
     if before == after {
         return;
     }
+    gateways::stale(world, marks, network);
     for (name, present) in [(before, false), (after, true)] {
         let Some(name) = name else { continue };
         let on = world.chassis.iter().filter(|(_, chassis)| chassis.mapped(&name).is_some());
@@ -62,7 +64,14 @@ pub(crate) fn moved(world: &mut World, marks: &mut Marks, network: NetworkKey, a
 fn mark(world: &World, marks: &mut Marks, physical: &Arc<str>, chassis: ChassisKey) {
     for network in world.provider_networks_on(physical) {
         marks.changed(Key::Localnet(network, chassis));
+        marks.changed(Key::Gateways(network));
     }
+}
+
+/// The provider networks that an OpenFlow port leads to.
+pub(crate) fn behind(world: &World, (chassis, port): (ChassisKey, OfPort)) -> Vec<NetworkKey> {
+    let physical = world.localnets(chassis).into_iter().filter(|(_, there)| *there == port);
+    physical.flat_map(|(name, _)| world.provider_networks_on(name)).collect()
 }
 
 impl World {

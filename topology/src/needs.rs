@@ -20,15 +20,17 @@ pub struct Need {
     pub resident: bool,
     /// A router that the chassis routes for has an interface on the network.
     pub routed: bool,
+    /// A router that the chassis routes for leads to it, as a provider network, and out.
+    pub external: bool,
 }
 
 /// What must be looked at again.
 #[derive(Default)]
 pub(crate) struct Stale {
     /// Routers whose interfaces or routes changed, and those that routes led to or lead to now.
-    routers: BTreeSet<RouterKey>,
+    pub(crate) routers: BTreeSet<RouterKey>,
     /// Networks that a chassis may need for another reason, or no longer.
-    needs: BTreeSet<(ChassisKey, NetworkKey)>,
+    pub(crate) needs: BTreeSet<(ChassisKey, NetworkKey)>,
     /// Networks that became resident on a chassis, or ceased to be.
     residence: BTreeSet<(ChassisKey, NetworkKey)>,
 }
@@ -111,7 +113,15 @@ fn concerned(world: &World, router: RouterKey) -> BTreeSet<ChassisKey> {
     for sender in senders(world, router) {
         chassis.extend(world.chassis_of_router.of(sender));
     }
+    chassis.extend(gateways(world, router));
     chassis
+}
+
+/// The chassis by which others send out what a router has for outside.
+fn gateways(world: &World, router: RouterKey) -> impl Iterator<Item = ChassisKey> + use<> {
+    let gateway = world.gateways.get(&router);
+    let gateways = gateway.map(|gateway| world.gateways(gateway.network)).unwrap_or_default();
+    gateways.into_iter().map(|gateway| gateway.chassis)
 }
 
 /// Works out whether a chassis routes for some routers and those behind them; adds the networks of those that differ.
@@ -126,7 +136,9 @@ fn reroute(
     let stands = |router: &RouterKey| {
         let resident = |network| world.residents.contains(network, chassis);
         let outside = |sender| !region.contains(&sender) && world.routers_at.contains(chassis, sender);
-        networks(world, *router).any(resident) || senders(world, *router).any(outside)
+        networks(world, *router).any(resident)
+            || senders(world, *router).any(outside)
+            || gateways(world, *router).any(|gateway| gateway == chassis)
     };
     let routed = closure(world, region.iter().copied().filter(stands), |router| region.contains(router));
     for router in region {
@@ -135,6 +147,7 @@ fn reroute(
             continue;
         }
         affected.extend(networks(world, router));
+        affected.extend(world.gateways.get(&router).map(|gateway| gateway.network));
         world.routers_at.set(chassis, router, present);
         world.chassis_of_router.set(router, chassis, present);
         marks.changed(Key::RouterAt(router, chassis));
@@ -143,6 +156,9 @@ fn reroute(
         }
         for prefix in world.routes_by_router.of(router) {
             marks.changed(Key::RouteAt(router, prefix, chassis));
+        }
+        if world.gateways.contains_key(&router) {
+            marks.changed(Key::GatewayAt(router, chassis));
         }
     }
 }
@@ -192,6 +208,7 @@ fn set_need(world: &mut World, marks: &mut Marks, network: NetworkKey, chassis: 
     let need = Need {
         resident: world.residents.contains(network, chassis),
         routed: world.interfaces_by_network.of(network).any(|(router, _)| world.routers_at.contains(chassis, router)),
+        external: world.gateways_by_network.of(network).any(|router| world.routers_at.contains(chassis, router)),
     };
     let need = (need != Need::default()).then_some(need);
     let before = world.needs.get(&(network, chassis)).copied();

@@ -93,7 +93,17 @@ mod tests {
     }
 
     fn chassis(there: bool) -> Change {
-        Change::Chassis(C, there.then(|| Chassis { name: "hv1".into(), dpid: None, tunnel_ip: None, mappings: vec![] }))
+        Change::Chassis(
+            C,
+            there.then(|| Chassis {
+                name: "hv1".into(),
+                dpid: None,
+                tunnel_ip: None,
+                mappings: vec![],
+                gateway_priority: None,
+                drained: false,
+            }),
+        )
     }
 
     fn fabric(interface: &str) -> Change {

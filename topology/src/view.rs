@@ -1,15 +1,17 @@
 //! Reading facts, with a record of what was read.
 
 use std::cell::RefCell;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv6Addr};
 use std::sync::Arc;
 
-use addr::{IpNet, OfPort};
+use addr::{IpNet, MacAddr, OfPort};
 
 use crate::facts::{
-    AddressGroup, Advert, Alive, Anycast, Binding, Chassis, Dhcp4, Dhcp6, DhcpOptions, Fabric, Hop, Interface,
-    Listener, Membership, Network, Physical, Policy, Port, Route, Router, SecurityGroup, Subnet, Way,
+    AddressGroup, Advert, Alive, Anycast, Binding, Chassis, Dhcp4, Dhcp6, DhcpOptions, ExternalGateway, Fabric, Hop,
+    Interface, Listener, Membership, Network, Physical, Policy, Port, Route, Router, SecurityGroup, Subnet,
+    UpstreamRouter, Way,
 };
+use crate::gateways::GatewayChassis;
 use crate::keys::{AddressGroupKey, AnycastKey, ChassisKey, GroupKey, Key, NetworkKey, PortKey, RouterKey, SubnetKey};
 use crate::listeners::Audience;
 use crate::needs::Need;
@@ -218,6 +220,48 @@ impl<'w> View<'w> {
         self.world.routes.get(&(router, prefix))
     }
 
+    /// A router's way to a provider network.
+    pub fn gateway(&self, key: RouterKey) -> Option<&'w ExternalGateway> {
+        self.read(Key::Gateway(key));
+        self.world.gateways.get(&key)
+    }
+
+    /// The routers that lead to a provider network, in order.
+    pub fn routers_to(&self, network: NetworkKey) -> Vec<RouterKey> {
+        self.read(Key::Gateways(network));
+        self.world.routers_to(network)
+    }
+
+    /// The chassis by which what is for outside may leave to a provider network, in the order of their keys.
+    pub fn gateways(&self, network: NetworkKey) -> Vec<GatewayChassis> {
+        self.read(Key::Gateways(network));
+        self.world.gateways(network)
+    }
+
+    /// The MAC of a neighbour on a provider network, as a chassis has found it.
+    pub fn neighbor(&self, network: NetworkKey, chassis: ChassisKey, address: IpAddr) -> Option<MacAddr> {
+        self.read(Key::Neighbor(network, chassis, address));
+        self.world.neighbors.get(&(network, chassis, address)).copied()
+    }
+
+    /// The neighbours on a provider network that a chassis has found, in order.
+    pub fn neighbors(&self, network: NetworkKey, chassis: ChassisKey) -> Vec<IpAddr> {
+        self.read(Key::Neighbors(network, chassis));
+        self.world.neighbors_of(network, chassis).map(|(address, _)| address).collect()
+    }
+
+    /// The routers on a provider network that advertise themselves, in order.
+    pub fn upstreams(&self, network: NetworkKey) -> Vec<(Ipv6Addr, UpstreamRouter)> {
+        self.read(Key::Upstreams(network));
+        self.world.upstreams(network)
+    }
+
+    /// Whether an OpenFlow port that leads to a provider network carries anything.
+    pub fn has_carrier(&self, network: NetworkKey, chassis: ChassisKey) -> bool {
+        self.read(Key::Localnet(network, chassis));
+        self.world.has_carrier(network, chassis)
+    }
+
     /// Whether a chassis routes for a router.
     pub fn routes_for(&self, router: RouterKey, chassis: ChassisKey) -> bool {
         self.read(Key::RouterAt(router, chassis));
@@ -369,6 +413,11 @@ impl<'w> View<'w> {
     /// Whether ports of a network are bound to a chassis.
     pub fn is_resident(&self, network: NetworkKey, chassis: ChassisKey) -> bool {
         self.need(network, chassis).is_some_and(|need| need.resident)
+    }
+
+    /// Whether a router that a chassis routes for leads to a provider network.
+    pub fn is_exit(&self, network: NetworkKey, chassis: ChassisKey) -> bool {
+        self.need(network, chassis).is_some_and(|need| need.external)
     }
 
     /// Whether a chassis routes to a network.

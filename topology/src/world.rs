@@ -1,16 +1,16 @@
 //! All facts, stated and derived. Fields are private to the crate: changes go through `commit`, reads through a view.
 
 use std::collections::BTreeSet;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv6Addr};
 use std::sync::Arc;
 
-use addr::{IpNet, OfPort};
+use addr::{IpNet, MacAddr, OfPort};
 use rpds::{HashTrieMapSync, RedBlackTreeMapSync, RedBlackTreeSetSync};
 use rustc_hash::FxBuildHasher;
 
 use crate::facts::{
-    AddressGroup, Advert, Alive, Anycast, Binding, Chassis, Dhcp4, Dhcp6, DhcpOptions, Fabric, Hop, Interface,
-    Listener, Membership, Network, Policy, Port, Route, Router, SecurityGroup, Subnet, Way,
+    AddressGroup, Advert, Alive, Anycast, Binding, Chassis, Dhcp4, Dhcp6, DhcpOptions, ExternalGateway, Fabric, Hop,
+    Interface, Listener, Membership, Network, Policy, Port, Route, Router, SecurityGroup, Subnet, UpstreamRouter, Way,
 };
 use crate::index::Index;
 use crate::keys::{
@@ -43,6 +43,15 @@ pub struct World {
     pub(crate) routers: Map<RouterKey, Router>,
     pub(crate) interfaces: Map<(RouterKey, SubnetKey), Interface>,
     pub(crate) routes: Map<(RouterKey, IpNet), Route>,
+    pub(crate) gateways: Map<RouterKey, ExternalGateway>,
+    pub(crate) neighbors: RedBlackTreeMapSync<(NetworkKey, ChassisKey, IpAddr), MacAddr>,
+    pub(crate) upstreams: RedBlackTreeMapSync<(NetworkKey, Ipv6Addr), UpstreamRouter>,
+    /// Chassis out of reach for so long that others take their place.
+    pub(crate) lame: RedBlackTreeSetSync<ChassisKey>,
+    /// Chassis that find none of the routers of a provider network.
+    pub(crate) isolated: RedBlackTreeSetSync<(NetworkKey, ChassisKey)>,
+    /// OpenFlow ports that carry nothing.
+    pub(crate) down: RedBlackTreeSetSync<(ChassisKey, OfPort)>,
     pub(crate) ports: Map<PortKey, Port>,
     pub(crate) bindings: Map<PortKey, Binding>,
     pub(crate) policies: Map<PortKey, Policy>,
@@ -65,6 +74,7 @@ pub struct World {
     pub(crate) spares: RedBlackTreeMapSync<(ChassisKey, OfPort), Arc<str>>,
     /// The networks that take in ports that nothing claims. Of several the least counts, so that the answer has no history.
     pub(crate) auto_networks: RedBlackTreeSetSync<NetworkKey>,
+    pub(crate) gateways_by_network: Index<NetworkKey, RouterKey>,
     /// The provider networks of each physical network.
     pub(crate) provider_networks: RedBlackTreeSetSync<(Arc<str>, NetworkKey)>,
     pub(crate) ports_by_network: Index<NetworkKey, PortKey>,
@@ -195,7 +205,9 @@ impl World {
     /// The chassis that a chassis sends to.
     pub fn peers(&self, from: ChassisKey) -> Vec<ChassisKey> {
         let residents = self.needed.of(from).flat_map(|network| self.residents.of(network));
-        residents.filter(|to| *to != from).collect::<BTreeSet<_>>().into_iter().collect()
+        let gateways = self.needed.of(from).filter(|network| self.gateways_by_network.any(*network));
+        let gateways = gateways.flat_map(|network| self.gateways(network)).map(|gateway| gateway.chassis);
+        residents.chain(gateways).filter(|to| *to != from).collect::<BTreeSet<_>>().into_iter().collect()
     }
 
     /// The chassis that send to a chassis.
@@ -365,6 +377,10 @@ impl World {
                 self.bindings.contains_key(&p)
                     && self.ports.get(&p).is_some_and(|port| self.needs.contains_key(&(port.network, c)))
             }
+            Key::Gateway(r) => self.gateways.contains_key(&r),
+            Key::GatewayAt(r, c) => self.gateways.contains_key(&r) && self.chassis_of_router.contains(r, c),
+            Key::Gateways(n) | Key::Neighbors(n, _) | Key::Upstreams(n) => self.networks.contains_key(&n),
+            Key::Neighbor(n, c, a) => self.neighbors.contains_key(&(n, c, a)),
             Key::RouterAt(r, c) => self.chassis_of_router.contains(r, c),
             Key::InterfaceAt(r, s, c) => self.interfaces.contains_key(&(r, s)) && self.chassis_of_router.contains(r, c),
             Key::RouteAt(r, p, c) => self.routes.contains_key(&(r, p)) && self.chassis_of_router.contains(r, c),
@@ -385,6 +401,7 @@ impl World {
         keys.extend(self.alive.keys().map(|(from, to)| Key::Alive(*from, *to)));
         for (r, c) in self.chassis_of_router.iter() {
             keys.push(Key::RouterAt(r, c));
+            keys.extend(self.gateways.get(&r).map(|_| Key::GatewayAt(r, c)));
             keys.extend(self.interfaces_by_router.of(r).map(|s| Key::InterfaceAt(r, s, c)));
             keys.extend(self.routes_by_router.of(r).map(|p| Key::RouteAt(r, p, c)));
         }
@@ -395,6 +412,8 @@ impl World {
         keys.extend(self.dhcp4.keys().map(|s| Key::Dhcp4(*s)));
         keys.extend(self.dhcp_options.keys().map(|p| Key::DhcpOptions(*p)));
         keys.extend(self.routers.keys().map(|r| Key::Router(*r)));
+        keys.extend(self.gateways.keys().map(|r| Key::Gateway(*r)));
+        keys.extend(self.neighbors.keys().map(|(n, c, a)| Key::Neighbor(*n, *c, *a)));
         keys.extend(self.interfaces.keys().map(|(r, s)| Key::Interface(*r, *s)));
         keys.extend(self.routes.keys().map(|(r, p)| Key::Route(*r, *p)));
         keys.extend(self.listeners.keys().map(|(p, g)| Key::Listener(*p, *g)));

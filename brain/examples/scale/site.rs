@@ -68,6 +68,8 @@ impl Site {
                 dpid: Some(Dpid(c.into())),
                 tunnel_ip: tunnel_ip(c),
                 mappings: vec![],
+                gateway_priority: None,
+                drained: false,
             };
             changes.push(Change::Chassis(ChassisKey(c), Some(fact)));
             changes.push(Change::Plug(ChassisKey(c), "sx-tun".into(), Some(OfPort(UPLINK))));
@@ -114,7 +116,7 @@ impl Site {
             ..v1::SubnetSpec::default()
         };
         let interface = v1::RouterInterface { subnet: "sub".to_owned(), ..v1::RouterInterface::default() };
-        let router = v1::RouterSpec { interfaces: vec![interface], routes: Vec::new() };
+        let router = v1::RouterSpec { interfaces: vec![interface], ..Default::default() };
         let first = 1 + (n - 1) * PORTS_OF_NETWORK;
         let last = (first + PORTS_OF_NETWORK - 1).min(self.ports);
         v1::Document {

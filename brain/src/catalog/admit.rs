@@ -30,6 +30,7 @@ pub(crate) fn admit(before: &Catalog, asked: Asked) -> Result<Proposal, Refusal>
     admission.allocate();
     admission.renumber();
     admission.claim_interfaces();
+    admission.drain();
     admission.give_up_ports();
     admission.check_references();
     admission.address_ports();

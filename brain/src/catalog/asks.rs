@@ -60,6 +60,8 @@ pub(crate) struct Asked {
     pub(crate) now_ms: u64,
     /// Segmentation ids that no switch has flows with, with the revisions at which they were released.
     pub(crate) free: Vec<(u32, u64)>,
+    /// A chassis that is to give up being a gateway, or to take it up again.
+    pub(crate) drain: Option<(ResourceId, bool)>,
     named: BTreeSet<ResourceId>,
 }
 
@@ -79,6 +81,7 @@ impl Asked {
             claimed: Vec::new(),
             now_ms: 0,
             free: Vec::new(),
+            drain: None,
             named: BTreeSet::new(),
         }
     }
@@ -163,6 +166,15 @@ pub(crate) fn read(catalog: &Catalog, caller: &Caller, request: &Request) -> Res
             Ok(asked)
         }
         Request::Delete { kind, delete } => read_delete(catalog, caller, kind, delete),
+        Request::Drain(drain) => {
+            let id = ident::id(ident::CHASSIS, "", &drain.chassis);
+            if catalog.by_id(&id).is_none() {
+                return Err(refusal(RefusalKind::NotFound, "chassis", format!("there is no {id}")));
+            }
+            let mut asked = Asked::new(Wanted::Resource(id.clone()));
+            asked.drain = Some((id, !drain.undo));
+            Ok(asked)
+        }
         _ => Err(refusal(RefusalKind::Invalid, "", "is not a write")),
     }
 }

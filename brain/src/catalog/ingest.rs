@@ -289,6 +289,10 @@ impl Catalog {
             let renumbered = self.key_of(&id) != before.key_of(&id);
             match id.kind {
                 SUBNET => {
+                    // Its gateway is the next hop of routers that lead to its network.
+                    let network =
+                        [before.subnet(&id), self.subnet(&id)].into_iter().flatten().map(|s| s.network.clone());
+                    dirty.extend(network.flat_map(|network| self.users(&network, ROUTER).cloned().collect::<Vec<_>>()));
                     dirty.extend(self.users(&id, ROUTER).chain(self.users(&id, RENUMBERING)).cloned());
                     // Whether hosts do without IPv4 is said to those who ask for it on others.
                     let mostly = |catalog: &Catalog| catalog.subnet(&id).is_some_and(|subnet| subnet.mostly);
@@ -353,6 +357,7 @@ impl Catalog {
                 NETWORK if renumbered => {
                     dirty.extend(self.users(&id, PORT).chain(self.users(&id, DELEGATION)).cloned());
                     dirty.extend(self.users(&id, ANYCAST_SERVICE).cloned());
+                    dirty.extend(self.users(&id, ROUTER).cloned());
                     for subnet in self.users(&id, SUBNET) {
                         dirty.insert(subnet.clone());
                         dirty.extend(self.users(subnet, ROUTER).chain(self.users(subnet, RENUMBERING)).cloned());
@@ -451,6 +456,11 @@ fn slot(change: &Change) -> Key {
         Change::Way(from, to, _) => Key::Way(*from, *to),
         Change::Alive(from, to, _) => Key::Alive(*from, *to),
         Change::Network(n, _) => Key::Network(*n),
+        Change::Gateway(r, _) => Key::Gateway(*r),
+        // Nor what is found on physical networks.
+        Change::Lame(c, _) | Change::Down(c, ..) => Key::Localnets(*c),
+        Change::Neighbor(n, c, a, _) => Key::Neighbor(*n, *c, *a),
+        Change::Upstream(n, ..) | Change::Isolated(n, ..) => Key::Upstreams(*n),
         Change::Subnet(s, _) => Key::Subnet(*s),
         Change::Advert(s, _) => Key::Advert(*s),
         Change::Dhcp6(s, _) => Key::Dhcp6(*s),
@@ -484,6 +494,12 @@ fn nothing(change: &Change) -> Change {
         Change::Way(from, to, _) => Change::Way(*from, *to, None),
         Change::Alive(from, to, _) => Change::Alive(*from, *to, None),
         Change::Network(n, _) => Change::Network(*n, None),
+        Change::Gateway(r, _) => Change::Gateway(*r, None),
+        Change::Lame(c, _) => Change::Lame(*c, false),
+        Change::Down(c, port, _) => Change::Down(*c, *port, false),
+        Change::Neighbor(n, c, a, _) => Change::Neighbor(*n, *c, *a, None),
+        Change::Upstream(n, router, _) => Change::Upstream(*n, *router, None),
+        Change::Isolated(n, c, _) => Change::Isolated(*n, *c, false),
         Change::Subnet(s, _) => Change::Subnet(*s, None),
         Change::Advert(s, _) => Change::Advert(*s, None),
         Change::Dhcp6(s, _) => Change::Dhcp6(*s, None),

@@ -80,7 +80,9 @@ impl Catalog {
         let kind = shown.kind.as_mut()?;
         resource::meta_mut(kind).revision = item.stored.mod_revision;
         match (kind, &item.model) {
-            (Kind::Chassis(r), _) => r.status = Some(v1::ChassisStatus::default()),
+            (Kind::Chassis(r), _) => {
+                r.status = Some(v1::ChassisStatus { drained: record.drained, ..Default::default() });
+            }
             (Kind::Fabric(r), _) => r.status = Some(v1::FabricStatus::default()),
             (Kind::Network(r), model) => {
                 let (mut mtu, mut segmentation_id) = (0, record.segmentation_id);

@@ -294,6 +294,7 @@ const fn feature(op: PuntOp) -> &'static str {
         PuntOp::Health => "anycast",
         PuntOp::Metadata => "metadata",
         PuntOp::Membership => "multicast",
+        PuntOp::Neighbor | PuntOp::RouterAdvert => "gateway",
         PuntOp::Lldp => "links",
     }
 }

@@ -489,7 +489,7 @@ pub fn site_documents() -> Vec<v1::Document> {
         }
         let interface =
             |subnet: &str| v1::RouterInterface { subnet: subnet.to_owned(), ..v1::RouterInterface::default() };
-        let spec = v1::RouterSpec { interfaces: vec![interface("red6"), interface("blue6")], routes: vec![] };
+        let spec = v1::RouterSpec { interfaces: vec![interface("red6"), interface("blue6")], ..Default::default() };
         document.routers.push(v1::Router { meta: meta("r1"), spec: Some(spec), status: None });
         for n in 1..=6 {
             document.ports.push(port(tenant, n));

@@ -6,6 +6,7 @@ mod client;
 mod config;
 mod controller;
 mod delete;
+mod drain;
 mod drops;
 mod events;
 mod flows;
@@ -51,6 +52,8 @@ enum Command {
     Get(get::Args),
     /// Delete a resource.
     Delete(delete::Args),
+    /// Have a chassis give up being a gateway, without loss.
+    Drain(drain::Args),
     /// Show the flows that the controller wants, and with --why who wants them.
     Flows(flows::Args),
     /// Show what becomes of a packet, row by row, without sending it.
@@ -113,6 +116,7 @@ pub fn main() -> ExitCode {
             Command::Apply(args) => apply::run(args, &context).await,
             Command::Get(args) => get::run(args, &context).await,
             Command::Delete(args) => delete::run(args, &context).await,
+            Command::Drain(args) => drain::run(args, &context).await,
             Command::Flows(args) => flows::run(args, &context).await,
             Command::Trace(args) => trace::run(args, &context).await,
             Command::Events(args) => events::run(args, &context).await,
@@ -170,6 +174,8 @@ mod tests {
             "sextant get links s1",
             "sextant get routers --tenant acme --server http://[::1]:1",
             "sextant delete port vm1",
+            "sextant drain chassis hv1",
+            "sextant drain chassis hv1 --undo",
             "sextant flows --chassis hv1 --port acme/vm1 --why",
             "sextant events --watch -o json",
         ] {
@@ -190,6 +196,7 @@ mod tests {
             ("sextant apply -f a --wait 10s --dry-run", "cannot be used with"),
             ("sextant get ports -o xml", "table"),
             ("sextant delete port", "NAME"),
+            ("sextant drain port vm1", "chassis"),
             ("sextant trace --port vm1", "PACKET"),
             ("sextant trace icmp6", "--port"),
             ("sextant controller --openflow-listen 6653", "HOST:PORT"),

@@ -144,6 +144,19 @@ impl<B: Backend> OperationService for Face<B> {
             Err(refusal) => Err(status(&refusal, bytes)),
         }
     }
+
+    async fn drain(&self, request: tonic::Request<v1::DrainRequest>) -> Result<Response<v1::Chassis>, Status> {
+        let bytes = detail_bytes(request.metadata());
+        let asked = Request::Drain(request.into_inner());
+        match self.backend.request(Caller::administrator(), asked).await {
+            Ok(Reply::Resource(resource)) => match resource.kind {
+                Some(v1::resource::Kind::Chassis(chassis)) => Ok(Response::new(chassis)),
+                _ => Err(Status::internal("the brain answered for another kind")),
+            },
+            Ok(other) => Err(mismatch("Drain", &other)),
+            Err(refusal) => Err(status(&refusal, bytes)),
+        }
+    }
 }
 
 /// Tells who holds addresses, and then what changes of it as long as the client listens. One that lags is told so, and ends.

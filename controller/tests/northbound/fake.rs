@@ -230,6 +230,12 @@ impl Fake {
                 packets: 7,
                 ..v1::DropCount::default()
             }])),
+            Request::Drain(drain) => {
+                let meta = v1::Meta { name: drain.chassis, ..v1::Meta::default() };
+                let chassis = v1::Chassis { meta: Some(meta), ..v1::Chassis::default() };
+                let kind = Some(v1::resource::Kind::Chassis(chassis));
+                Ok(Reply::Resource(Box::new(v1::Resource { kind })))
+            }
             Request::Links(_) => {
                 let (chassis, peer_chassis) = ("s1".to_owned(), "s2".to_owned());
                 let (interface, peer_interface) = ("s1-eth2".to_owned(), "s2-eth1".to_owned());

@@ -62,16 +62,22 @@ fn errors(view: &View<'_>, emit: &mut Emit, chassis: ChassisKey) {
 /// Packets to a network are measured only where it takes less than others may send.
 fn measure(view: &View<'_>, emit: &mut Emit, key: NetworkKey, chassis: ChassisKey) {
     let (Some(fabric), Some(network)) = (view.fabric(), view.network(key)) else { return };
-    let routed = view.is_routed(key, chassis);
+    let routed = view.need(key, chassis).is_some_and(|need| need.routed || need.external);
     let Ok(largest) = u16::try_from(network.mtu + ETHERNET_HEADER) else { return };
-    if !routed || network.mtu >= fabric.mtu_max {
+    if !routed || network.mtu >= fabric.mtu_max && network.mtu >= outside(view, key) {
         return;
     }
     emit.on(chassis)
-        .row(Table::Mtu, 100, "the network's MTU is below the fabric's")
+        .row(Table::Mtu, 100, "others may send it more than it takes")
         .when_reg(Reg::Net, key.0)
         .measure(largest)
         .goto(Table::MtuVerdict);
+}
+
+/// The largest packets that come to a network from provider networks.
+fn outside(view: &View<'_>, key: NetworkKey) -> u32 {
+    let gateways = view.interfaces_on(key).into_iter().filter_map(|(router, _)| view.gateway(router));
+    gateways.filter_map(|gateway| view.network(gateway.network)).map(|network| network.mtu).max().unwrap_or(0)
 }
 
 fn own_addresses(view: &View<'_>, emit: &mut Emit, key: RouterKey, subnet: SubnetKey, chassis: ChassisKey) {
@@ -129,5 +135,5 @@ fn back(row: Row<'_>) {
         .restore(Reg::GatewayMac, Field::ETH_SRC)
         .set(Field::NW_TTL, HOP_LIMIT)
         .meter_answer()
-        .back();
+        .goto(Table::Reply);
 }

@@ -5,38 +5,95 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 use ::flows::PuntOp;
 use addr::{MacAddr, link_local};
 use packet::{Icmpv4Error, Icmpv6Error, icmpv4_error, icmpv6_error};
-use topology::{Interface, NetworkKey, RouterKey, View, World};
+use topology::{ChassisKey, Interface, NetworkKey, RouterKey, View, World};
 
+use crate::provider;
 use crate::punt::{PacketOut, Punted, Unanswered};
-use crate::router::network_mac;
+use crate::router::{network_mac, sends_from};
 
 /// The error, or the name of why there is none (RFC 4443, 2.4 e; RFC 1812, 4.3.2.7).
 pub fn error(world: &World, punted: &Punted) -> Result<Vec<PacketOut>, Unanswered> {
     let view = View::new(world);
     let port = view.port(punted.port).ok_or("port_gone")?;
-    let mtu = view.network(punted.network).map_or(0, |network| network.mtu);
     let own = own_side(world, punted.router, port.network);
     // On the link itself the network speaks: of a service's address that nobody answers for.
     let on_link = punted.router == RouterKey(0) && punted.network == port.network;
     let network = on_link.then(|| network_mac(port.network));
     let Some(mac) = own.first().map(|interface| interface.mac).or(network) else { return Err("router_gone") };
-    let frame = as_it_came(&punted.frame, port.mac, mac).ok_or("malformed")?;
-    let answer = match ethertype(&frame) {
-        Some(0x86dd) => {
-            let error = v6_error(punted.op, mtu, &frame).ok_or("unknown_operation")?;
-            // What was sent to the router is answered from the address that it was sent to (RFC 4443, 2.2 a).
-            let asked = destination_v6(&frame).filter(|_| punted.op == PuntOp::PortUnreachable);
-            icmpv6_error(mac, asked.unwrap_or_else(|| v6_address(&own, mac)), error, &frame)
-        }
-        Some(0x0800) => {
-            let error = v4_error(punted.op, mtu, &frame).ok_or("unknown_operation")?;
-            let asked = destination_v4(&frame).filter(|_| punted.op == PuntOp::PortUnreachable);
-            icmpv4_error(mac, asked.or_else(|| v4_address(&own)).ok_or("no_address_to_answer_from")?, error, &frame)
-        }
-        _ => return Err("malformed"),
+    let owed = Owed {
+        op: punted.op,
+        mtu: mtu(&view, punted.network),
+        asker: port.mac,
+        mac,
+        own: (v6_address(&own, mac), v4_address(&own)),
     };
-    let answer = answer.ok_or("no_error_owed")?;
-    Ok(vec![PacketOut::to(punted.place, answer)])
+    Ok(vec![PacketOut::to(punted.place, owed.made(&punted.frame)?)])
+}
+
+/// The same for a packet that came in from a physical network.
+pub fn error_outside(world: &World, outside: &Outside) -> Result<Vec<PacketOut>, Unanswered> {
+    let view = View::new(world);
+    let gateway = view.gateway(outside.router).ok_or("router_gone")?;
+    let mac = sends_from(outside.chassis, outside.router);
+    let own = |ipv6| gateway.addresses.iter().copied().find(move |address| address.is_ipv6() == ipv6);
+    let v6 = own(true).and_then(addr::v6).unwrap_or_else(|| link_local(mac));
+    let own = (v6, own(false).and_then(addr::v4));
+    let owed = Owed { op: outside.op, mtu: mtu(&view, outside.network), asker: outside.asker, mac, own };
+    let vlan = view.physical(gateway.network).ok_or("network_gone")?.vlan;
+    let port = view.localnet(gateway.network, outside.chassis).ok_or("port_gone")?;
+    Ok(vec![PacketOut::by(outside.chassis, provider::copy_to(vlan, port), owed.made(&outside.frame)?)])
+}
+
+/// A packet from a physical network that a router punted.
+#[derive(Clone, Debug)]
+pub struct Outside {
+    /// What is asked.
+    pub op: PuntOp,
+    /// The chassis that it came in at.
+    pub chassis: ChassisKey,
+    /// The network that it was going to.
+    pub network: NetworkKey,
+    /// The router that had it.
+    pub router: RouterKey,
+    /// The MAC that it came from.
+    pub asker: MacAddr,
+    /// The frame.
+    pub frame: Vec<u8>,
+}
+
+fn mtu(view: &View<'_>, network: NetworkKey) -> u32 {
+    view.network(network).map_or(0, |network| network.mtu)
+}
+
+/// An error that is owed: why, to whom, from which MAC and addresses.
+struct Owed {
+    op: PuntOp,
+    mtu: u32,
+    asker: MacAddr,
+    mac: MacAddr,
+    own: (Ipv6Addr, Option<Ipv4Addr>),
+}
+
+impl Owed {
+    fn made(&self, frame: &[u8]) -> Result<Vec<u8>, Unanswered> {
+        let Owed { op, mtu, asker, mac, own } = *self;
+        let frame = as_it_came(frame, asker, mac).ok_or("malformed")?;
+        let answer = match ethertype(&frame) {
+            Some(0x86dd) => {
+                let error = v6_error(op, mtu, &frame).ok_or("unknown_operation")?;
+                // What was sent to the router is answered from the address that it was sent to (RFC 4443, 2.2 a).
+                let asked = destination_v6(&frame).filter(|_| op == PuntOp::PortUnreachable);
+                icmpv6_error(mac, asked.unwrap_or(own.0), error, &frame)
+            }
+            Some(0x0800) => {
+                let error = v4_error(op, mtu, &frame).ok_or("unknown_operation")?;
+                let asked = destination_v4(&frame).filter(|_| op == PuntOp::PortUnreachable);
+                icmpv4_error(mac, asked.or(own.1).ok_or("no_address_to_answer_from")?, error, &frame)
+            }
+            _ => return Err("malformed"),
+        };
+        Ok(answer.ok_or("no_error_owed")?.to_vec())
+    }
 }
 
 /// The router's interfaces, those on the network that the packet came from first: a router behind the first one has none there.

@@ -48,6 +48,8 @@ pub fn group_here(network: NetworkKey) -> u32 {
 
 /// The first byte of the numbers of groups that pick an instance of a service.
 pub(crate) const ANYCAST_GROUPS: u32 = 7;
+/// And of those by which chassis send to gateways.
+pub(crate) const GATEWAY_GROUPS: u32 = 8;
 
 /// The first byte of the numbers of a large replication's parts; then come, in the same byte, 4 for each part, 2 if it is for
 /// this chassis' ports only, and 1 for the copies, 0 for their gate.
@@ -66,7 +68,9 @@ fn part(group: u32, index: usize) -> Option<Part> {
 /// Whether a group's number is one of the above, or of multicast's.
 pub fn is_our_group(id: u32) -> bool {
     let parts = FIRST_PART..FIRST_PART + 4 * PARTS_MAX as u32;
-    matches!(id >> 24, 1 | 2 | ANYCAST_GROUPS) || parts.contains(&(id >> 24)) || multicast::is_our_group(id)
+    matches!(id >> 24, 1 | 2 | GATEWAY_GROUPS | ANYCAST_GROUPS)
+        || parts.contains(&(id >> 24))
+        || multicast::is_our_group(id)
 }
 
 fn reach(view: &View<'_>, emit: &mut Emit, key: PortKey, chassis: ChassisKey) {
@@ -178,7 +182,7 @@ mod tests {
         }
         // OFPG_MAX (OpenFlow 1.3.5, 7.3.4.2).
         assert!(seen.iter().all(|id| is_our_group(*id) && *id <= 0xffff_ff00));
-        for other in [0, 0x0800_0001, 0x0fff_ffff, 0xfc00_0000] {
+        for other in [0, 0x0900_0001, 0x0fff_ffff, 0xfc00_0000] {
             assert!(!is_our_group(other));
         }
     }

@@ -103,10 +103,9 @@ fn trunk(view: &View<'_>, emit: &mut Emit, chassis: ChassisKey, port: OfPort) {
 
 /// What arrives for a network with ports here.
 fn arrival(view: &View<'_>, emit: &mut Emit, key: NetworkKey, chassis: ChassisKey) {
-    let Some(segment) = view.segment(key).filter(|_| wired(view)) else { return };
-    if !multicast::arrives(view, key, chassis) || view.physical(key).is_some() {
-        return;
-    }
+    let exit = || view.is_exit(key, chassis) && view.localnet(key, chassis).is_some();
+    let arrives = if view.physical(key).is_some() { exit() } else { multicast::arrives(view, key, chassis) };
+    let Some(segment) = view.segment(key).filter(|_| arrives && wired(view)) else { return };
     emit.on(chassis)
         .row(Table::Arrive, 100, "arrives from another chassis")
         .when(Field::VLAN_VID, tag(segment))

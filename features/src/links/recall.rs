@@ -92,7 +92,16 @@ mod tests {
     #[test]
     fn rows_say_what_they_were_made_of() {
         let (here, there) = (ChassisKey(1), ChassisKey(4094));
-        let chassis = |name: &str| Some(Chassis { name: name.into(), dpid: None, tunnel_ip: None, mappings: vec![] });
+        let chassis = |name: &str| {
+            Some(Chassis {
+                name: name.into(),
+                dpid: None,
+                tunnel_ip: None,
+                mappings: vec![],
+                gateway_priority: None,
+                drained: false,
+            })
+        };
         let lane = |port, label| Lane { port: OfPort(port), label };
         let mut world = World::default();
         world.commit(vec![
@@ -132,7 +141,14 @@ mod tests {
                 let tunnel_ip = format!("fd00::{n}").parse().ok();
                 Change::Chassis(
                     ChassisKey(n),
-                    Some(Chassis { name: n.to_string().into(), dpid: None, tunnel_ip, mappings: vec![] }),
+                    Some(Chassis {
+                        name: n.to_string().into(),
+                        dpid: None,
+                        tunnel_ip,
+                        mappings: vec![],
+                        gateway_priority: None,
+                        drained: false,
+                    }),
                 )
             };
             world.commit(vec![

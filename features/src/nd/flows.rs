@@ -184,5 +184,6 @@ fn answers(on: &mut On<'_>) {
         .restore(Reg::NdMac, Field::ETH_SRC)
         .copy(Field::ND_TARGET, Field::IPV6_SRC)
         .meter_answer()
-        .back();
+        .goto(Table::Reply);
+    on.row(Table::Reply, 10, "back to who asked").back();
 }

@@ -2,11 +2,37 @@
 
 use std::net::IpAddr;
 
+use addr::link_local;
 use packet::{Advertised, Frame, Icmpv6, Net, neighbor_advert};
-use topology::View;
+use topology::{ChassisKey, NetworkKey, RouterKey, View};
 
-use crate::holder;
+use crate::gateway::choice;
 use crate::punt::{PacketOut, Punted, Unanswered};
+use crate::router::sends_from;
+use crate::{holder, provider};
+
+/// The same for one that came in from a physical network, for an address of a router's that is answered for by this chassis.
+pub fn solicited_outside(
+    view: &View<'_>,
+    chassis: ChassisKey,
+    network: NetworkKey,
+    frame: &[u8],
+) -> Result<Vec<PacketOut>, Unanswered> {
+    let frame = Frame::parse(frame).map_err(|_| "malformed")?;
+    let Net::Ipv6(ip) = &frame.net else { return Err("malformed") };
+    let Ok(Some(Icmpv6::NeighborSolicit { target, .. })) = ip.icmpv6() else { return Err("malformed") };
+    let here = |router: &RouterKey| {
+        let held = choice::holders(view, *router).contains(&(IpAddr::V6(target), Some(chassis)));
+        held || target == link_local(sends_from(chassis, *router))
+    };
+    let router = view.routers_to(network).into_iter().find(here).ok_or(holder::UNKNOWN_TARGET)?;
+    let mac = sends_from(chassis, router);
+    let what = Advertised { mac, target, src: target, router: true, override_: true };
+    let answer = neighbor_advert(&what, Some((frame.ethernet.src, ip.src))).to_vec();
+    let (physical, port) = (view.physical(network), view.localnet(network, chassis));
+    let (Some(physical), Some(port)) = (physical, port) else { return Err("port_gone") };
+    Ok(vec![PacketOut::by(chassis, provider::copy_to(physical.vlan, port), answer)])
+}
 
 /// An advertisement for a target that somebody on the network holds (RFC 4861, 7.2.4); to a probe, if it is somebody else.
 pub fn solicited(view: &View<'_>, punted: &Punted) -> Result<Vec<PacketOut>, Unanswered> {

@@ -93,7 +93,9 @@ fn arrival(view: &View<'_>, emit: &mut Emit, key: NetworkKey, chassis: ChassisKe
     let (Some(fabric), Some(port), Some(segment)) = (view.fabric(), view.uplink(chassis), view.segment(key)) else {
         return;
     };
-    if !multicast::arrives(view, key, chassis) || view.physical(key).is_some() {
+    let provider = view.physical(key).is_some();
+    let exit = provider && view.is_exit(key, chassis) && view.localnet(key, chassis).is_some();
+    if !exit && (!multicast::arrives(view, key, chassis) || provider) {
         return;
     }
     let mut on = emit.on(chassis);

@@ -20,7 +20,7 @@ pub const USERDATA_PORT: u8 = 1;
 type Rate = (PuntClass, u32, u32);
 pub(crate) const ADDRESS: Rate = (PuntClass::Address, 200, 200);
 /// A connection to the metadata service with one question takes six packets of the client.
-const SERVICE: Rate = (PuntClass::Service, 300, 300);
+pub(crate) const SERVICE: Rate = (PuntClass::Service, 300, 300);
 /// Of an instance that is asked every 50 ms, by each of a few services, over HTTP.
 pub(crate) const HEALTH: Rate = (PuntClass::Health, 400, 400);
 /// Answers per second that the switch gives one port, and the burst on top. A Linux host has 1,024 neighbours at most of each family

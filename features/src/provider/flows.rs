@@ -6,9 +6,11 @@ use ofp::{Action, Field};
 use packet::{OP_REPLY, OP_REQUEST};
 use topology::{ChassisKey, Key, KeyKind, NetworkKey, PortKey, RouterKey, SubnetKey, View};
 
+use super::USERDATA_LOCALNET;
 use super::border;
 use crate::l2::GROUP_BIT;
 use crate::nd::flows::made_of_mac;
+use crate::port::{ADDRESS, SERVICE, way_to_controller};
 use crate::ra::advert;
 use crate::router::{CHASSIS_MAC_PREFIX, chassis_mac};
 
@@ -57,6 +59,9 @@ fn everywhere(view: &View<'_>, emit: &mut Emit, chassis: ChassisKey) {
         on.row(Table::Classify, 10, "no network here has this tag")
             .when(Field::IN_PORT, port)
             .drop(Drop::UnknownSegment);
+        for rate in [ADDRESS, SERVICE] {
+            way_to_controller(&mut on, port, rate, USERDATA_LOCALNET);
+        }
     }
     border::everybody(&mut on);
     on.row(Table::Out, 310, "from outside: who has the address answers himself (RFC 6085)")
@@ -76,7 +81,8 @@ fn everywhere(view: &View<'_>, emit: &mut Emit, chassis: ChassisKey) {
 
 /// A provider network on a chassis that has ports of it.
 fn segment(view: &View<'_>, emit: &mut Emit, key: NetworkKey, chassis: ChassisKey) {
-    let Some(physical) = view.physical(key).filter(|_| view.is_resident(key, chassis)) else { return };
+    let Some(need) = view.need(key, chassis).filter(|need| need.resident || need.external) else { return };
+    let Some(physical) = view.physical(key) else { return };
     let mut on = emit.on(chassis);
     let Some(port) = view.localnet(key, chassis) else {
         on.row(Table::Out, 30, "whoever it is, he is on the physical network, and nothing here leads there")
@@ -91,22 +97,26 @@ fn segment(view: &View<'_>, emit: &mut Emit, key: NetworkKey, chassis: ChassisKe
     };
     arrives.load(Reg::Net, key.0).load(Reg::FromLocalnet, 1u64).goto(Table::Border);
     border::routers(&mut on, key, &physical.routers);
-    border::servers(view, &mut on, key);
     leaves(&mut on, key, physical.vlan, port);
-    questions(view, &mut on, key);
+    if need.resident {
+        border::servers(view, &mut on, key);
+        questions(view, &mut on, key);
+    }
     on.row(Table::Out, 30, "whoever it is, he is on the physical network")
         .when_reg(Reg::Net, key.0)
         .when_reg(Reg::FromLocalnet, 0u64)
         .goto(Table::Localnet);
 }
 
-fn leaves(on: &mut On<'_>, key: NetworkKey, vlan: Option<u16>, port: OfPort) {
-    fn tagged(row: Row<'_>, vlan: Option<u16>) -> Row<'_> {
-        match vlan {
-            Some(vlan) => row.push_vlan().set(Field::VLAN_VID, PRESENT | vlan),
-            None => row,
-        }
+/// A frame gets the tag that its network has.
+pub(crate) fn tagged(row: Row<'_>, vlan: Option<u16>) -> Row<'_> {
+    match vlan {
+        Some(vlan) => row.push_vlan().set(Field::VLAN_VID, PRESENT | vlan),
+        None => row,
     }
+}
+
+fn leaves(on: &mut On<'_>, key: NetworkKey, vlan: Option<u16>, port: OfPort) {
     let (source, chassis) = (Field::ETH_SRC, on.chassis());
     // The switches there would else see one MAC at many of their ports.
     let row = on

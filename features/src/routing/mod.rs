@@ -148,6 +148,10 @@ fn has_others(view: &View<'_>, router: RouterKey, network: NetworkKey) -> bool {
 
 fn static_route(view: &View<'_>, emit: &mut Emit, router: RouterKey, prefix: IpNet, chassis: ChassisKey) {
     let Some(route) = view.route(router, prefix).filter(|_| view.routes_for(router, chassis)) else { return };
+    if view.gateway(router).is_some_and(|gateway| gateway.network == route.network) {
+        // It leads out.
+        return;
+    }
     let mut on = emit.on(chassis);
     let row = on.row(Table::Route, static_priority(prefix), "a static route");
     let row = to_prefix(row, router, prefix);
@@ -194,7 +198,7 @@ fn neighbor(view: &View<'_>, emit: &mut Emit, key: PortKey, chassis: ChassisKey)
     }
 }
 
-fn to_prefix(row: Row<'_>, router: RouterKey, prefix: IpNet) -> Row<'_> {
+pub(crate) fn to_prefix(row: Row<'_>, router: RouterKey, prefix: IpNet) -> Row<'_> {
     let row = row.when_reg(Reg::Router, router.0);
     match prefix {
         IpNet::V6(net) => row.ipv6().when_masked(Field::IPV6_DST, net.network(), net.netmask()),
@@ -214,6 +218,6 @@ fn connected_priority(prefix: IpNet) -> u16 {
     static_priority(prefix) + 1
 }
 
-fn static_priority(prefix: IpNet) -> u16 {
+pub(crate) fn static_priority(prefix: IpNet) -> u16 {
     100 + 2 * u16::from(prefix.prefix_len())
 }

@@ -34,7 +34,14 @@ pub fn way(from: u16, to: u16, two: bool, there: bool) -> Change {
 
 pub fn chassis(n: u16) -> Change {
     let tunnel_ip = format!("fd00:a::{n}").parse().ok();
-    let chassis = Chassis { name: format!("hv{n}").into(), dpid: Some(Dpid(n.into())), tunnel_ip, mappings: vec![] };
+    let chassis = Chassis {
+        name: format!("hv{n}").into(),
+        dpid: Some(Dpid(n.into())),
+        tunnel_ip,
+        mappings: vec![],
+        gateway_priority: None,
+        drained: false,
+    };
     Change::Chassis(ChassisKey(n), Some(chassis))
 }
 
@@ -164,6 +171,20 @@ pub fn mapped(c: u16, how: usize) -> Change {
     let all = [("phys1".into(), "eth1".into()), ("phys2".into(), "eth2".into())];
     let mappings = all.into_iter().enumerate().filter(|(bit, _)| how & (1 << bit) != 0).map(|(_, m)| m).collect();
     Change::Chassis(key, Some(Chassis { mappings, ..fact }))
+}
+
+/// A router that leads out by a provider network, and what is known of that.
+pub fn leads_out(r: u32, n: u32, there: bool) -> Change {
+    let addresses = vec!["2001:db8:100::10".parse().unwrap(), "192.0.2.10".parse().unwrap()];
+    let nexthops = if n == 2 { vec![] } else { vec!["fe80::9".parse().unwrap(), "192.0.2.1".parse().unwrap()] };
+    let fact = topology::ExternalGateway { network: NetworkKey(n), addresses, nexthops };
+    Change::Gateway(RouterKey(r), there.then_some(fact))
+}
+
+/// A chassis that is a gateway, drained or not.
+pub fn gateway(c: u16, how: usize, drained: bool) -> Change {
+    let Change::Chassis(key, Some(fact)) = mapped(c, how) else { unreachable!() };
+    Change::Chassis(key, Some(Chassis { gateway_priority: Some(how as u32 % 2), drained, ..fact }))
 }
 
 /// A network with a domain of its own, and so with a name server, or without.

@@ -143,6 +143,8 @@ impl Maker {
                 dpid: Some(Dpid(key.into())),
                 tunnel_ip: Some(tunnel_ip).filter(|_| self.encap.tunnels() || n == 1),
                 mappings: vec![],
+                gateway_priority: None,
+                drained: false,
             };
             self.changes.push(Change::Chassis(ChassisKey(key), Some(chassis)));
             if !self.dice.one_in(12) {

@@ -154,7 +154,7 @@ fn router_of(router: u8, networks: &[u8], v4: bool, routes: &[RouteTo]) -> v1::R
         interface: None,
     };
     let interfaces = networks.iter().map(interface).collect();
-    let spec = v1::RouterSpec { interfaces, routes: routes.iter().map(route).collect() };
+    let spec = v1::RouterSpec { interfaces, routes: routes.iter().map(route).collect(), ..v1::RouterSpec::default() };
     v1::Router { meta: meta(name(&ROUTERS, router)), spec: Some(spec), status: None }
 }
 

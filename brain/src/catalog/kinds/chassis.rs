@@ -106,12 +106,14 @@ fn fabric_port(catalog: &Catalog, chassis: &Chassis, findings: &mut Findings) {
     }
 }
 
-pub(super) fn facts(id: &ResourceId, key: u32, chassis: &Chassis, facts: &mut Vec<Change>) {
+pub(super) fn facts(id: &ResourceId, record: &v1::Record, chassis: &Chassis, facts: &mut Vec<Change>) {
     // Keys of chassis are handed out up to 65,535; one beyond that was not ours and makes no fact.
-    if let Ok(key) = u16::try_from(key) {
-        let Chassis { dpid, tunnel_ip, mappings, .. } = chassis.clone();
+    if let Ok(key) = u16::try_from(record.key) {
+        let Chassis { dpid, tunnel_ip, mappings, gateway_priority, .. } = chassis.clone();
         let (name, mappings) = (id.name.clone(), mappings.into_iter().collect());
-        facts.push(Change::Chassis(ChassisKey(key), Some(topology::Chassis { name, dpid, tunnel_ip, mappings })));
+        let drained = record.drained;
+        let fact = topology::Chassis { name, dpid, tunnel_ip, mappings, gateway_priority, drained };
+        facts.push(Change::Chassis(ChassisKey(key), Some(fact)));
     }
 }
 

@@ -16,6 +16,7 @@ pub(crate) mod chassis;
 pub(crate) mod delegation;
 mod dhcp_options;
 pub(crate) mod fabric;
+pub(crate) mod gateway;
 pub(crate) mod instance;
 pub(crate) mod managed;
 pub(crate) mod modes;
@@ -165,6 +166,9 @@ pub(crate) fn references(id: &ResourceId, kind: &Kind) -> Vec<(String, ResourceI
             for (i, interface) in router.spec.iter().flat_map(|spec| &spec.interfaces).enumerate() {
                 add(ident::SUBNET, &interface.subnet, format!("interfaces[{i}].subnet"));
             }
+            if let Some(gateway) = router.spec.as_ref().and_then(|spec| spec.external_gateway.as_ref()) {
+                add(ident::NETWORK, &gateway.network, "external_gateway.network".to_owned());
+            }
         }
         Kind::Renumbering(renumbering) => {
             renumbering.spec.iter().for_each(|spec| add(ident::SUBNET, &spec.subnet, "subnet".to_owned()));
@@ -229,7 +233,7 @@ pub(crate) fn facts(catalog: &Catalog, id: &ResourceId, item: &Item) -> Vec<Chan
     let key = record.key;
     match &item.model {
         None => {}
-        Some(Model::Chassis(chassis)) => chassis::facts(id, key, chassis, &mut facts),
+        Some(Model::Chassis(chassis)) => chassis::facts(id, record, chassis, &mut facts),
         Some(Model::Fabric(fabric)) => fabric::facts(catalog, fabric, &mut facts),
         Some(Model::Network(network)) => network::facts(catalog, id, record, network, &mut facts),
         Some(Model::Subnet(subnet)) => subnet::facts(catalog, id, key, subnet, &mut facts),

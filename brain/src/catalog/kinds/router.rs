@@ -7,7 +7,7 @@ use proto::v1;
 use topology::{Change, NetworkKey, ResourceId, RouterKey, RouterPreference, SubnetKey};
 
 use super::renumbering::{Face, shift};
-use super::{Model, range, text};
+use super::{Model, gateway, range, text};
 use crate::catalog::Catalog;
 use crate::catalog::findings::Findings;
 use crate::catalog::ident::{SUBNET, short};
@@ -18,6 +18,7 @@ use crate::catalog::index::Claim;
 pub(crate) struct Router {
     pub(crate) interfaces: Vec<Interface>,
     pub(crate) routes: Vec<Route>,
+    pub(crate) gateway: Option<gateway::Gateway>,
     /// Where an interface has none of its own; `None` until it is generated.
     pub(crate) mac: Option<MacAddr>,
 }
@@ -76,7 +77,12 @@ pub(super) fn parse(id: &ResourceId, spec: &mut v1::RouterSpec, mac: &str, findi
         }
         routes.push(route);
     }
-    Some(Router { interfaces, routes, mac: mac.parse().ok() })
+    let gateway = spec.external_gateway.as_mut().map(|given| gateway::parse(id, given, findings));
+    let gateway = match gateway {
+        Some(gateway) => Some(gateway?),
+        None => None,
+    };
+    Some(Router { interfaces, routes, gateway, mac: mac.parse().ok() })
 }
 
 fn parse_route(id: &ResourceId, route: &mut v1::Route, i: usize, findings: &mut Findings) -> Option<Route> {
@@ -142,6 +148,7 @@ pub(super) fn claims(catalog: &Catalog, router: &Router, claims: &mut Vec<Claim>
         claims.extend(all.map(|address| Claim::Address(interface.network.clone(), address)));
         claims.extend(interface.mac.map(|mac| Claim::Mac(interface.network.clone(), mac)));
     }
+    router.gateway.iter().for_each(|given| gateway::claims(given, claims));
 }
 
 /// The field that a claim of a router is about.
@@ -151,6 +158,9 @@ pub(super) fn field_of(catalog: &Catalog, router: &Router, claim: &Claim) -> Str
         Claim::Mac(network, mac) => interface.network == network && interface.mac == Some(*mac),
         _ => false,
     };
+    if let Some(field) = router.gateway.as_ref().and_then(|given| gateway::field_of(given, claim)) {
+        return field;
+    }
     let resolved = resolve(catalog, router);
     let Some(interface) = resolved.iter().find(|i| made_by(i)) else { return String::new() };
     let (at, given) = (interface.at, &router.interfaces[interface.at]);
@@ -179,9 +189,24 @@ pub(super) fn check(catalog: &Catalog, id: &ResourceId, router: &Router, finding
     check_preferences(id, &interfaces, findings);
     check_delegated(catalog, id, router, &interfaces, findings);
     check_shares(catalog, router, &interfaces, findings);
+    let beyond = beyond(catalog, router);
     for (i, route) in router.routes.iter().enumerate() {
-        check_route(router, &interfaces, route, i, findings);
+        check_route(catalog, router, (&interfaces, beyond.as_ref()), (i, route), findings);
     }
+    if let Some(given) = &router.gateway {
+        gateway::check(catalog, id, given, findings);
+        for interface in interfaces.iter().filter(|interface| *interface.network == given.network) {
+            let message = format!("{} is the external gateway's network", short(&id.tenant, interface.network));
+            findings.spec(format!("interfaces[{}].subnet", interface.at), message);
+        }
+    }
+}
+
+/// The provider network that a router leads to, with its prefixes.
+type Beyond<'c> = (&'c ResourceId, Vec<IpNet>);
+
+fn beyond<'c>(catalog: &Catalog, router: &'c Router) -> Option<Beyond<'c>> {
+    router.gateway.as_ref().map(|given| (&given.network, given.prefixes(catalog)))
 }
 
 impl Catalog {
@@ -283,18 +308,27 @@ fn check_preferences(id: &ResourceId, interfaces: &[Resolved<'_>], findings: &mu
     }
 }
 
-fn check_route(router: &Router, interfaces: &[Resolved<'_>], route: &Route, i: usize, findings: &mut Findings) {
+fn check_route(
+    catalog: &Catalog,
+    router: &Router,
+    (interfaces, beyond): (&[Resolved<'_>], Option<&Beyond<'_>>),
+    (i, route): (usize, &Route),
+    findings: &mut Findings,
+) {
     let Route { destination, nexthop, interface } = route;
     // An interface whose subnet is missing says so itself; what is beyond it can't be judged.
     let complete = interfaces.len() == router.interfaces.len();
     if let Some(interface) = interfaces.iter().find(|interface| interface.prefixes().any(|p| p == *destination)) {
         findings.spec(format!("routes[{i}].destination"), format!("{destination} is connected: {}", interface.subnet));
     }
-    if let Some(subnet) = interface.as_ref().filter(|s| !router.interfaces.iter().any(|i| i.subnet == **s)) {
+    let outside =
+        |subnet: &ResourceId| catalog.subnet(subnet).is_some_and(|s| beyond.is_some_and(|(n, _)| s.network == **n));
+    let here = |subnet: &ResourceId| router.interfaces.iter().any(|i| i.subnet == *subnet) || outside(subnet);
+    if let Some(subnet) = interface.as_ref().filter(|subnet| !here(subnet)) {
         findings.spec(format!("routes[{i}].interface"), format!("the router has no interface on {subnet}"));
         return;
     }
-    match exit(interfaces, route) {
+    match exit(catalog, interfaces, beyond, route) {
         Exit::On(network) => {
             if is_own(interfaces, network, *nexthop) {
                 findings.spec(format!("routes[{i}].nexthop"), format!("{nexthop} is the router's own address"));
@@ -338,8 +372,14 @@ enum Exit<'c> {
     None,
 }
 
-fn exit<'c>(interfaces: &[Resolved<'c>], route: &Route) -> Exit<'c> {
+fn exit<'c>(catalog: &Catalog, interfaces: &[Resolved<'c>], beyond: Option<&Beyond<'c>>, route: &Route) -> Exit<'c> {
     let Route { nexthop, interface, .. } = route;
+    if let Some((network, prefixes)) = beyond {
+        let named = interface.as_ref().and_then(|subnet| catalog.subnet(subnet));
+        if named.is_some_and(|subnet| subnet.network == **network) || prefixes.iter().any(|p| p.contains(nexthop)) {
+            return Exit::On(network);
+        }
+    }
     if !is_local(*nexthop) {
         let connected =
             interfaces.iter().find(|i| i.cidr.contains(nexthop) || i.prefixes().any(|p| p.contains(nexthop)));
@@ -352,6 +392,8 @@ fn exit<'c>(interfaces: &[Resolved<'c>], route: &Route) -> Exit<'c> {
     let mut candidates = interfaces.iter().filter(candidate).map(|interface| interface.network);
     match candidates.next() {
         None => Exit::None,
+        // A link-local next hop may be out there too.
+        Some(_) if beyond.is_some() && interface.is_none() => Exit::Ambiguous,
         Some(first) if candidates.all(|network| network == first) => Exit::On(first),
         Some(_) => Exit::Ambiguous,
     }
@@ -380,8 +422,12 @@ pub(super) fn facts(catalog: &Catalog, id: &ResourceId, key: u32, router: &Route
             facts.push(Change::Interface(key, SubnetKey(face.key), Some(fact)));
         }
     }
+    if let Some(given) = &router.gateway {
+        gateway::facts(catalog, key, given, facts);
+    }
+    let beyond = beyond(catalog, router);
     for route in &router.routes {
-        let Exit::On(network) = exit(&interfaces, route) else { continue };
+        let Exit::On(network) = exit(catalog, &interfaces, beyond.as_ref(), route) else { continue };
         let Some(network) = catalog.key_of(network).map(NetworkKey) else { continue };
         let fact = topology::Route { network, nexthop: as_shown(&interfaces, route.nexthop) };
         facts.push(Change::Route(key, route.destination, Some(fact)));

@@ -25,6 +25,8 @@ pub(crate) struct Subnet {
     pub(crate) cidr: IpNet,
     /// As given, or the default.
     pub(crate) gateway: IpAddr,
+    /// The intent names it.
+    pub(crate) gateway_given: bool,
     pub(crate) modes: Modes,
     /// What addresses are picked from, in order.
     pub(crate) pools: Vec<Range>,
@@ -65,6 +67,7 @@ pub(super) fn parse(id: &ResourceId, spec: &mut v1::SubnetSpec, findings: &mut F
         network: network?,
         cidr,
         gateway,
+        gateway_given: spec.gateway_ip.is_some(),
         modes,
         pools,
         told,

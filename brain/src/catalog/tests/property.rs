@@ -119,6 +119,11 @@ fn random_router(r: &mut Random) -> v1::Router {
         (0..r.below(3)).map(|_| r.one(&["s1", "s1", "s2", "s3", "s4", "s4", "s7", "s8", "s8", "acme/s1"])).collect();
     let mut router = router(r.one(&["r1", "r2"]), &subnets);
     let spec = router.spec.as_mut().unwrap();
+    spec.external_gateway = r.some(25, |r| v1::ExternalGateway {
+        network: r.one(&["red", "blue"]).to_owned(),
+        ip_addresses: vec![r.one(&ADDRESSES).to_owned()],
+        enable_snat: None,
+    });
     for interface in &mut spec.interfaces {
         interface.ip_address = r.some(15, |r| r.one(&ADDRESSES).to_owned());
     }

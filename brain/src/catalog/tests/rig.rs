@@ -178,12 +178,18 @@ fn assert_same(ours: &World, theirs: &World, facts: &[Change]) {
             }
             Change::DhcpOptions(k, _) => assert_eq!(ours.dhcp_options(*k), theirs.dhcp_options(*k)),
             Change::Hostname(k, _) => assert_eq!(ours.hostname(*k), theirs.hostname(*k)),
+            Change::Gateway(k, _) => assert_eq!(ours.gateway(*k), theirs.gateway(*k)),
             Change::Plug(..)
+            | Change::Alive(..)
+            | Change::Serves(..)
             | Change::Trunk(..)
             | Change::Hop(..)
             | Change::Way(..)
-            | Change::Serves(..)
-            | Change::Alive(..) => {
+            | Change::Lame(..)
+            | Change::Isolated(..)
+            | Change::Down(..)
+            | Change::Neighbor(..)
+            | Change::Upstream(..) => {
                 unreachable!("the catalog states none of them")
             }
         }
@@ -196,13 +202,19 @@ pub(super) fn changed(applied: &Applied) -> Vec<String> {
     let word = |change: &Change| match change {
         Change::Fabric(f) => format!("{}{}", gone(f.is_none()), Key::Fabric),
         Change::Chassis(k, f) => format!("{}{}", gone(f.is_none()), Key::Chassis(*k)),
+        Change::Anycast(k, f) => format!("{}{}", gone(f.is_none()), Key::Anycast(*k)),
+        Change::Gateway(k, f) => format!("{}{}", gone(f.is_none()), Key::Gateway(*k)),
         Change::Plug(..)
+        | Change::Alive(..)
+        | Change::Serves(..)
         | Change::Trunk(..)
         | Change::Hop(..)
         | Change::Way(..)
-        | Change::Serves(..)
-        | Change::Alive(..) => unreachable!(),
-        Change::Anycast(k, f) => format!("{}{}", gone(f.is_none()), Key::Anycast(*k)),
+        | Change::Lame(..)
+        | Change::Isolated(..)
+        | Change::Down(..)
+        | Change::Neighbor(..)
+        | Change::Upstream(..) => unreachable!(),
         Change::Network(k, f) => format!("{}{}", gone(f.is_none()), Key::Network(*k)),
         Change::Subnet(k, f) => format!("{}{}", gone(f.is_none()), Key::Subnet(*k)),
         Change::Advert(k, f) => format!("{}{}", gone(f.is_none()), Key::Advert(*k)),
@@ -318,7 +330,7 @@ pub(super) fn slaac(mut subnet: v1::Subnet) -> v1::Subnet {
 
 pub(super) fn router(name: &str, subnets: &[&str]) -> v1::Router {
     let interface = |subnet: &&str| v1::RouterInterface { subnet: (*subnet).to_owned(), ..Default::default() };
-    let spec = v1::RouterSpec { interfaces: subnets.iter().map(interface).collect(), routes: Vec::new() };
+    let spec = v1::RouterSpec { interfaces: subnets.iter().map(interface).collect(), ..Default::default() };
     v1::Router { meta: meta(name), spec: Some(spec), status: None }
 }
 

@@ -70,7 +70,7 @@ impl Site {
             ..v1::SubnetSpec::default()
         };
         let interface = v1::RouterInterface { subnet: "sub".to_owned(), ..v1::RouterInterface::default() };
-        let router = v1::RouterSpec { interfaces: vec![interface], routes: Vec::new() };
+        let router = v1::RouterSpec { interfaces: vec![interface], ..Default::default() };
         v1::Document {
             tenant: format!("t{n}"),
             networks: vec![v1::Network { meta: meta("net"), spec: Some(v1::NetworkSpec::default()), status: None }],

@@ -2,6 +2,7 @@
 
 mod dhcp_options;
 mod fabric;
+mod gateway;
 mod group;
 mod instance;
 mod port;

@@ -1,0 +1,108 @@
+//! External gateways of routers: the provider network that one leads to, and its addresses there.
+
+use std::net::IpAddr;
+
+use addr::IpNet;
+use proto::v1;
+use topology::{Change, NetworkKey, ResourceId, RouterKey};
+
+use super::text;
+use crate::catalog::Catalog;
+use crate::catalog::admit::Admission;
+use crate::catalog::findings::Findings;
+use crate::catalog::ident::{NETWORK, short};
+use crate::catalog::index::Claim;
+
+/// A router's addresses on its provider network.
+const ADDRESSES_MAX: usize = 32;
+
+/// An external gateway, as given.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Gateway {
+    pub(crate) network: ResourceId,
+    pub(crate) addresses: Vec<IpAddr>,
+}
+
+pub(super) fn parse(id: &ResourceId, spec: &mut v1::ExternalGateway, findings: &mut Findings) -> Option<Gateway> {
+    let v1::ExternalGateway { network, ip_addresses, enable_snat } = spec;
+    let network = text::target(NETWORK, &id.tenant, network, "external_gateway.network", findings);
+    if *enable_snat == Some(true) {
+        findings.spec("external_gateway.enable_snat", "can't be true: sources are not translated yet");
+    }
+    if ip_addresses.is_empty() || ip_addresses.len() > ADDRESSES_MAX {
+        let message = format!("has {} entries; 1 to {ADDRESSES_MAX} are needed", ip_addresses.len());
+        findings.spec("external_gateway.ip_addresses", message);
+    }
+    let mut addresses = Vec::new();
+    for (i, text) in ip_addresses.iter_mut().enumerate() {
+        let field = format!("external_gateway.ip_addresses[{i}]");
+        let Some(address) = text::read::<IpAddr>(text, &field, findings) else { continue };
+        if addresses.contains(&address) {
+            findings.spec(field, "is listed twice");
+        }
+        addresses.push(address);
+    }
+    Some(Gateway { network: network?, addresses })
+}
+
+pub(super) fn claims(gateway: &Gateway, claims: &mut Vec<Claim>) {
+    claims.extend(gateway.addresses.iter().map(|address| Claim::Address(gateway.network.clone(), *address)));
+}
+
+/// The field that a claim is about.
+pub(super) fn field_of(gateway: &Gateway, claim: &Claim) -> Option<String> {
+    let Claim::Address(network, address) = claim else { return None };
+    let at = gateway.addresses.iter().position(|own| own == address && *network == gateway.network)?;
+    Some(format!("external_gateway.ip_addresses[{at}]"))
+}
+
+pub(super) fn check(catalog: &Catalog, id: &ResourceId, gateway: &Gateway, findings: &mut Findings) {
+    let Some(network) = catalog.network(&gateway.network) else { return };
+    let name = short(&id.tenant, &gateway.network);
+    if network.physical.is_none() {
+        let message = format!("{name} is an overlay network: what is outside is beyond a provider network");
+        findings.spec("external_gateway.network", message);
+        return;
+    }
+    for (i, address) in gateway.addresses.iter().enumerate() {
+        let subnets = catalog.subnets_of(&gateway.network);
+        let subnet = subnets.iter().find(|(_, subnet)| subnet.cidr.contains(address));
+        let why = match subnet {
+            None => format!("{address} is in no subnet of {name}"),
+            Some((_, subnet)) if subnet.gateway == *address => format!("{address} is the gateway_ip of {name}"),
+            Some((_, subnet)) if super::range::is_edge(subnet.cidr, *address) => {
+                format!("{address} is an end of {}", subnet.cidr)
+            }
+            Some(_) => continue,
+        };
+        findings.spec(format!("external_gateway.ip_addresses[{i}]"), why);
+    }
+}
+
+pub(super) fn facts(catalog: &Catalog, key: RouterKey, gateway: &Gateway, facts: &mut Vec<Change>) {
+    let Some(network) = catalog.key_of(&gateway.network).map(NetworkKey) else { return };
+    // Where the intent names no router for IPv6, those that advertise themselves count.
+    let subnets = catalog.subnets_of(&gateway.network).into_iter().map(|(_, subnet)| subnet);
+    let named = subnets.filter(|subnet| subnet.gateway_given || subnet.gateway.is_ipv4());
+    let mut nexthops: Vec<IpAddr> = named.map(|subnet| subnet.gateway).collect();
+    nexthops.dedup();
+    let addresses = gateway.addresses.clone();
+    facts.push(Change::Gateway(key, Some(topology::ExternalGateway { network, addresses, nexthops })));
+}
+
+impl Gateway {
+    /// The prefixes on the provider network.
+    pub(super) fn prefixes(&self, catalog: &Catalog) -> Vec<IpNet> {
+        catalog.subnets_of(&self.network).into_iter().map(|(_, subnet)| subnet.cidr).collect()
+    }
+}
+
+impl Admission<'_> {
+    /// A chassis gives up being a gateway, or takes it up again.
+    pub(crate) fn drain(&mut self) {
+        if let Some((id, drained)) = self.asked.drain.clone() {
+            self.edit(&id, |record| record.drained = drained);
+            self.followers.insert(id, usize::MAX);
+        }
+    }
+}

@@ -1,0 +1,86 @@
+//! Who does what: by which next hop a chassis sends out, by which gateways others do, which of them holds an address. Functions of the
+//! facts alone, for rows and status and announcements alike.
+
+use std::net::IpAddr;
+
+use topology::{ChassisKey, ExternalGateway, NetworkKey, RouterKey, RouterPreference, View};
+
+/// How a chassis sends what is for outside.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Exit {
+    /// By its own way to the physical network, to this router there.
+    Here(IpAddr),
+    /// By gateways.
+    ByGateways,
+    /// It can't.
+    Nowhere,
+}
+
+/// How a chassis sends what a router has for outside, if its next hop is one of these. Those that it has not found don't count.
+pub fn exit(view: &View<'_>, network: NetworkKey, chassis: ChassisKey, nexthops: &[IpAddr]) -> Exit {
+    if view.has_carrier(network, chassis)
+        && let Some(found) = nexthops.iter().find(|nexthop| view.neighbor(network, chassis, **nexthop).is_some())
+    {
+        return Exit::Here(*found);
+    }
+    let others = gateways(view, network).into_iter().any(|gateway| gateway != chassis);
+    // Who is not there need not know who else is.
+    let known = !nexthops.is_empty() || !view.has_carrier(network, chassis);
+    if others && known { Exit::ByGateways } else { Exit::Nowhere }
+}
+
+/// The default routers of a router, of a family, the best first: those that the intent names; else those that advertise themselves, by
+/// preference (RFC 4191, 3.2).
+pub fn default_routers(view: &View<'_>, gateway: &ExternalGateway, ipv6: bool) -> Vec<IpAddr> {
+    let named: Vec<IpAddr> = gateway.nexthops.iter().copied().filter(|hop| hop.is_ipv6() == ipv6).collect();
+    if !named.is_empty() || !ipv6 {
+        return named;
+    }
+    let mut found = view.upstreams(gateway.network);
+    let rank = |preference| match preference {
+        RouterPreference::High => 0,
+        RouterPreference::Medium => 1,
+        RouterPreference::Low => 2,
+    };
+    found.sort_by_key(|(router, upstream)| (rank(upstream.preference), *router));
+    found.into_iter().map(|(router, _)| IpAddr::V6(router)).collect()
+}
+
+/// The chassis by which others send out: of those that can, the ones of the highest priority.
+pub fn gateways(view: &View<'_>, network: NetworkKey) -> Vec<ChassisKey> {
+    let usable: Vec<_> = view.gateways(network).into_iter().filter(|gateway| gateway.usable).collect();
+    let highest = usable.iter().map(|gateway| gateway.priority).max();
+    usable.into_iter().filter(|gateway| Some(gateway.priority) == highest).map(|gateway| gateway.chassis).collect()
+}
+
+/// A router's addresses on its provider network, each with the gateway that answers for it. Each gateway holds about as many of a family; when
+/// one goes, only what it held moves.
+pub fn holders(view: &View<'_>, router: RouterKey) -> Vec<(IpAddr, Option<ChassisKey>)> {
+    let Some(gateway) = view.gateway(router) else { return Vec::new() };
+    let chassis = gateways(view, gateway.network);
+    let most = [false, true].map(|ipv6| {
+        let all = gateway.addresses.iter().filter(|address| address.is_ipv6() == ipv6);
+        all.count().div_ceil(chassis.len().max(1))
+    });
+    let mut held = vec![[0usize; 2]; chassis.len()];
+    let mut holders = Vec::new();
+    for address in &gateway.addresses {
+        let family = usize::from(address.is_ipv6());
+        let free = chassis.iter().enumerate().filter(|(at, _)| held[*at][family] < most[family]);
+        let best = free.max_by_key(|(_, chassis)| lot(*address, **chassis)).map(|(at, chassis)| (at, *chassis));
+        if let Some((at, _)) = best {
+            held[at][family] += 1;
+        }
+        holders.push((*address, best.map(|(_, chassis)| chassis)));
+    }
+    holders
+}
+
+/// What an address draws for a chassis: highest random weight.
+fn lot(address: IpAddr, chassis: ChassisKey) -> u64 {
+    let bytes = ::flows::Reg::address(address).to_be_bytes();
+    let folded = bytes.iter().fold(u64::from(chassis.0) ^ 0xcbf2_9ce4_8422_2325, |hash, byte| {
+        (hash ^ u64::from(*byte)).wrapping_mul(0x0000_0100_0000_01b3)
+    });
+    (folded ^ (folded >> 29)).wrapping_mul(0x9e37_79b9_7f4a_7c15)
+}

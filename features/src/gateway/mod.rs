@@ -1,0 +1,16 @@
+//! External gateways: routers' ways to provider networks and out from there.
+//!
+//! What is for outside leaves where it is, if the chassis has a way to the physical network; else by one of the gateways. What comes back
+//! comes to a gateway that holds one of the router's addresses, and from there to the port in one hop.
+
+pub mod choice;
+mod flows;
+pub mod service;
+
+pub use self::flows::Gateway;
+use crate::l2::GATEWAY_GROUPS;
+
+/// The group by which a chassis without a way to a provider network sends to its gateways.
+pub(crate) fn group_of_gateways(network: topology::NetworkKey) -> u32 {
+    GATEWAY_GROUPS << 24 | network.0
+}

@@ -1,0 +1,256 @@
+//! External gateways: by which way what is for outside leaves, who answers for a router's addresses, what comes back.
+
+mod common;
+
+use std::net::{IpAddr, Ipv6Addr};
+
+use addr::{MacAddr, OfPort, link_local, multicast_mac};
+use common::*;
+use features::gateway::choice;
+use features::router::{generated_mac, sends_from};
+use flows::eval::{Fate, Switch, Trace, Tunnel};
+use flows::{Drop, Engine, PuntOp};
+use packet::{icmpv6_frame, ipv6_frame, neighbor_probe, neighbor_solicit, udp};
+use topology::{Change, ChassisKey, Encap, ExternalGateway, Network, NetworkKey, Physical, RouterKey, View, World};
+
+/// Ports of network 1, behind router 1, on chassis 2, 3 and 1: the first two are gateways.
+const HERE: u32 = 4;
+const LOST: u32 = 12;
+const UPLINK: u32 = 200;
+const TUNNEL: u32 = 100;
+const OUT: NetworkKey = NetworkKey(9);
+const R: RouterKey = RouterKey(1);
+const NEXT: Ipv6Addr = Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 0, 0xaa);
+const NEXT_MAC: MacAddr = MacAddr([2, 0, 0, 0, 0xaa, 1]);
+
+fn held() -> Vec<IpAddr> {
+    ["2001:db8:100::10", "2001:db8:100::11"].map(|address| address.parse().unwrap()).to_vec()
+}
+
+fn gateway_chassis(c: u16, priority: Option<u32>, drained: bool) -> Change {
+    let Change::Chassis(key, Some(fact)) = chassis(c) else { unreachable!() };
+    let mappings = vec![("physnet1".into(), "eth1".into())];
+    Change::Chassis(key, Some(topology::Chassis { mappings, gateway_priority: priority, drained, ..fact }))
+}
+
+fn found(c: u16, there: bool) -> Change {
+    Change::Neighbor(OUT, ChassisKey(c), NEXT.into(), there.then_some(NEXT_MAC))
+}
+
+fn site(encap: Encap) -> Vec<Change> {
+    let mut changes = small(encap);
+    let Change::Network(_, Some(fact)) = network(9, 1500) else { unreachable!() };
+    let physical = Physical { name: "physnet1".into(), vlan: Some(101), routers: vec![NEXT] };
+    changes.push(Change::Network(OUT, Some(Network { physical: Some(physical), segment: 77, ..fact })));
+    let gateway = ExternalGateway { network: OUT, addresses: held(), nexthops: vec![NEXT.into()] };
+    changes.push(Change::Gateway(R, Some(gateway)));
+    for c in [2, 3] {
+        changes.extend([gateway_chassis(c, Some(100), false), plug(c, "eth1", Some(UPLINK)), found(c, true)]);
+    }
+    changes
+}
+
+fn world(encap: Encap, more: &[Change]) -> World {
+    let mut world = World::default();
+    world.commit(site(encap));
+    world.commit(more.to_vec());
+    world
+}
+
+fn switch(world: &World, chassis: u16) -> Switch {
+    let (engine, delta) = Engine::from_scratch(features::ALL, world);
+    assert_eq!((delta.faults, delta.conflicts), (vec![], vec![]));
+    Switch::desired(&engine, ChassisKey(chassis))
+}
+
+fn v6(p: u32) -> Ipv6Addr {
+    let IpAddr::V6(address) = port_address(1, p) else { unreachable!() };
+    address
+}
+
+fn far() -> Ipv6Addr {
+    "2001:db8:ee::1".parse().unwrap()
+}
+
+fn data(from: (MacAddr, Ipv6Addr), to: (MacAddr, Ipv6Addr), hop_limit: u8) -> Vec<u8> {
+    ipv6_frame(from.0, to.0, from.1, to.1, hop_limit, 17, &udp(from.1, to.1, 5, 6, b"x")).to_vec()
+}
+
+fn outward(p: u32) -> Vec<u8> {
+    data((port_mac(p), v6(p)), (generated_mac(R), far()), 64)
+}
+
+/// The one frame that left, with its port and tunnel.
+fn left(trace: &Trace) -> (u32, Option<Tunnel>, Vec<u8>) {
+    let mut sent = trace.outputs.iter().filter_map(|output| match output.fate {
+        Fate::Port(port) => Some((port.0, output.tunnel, output.frame.clone())),
+        _ => None,
+    });
+    let one = sent.next().unwrap_or_else(|| panic!("{:?}", trace.outputs));
+    assert_eq!(sent.next(), None);
+    one
+}
+
+fn tagged(frame: &[u8]) -> Vec<u8> {
+    [&frame[..12], &[0x81, 0x00, 0, 101], &frame[12..]].concat()
+}
+
+/// As it is on the physical network: destination, source, and hop limit.
+#[track_caller]
+fn on_the_wire(frame: &[u8]) -> (MacAddr, MacAddr, u8) {
+    assert_eq!(frame[12..16], [0x81, 0x00, 0, 101]);
+    let mac = |at: usize| MacAddr(frame[at..at + 6].try_into().unwrap());
+    (mac(0), mac(6), frame[25])
+}
+
+fn punted(trace: &Trace) -> Option<PuntOp> {
+    trace.outputs.iter().find_map(|output| match &output.fate {
+        Fate::Controller { metadata, .. } => features::punt::op_of(metadata),
+        _ => None,
+    })
+}
+
+#[test]
+fn what_is_for_outside_leaves_where_it_is() {
+    let world = world(Encap::Geneve, &[]);
+    let (port, tunnel, frame) = left(&switch(&world, 2).run(&outward(HERE), OfPort(HERE), None));
+    assert_eq!((port, tunnel), (UPLINK, None), "no tunnel");
+    assert_eq!(on_the_wire(&frame), (NEXT_MAC, sends_from(ChassisKey(2), R), 63));
+}
+
+#[test]
+fn where_there_is_no_way_it_takes_one_hop_to_a_gateway() {
+    for encap in [Encap::Geneve, Encap::Vlan] {
+        let world = world(encap, &[]);
+        let trace = switch(&world, 1).run(&outward(LOST), OfPort(LOST), None);
+        let (port, tunnel, frame) = left(&trace);
+        assert_eq!(port, TUNNEL);
+        let (gateway, tunnel) = match tunnel {
+            Some(tunnel) => {
+                assert_eq!(tunnel.id, 77);
+                let of = |c: &u16| tunnel.dst == format!("fd00:a::{c}").parse().ok();
+                ([2u16, 3].into_iter().find(of).unwrap(), Some(Tunnel { id: 77, src: None, dst: None }))
+            }
+            None => (u16::from_be_bytes([frame[1], frame[2]]), None),
+        };
+        let (port, _, frame) = left(&switch(&world, gateway).run(&frame, OfPort(TUNNEL), tunnel));
+        assert_eq!(port, UPLINK, "{encap:?}");
+        assert_eq!(on_the_wire(&frame), (NEXT_MAC, sends_from(ChassisKey(gateway), R), 63), "{encap:?}");
+    }
+}
+
+#[test]
+fn a_gateway_that_can_not_is_not_sent_to() {
+    let buckets = |more: &[Change]| {
+        let world = world(Encap::Geneve, more);
+        let view = View::new(&world);
+        choice::gateways(&view, OUT).into_iter().map(|chassis| chassis.0).collect::<Vec<_>>()
+    };
+    assert_eq!(buckets(&[]), [2, 3]);
+    assert_eq!(buckets(&[gateway_chassis(2, Some(100), true)]), [3], "drained");
+    assert_eq!(buckets(&[Change::Lame(ChassisKey(2), true)]), [3], "out of reach");
+    assert_eq!(buckets(&[Change::Down(ChassisKey(3), OfPort(UPLINK), true)]), [2], "its cable is out");
+    assert_eq!(buckets(&[Change::Isolated(OUT, ChassisKey(3), true)]), [2], "it finds no router");
+    assert_eq!(buckets(&[gateway_chassis(2, Some(200), false)]), [2], "of higher priority");
+    assert_eq!(buckets(&[gateway_chassis(2, None, false)]), [3], "no gateway");
+}
+
+#[test]
+fn without_its_own_router_a_chassis_leaves_by_another() {
+    let world = world(Encap::Geneve, &[found(2, false)]);
+    let (port, tunnel, _) = left(&switch(&world, 2).run(&outward(HERE), OfPort(HERE), None));
+    assert_eq!((port, tunnel.and_then(|t| t.dst)), (TUNNEL, "fd00:a::3".parse().ok()));
+    let gone = [found(2, false), found(3, false), Change::Lame(ChassisKey(3), true)];
+    let world = self::world(Encap::Geneve, &gone);
+    assert_eq!(punted(&switch(&world, 2).run(&outward(HERE), OfPort(HERE), None)), Some(PuntOp::Unreachable));
+    // Nor does a gateway send back what was sent to it.
+    let trace = switch(&self::world(Encap::Geneve, &[found(2, false)]), 2).run(
+        &data((generated_mac(R), v6(LOST)), (generated_mac(R), far()), 64),
+        OfPort(TUNNEL),
+        Some(Tunnel { id: 77, src: None, dst: None }),
+    );
+    assert!(trace.sent().next().is_none(), "{:?}", trace.outputs);
+}
+
+#[test]
+fn addresses_are_spread_and_move_only_when_they_must() {
+    let holders = |more: &[Change]| {
+        let world = world(Encap::Geneve, more);
+        let view = View::new(&world);
+        choice::holders(&view, R).into_iter().map(|(_, holder)| holder.map(|c| c.0)).collect::<Vec<_>>()
+    };
+    let mut both: Vec<_> = holders(&[]).into_iter().flatten().collect();
+    both.sort_unstable();
+    assert_eq!(both, [2, 3]);
+    assert_eq!(holders(&[Change::Lame(ChassisKey(2), true)]), [Some(3), Some(3)]);
+    assert_eq!(holders(&[Change::Lame(ChassisKey(2), true), gateway_chassis(3, None, false)]), [None, None]);
+}
+
+#[test]
+fn the_holder_alone_answers_for_an_address() {
+    let world = world(Encap::Geneve, &[]);
+    let view = View::new(&world);
+    for (address, holder) in choice::holders(&view, R) {
+        let (IpAddr::V6(target), Some(holder)) = (address, holder) else { panic!() };
+        for c in [2, 3] {
+            let mac = sends_from(ChassisKey(c), R);
+            let asked = neighbor_solicit(NEXT_MAC, NEXT, target);
+            let trace = switch(&world, c).run(&tagged(&asked), OfPort(UPLINK), None);
+            assert_eq!(trace.problems, []);
+            if ChassisKey(c) == holder {
+                let (port, _, frame) = left(&trace);
+                assert_eq!((port, on_the_wire(&frame).0, on_the_wire(&frame).1), (UPLINK, NEXT_MAC, mac));
+                assert_eq!(frame[58], 136, "an advertisement");
+            } else {
+                assert!(trace.sent().next().is_none(), "{:?}", trace.outputs);
+            }
+            // By its link-local address each answers.
+            let probe = neighbor_probe(NEXT_MAC, NEXT, link_local(mac), mac);
+            let (port, _, frame) = left(&switch(&world, c).run(&tagged(&probe), OfPort(UPLINK), None));
+            assert_eq!((port, frame[58]), (UPLINK, 136));
+        }
+    }
+}
+
+#[test]
+fn what_comes_in_for_the_router_is_routed_once_and_not_out_again() {
+    let world = world(Encap::Geneve, &[]);
+    let mac = sends_from(ChassisKey(2), R);
+    let switch = switch(&world, 2);
+    let inward = |to: Ipv6Addr| switch.run(&tagged(&data((NEXT_MAC, far()), (mac, to), 64)), OfPort(UPLINK), None);
+    let (port, tunnel, frame) = left(&inward(v6(HERE)));
+    assert_eq!((port, tunnel, frame[21]), (HERE, None, 63));
+    let (port, tunnel, _) = left(&inward(v6(LOST)));
+    assert_eq!((port, tunnel.and_then(|t| t.dst)), (TUNNEL, "fd00:a::1".parse().ok()), "one hop to where the port is");
+    let trace = inward("2001:db8:77::1".parse().unwrap());
+    assert_eq!(trace.dropped(), Some(Some(Drop::UnknownMac)), "no way through");
+    // By the MAC that hosts inside have for the router nobody comes in from outside.
+    let inside = data((NEXT_MAC, far()), (generated_mac(R), v6(HERE)), 64);
+    let trace = switch.run(&tagged(&inside), OfPort(UPLINK), None);
+    assert!(trace.sent().next().is_none(), "{:?}", trace.outputs);
+}
+
+#[test]
+fn neighbours_are_heard_and_echoes_answered() {
+    let world = world(Encap::Geneve, &[]);
+    let mac = sends_from(ChassisKey(3), R);
+    let switch = switch(&world, 3);
+    let advert = packet::Icmpv6::NeighborAdvert {
+        router: true,
+        solicited: true,
+        override_: true,
+        target: NEXT,
+        options: vec![packet::NdOption::TargetLinkLayer(NEXT_MAC)],
+    };
+    let frame = icmpv6_frame(NEXT_MAC, mac, NEXT, link_local(mac), 255, &advert);
+    assert_eq!(punted(&switch.run(&tagged(&frame), OfPort(UPLINK), None)), Some(PuntOp::Neighbor));
+    let IpAddr::V6(own) = held()[0] else { panic!() };
+    let echo = packet::Icmpv6::EchoRequest { id: 1, seq: 1, data: vec![0; 8].into() };
+    let (port, _, frame) =
+        left(&switch.run(&tagged(&icmpv6_frame(NEXT_MAC, mac, far(), own, 64, &echo)), OfPort(UPLINK), None));
+    assert_eq!((port, on_the_wire(&frame).0, frame[58]), (UPLINK, NEXT_MAC, 129));
+    let advert = packet::Icmpv6::Unknown { kind: 134, code: 0, body: vec![0; 12].into() };
+    let all = addr::ALL_NODES;
+    let frame = icmpv6_frame(NEXT_MAC, multicast_mac(all), NEXT, all, 255, &advert);
+    assert_eq!(punted(&switch.run(&tagged(&frame), OfPort(UPLINK), None)), Some(PuntOp::RouterAdvert));
+}

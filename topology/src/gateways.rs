@@ -1,0 +1,216 @@
+//! External gateways: routers' ways to provider networks, and the chassis that they lead over.
+
+use std::collections::BTreeSet;
+use std::net::{IpAddr, Ipv6Addr};
+
+use addr::{MacAddr, OfPort};
+
+use crate::commit::{Marks, put};
+use crate::facts::{Chassis, ExternalGateway, UpstreamRouter};
+use crate::keys::{ChassisKey, Key, NetworkKey, RouterKey};
+use crate::localnets;
+use crate::world::World;
+
+/// A chassis by which what is for outside may leave.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct GatewayChassis {
+    /// Which.
+    pub chassis: ChassisKey,
+    /// Before those of lesser priority.
+    pub priority: u32,
+    /// It is within reach, finds a router on the physical network, and is not drained.
+    pub usable: bool,
+}
+
+/// A router has another way out, or none.
+pub(crate) fn changed(world: &mut World, marks: &mut Marks, router: RouterKey, new: Option<ExternalGateway>) {
+    let after = new.clone();
+    let Some(old) = put(&mut world.gateways, router, new) else { return };
+    marks.changed(Key::Gateway(router));
+    marks.stale_needs.routers.insert(router);
+    for (gateway, present) in [(old, false), (after, true)] {
+        let Some(network) = gateway.map(|gateway| gateway.network) else { continue };
+        world.gateways_by_network.set(network, router, present);
+        marks.changed(Key::Gateways(network));
+        let at: Vec<ChassisKey> = world.chassis_of_router.of(router).collect();
+        marks.stale_needs.needs.extend(at.into_iter().map(|chassis| (chassis, network)));
+    }
+    for chassis in world.chassis_of_router.of(router) {
+        marks.changed(Key::GatewayAt(router, chassis));
+    }
+}
+
+/// A chassis is on other physical networks than before, or has another part to play there.
+pub(crate) fn chassis_changed(world: &World, marks: &mut Marks, both: [Option<&Chassis>; 2]) {
+    let part = |chassis: &Chassis| (chassis.gateway_priority, chassis.drained, chassis.mappings.clone());
+    if both[0].map(part) == both[1].map(part) {
+        return;
+    }
+    let physical: BTreeSet<_> = both.into_iter().flatten().flat_map(|c| &c.mappings).map(|(name, _)| name).collect();
+    for network in physical.into_iter().flat_map(|name| world.provider_networks_on(name)) {
+        stale(world, marks, network);
+    }
+}
+
+/// The gateways of a provider network are others, or stand otherwise.
+pub(crate) fn stale(world: &World, marks: &mut Marks, network: NetworkKey) {
+    marks.changed(Key::Gateways(network));
+    marks.stale_needs.routers.extend(world.gateways_by_network.of(network));
+}
+
+/// A chassis is out of reach, or within it.
+pub(crate) fn set_lame(world: &mut World, marks: &mut Marks, chassis: ChassisKey, lame: bool) {
+    if world.lame.contains(&chassis) == lame {
+        return;
+    }
+    if lame {
+        world.lame.insert_mut(chassis);
+    } else {
+        world.lame.remove_mut(&chassis);
+    }
+    let mappings = world.chassis.get(&chassis).into_iter().flat_map(|chassis| &chassis.mappings);
+    let networks: Vec<_> = mappings.flat_map(|(name, _)| world.provider_networks_on(name)).collect();
+    networks.into_iter().for_each(|network| marks.changed(Key::Gateways(network)));
+}
+
+/// A chassis finds none of the routers of a provider network, or does.
+pub(crate) fn set_isolated(world: &mut World, marks: &mut Marks, at: (NetworkKey, ChassisKey), isolated: bool) {
+    if world.isolated.contains(&at) == isolated {
+        return;
+    }
+    if isolated {
+        world.isolated.insert_mut(at);
+    } else {
+        world.isolated.remove_mut(&at);
+    }
+    marks.changed(Key::Gateways(at.0));
+}
+
+/// A port of a chassis carries nothing, or does.
+pub(crate) fn set_down(world: &mut World, marks: &mut Marks, at: (ChassisKey, OfPort), down: bool) {
+    if world.down.contains(&at) == down {
+        return;
+    }
+    if down {
+        world.down.insert_mut(at);
+    } else {
+        world.down.remove_mut(&at);
+    }
+    for network in localnets::behind(world, at) {
+        marks.changed(Key::Localnet(network, at.0));
+        marks.changed(Key::Gateways(network));
+    }
+}
+
+/// A chassis has found a neighbour on a provider network, or lost it.
+pub(crate) fn set_neighbor(
+    world: &mut World,
+    marks: &mut Marks,
+    at: (NetworkKey, ChassisKey, IpAddr),
+    mac: Option<MacAddr>,
+) {
+    let before = world.neighbors.get(&at).copied();
+    if before == mac {
+        return;
+    }
+    match mac {
+        Some(mac) => world.neighbors.insert_mut(at, mac),
+        None => drop(world.neighbors.remove_mut(&at)),
+    }
+    marks.changed(Key::Neighbor(at.0, at.1, at.2));
+    if before.is_some() != mac.is_some() {
+        marks.changed(Key::Neighbors(at.0, at.1));
+    }
+}
+
+/// A router on a provider network advertises itself, or no longer.
+pub(crate) fn set_upstream(
+    world: &mut World,
+    marks: &mut Marks,
+    at: (NetworkKey, Ipv6Addr),
+    upstream: Option<UpstreamRouter>,
+) {
+    if world.upstreams.get(&at).copied() == upstream {
+        return;
+    }
+    match upstream {
+        Some(upstream) => world.upstreams.insert_mut(at, upstream),
+        None => drop(world.upstreams.remove_mut(&at)),
+    }
+    marks.changed(Key::Upstreams(at.0));
+}
+
+impl World {
+    /// The chassis by which what is for outside may leave to a provider network, in the order of their keys.
+    pub fn gateways(&self, network: NetworkKey) -> Vec<GatewayChassis> {
+        let physical = self.networks.get(&network).and_then(|network| network.physical.as_ref());
+        let Some(physical) = physical else { return Vec::new() };
+        let gateway = |(key, chassis): (&ChassisKey, &Chassis)| {
+            let priority = chassis.gateway_priority.filter(|_| chassis.mapped(&physical.name).is_some())?;
+            let within_reach = !self.lame.contains(key) && !self.isolated.contains(&(network, *key));
+            let usable = !chassis.drained && within_reach && self.has_carrier(network, *key);
+            Some(GatewayChassis { chassis: *key, priority, usable })
+        };
+        let mut gateways: Vec<GatewayChassis> = self.chassis.iter().filter_map(gateway).collect();
+        gateways.sort_unstable_by_key(|gateway| gateway.chassis);
+        gateways
+    }
+
+    /// Whether an OpenFlow port that leads to a provider network is there and carries something.
+    pub fn has_carrier(&self, network: NetworkKey, chassis: ChassisKey) -> bool {
+        self.localnet(network, chassis).is_some_and(|port| !self.down.contains(&(chassis, port)))
+    }
+
+    /// The neighbours on a provider network that a chassis has found, with their MACs.
+    pub fn neighbors_of(
+        &self,
+        network: NetworkKey,
+        chassis: ChassisKey,
+    ) -> impl Iterator<Item = (IpAddr, MacAddr)> + '_ {
+        let first = (network, chassis, IpAddr::V4(std::net::Ipv4Addr::UNSPECIFIED));
+        let rest = self.neighbors.range(first..).take_while(move |((n, c, _), _)| (*n, *c) == (network, chassis));
+        rest.map(|((_, _, address), mac)| (*address, *mac))
+    }
+
+    /// The routers on a provider network that advertise themselves.
+    pub fn upstreams(&self, network: NetworkKey) -> Vec<(Ipv6Addr, UpstreamRouter)> {
+        let rest = self.upstreams.range((network, Ipv6Addr::UNSPECIFIED)..);
+        rest.take_while(|((n, _), _)| *n == network).map(|((_, router), upstream)| (*router, *upstream)).collect()
+    }
+
+    /// Whether a chassis has been out of reach for so long that others take its place.
+    pub fn is_lame(&self, chassis: ChassisKey) -> bool {
+        self.lame.contains(&chassis)
+    }
+
+    /// A router's way to a provider network.
+    pub fn gateway(&self, router: RouterKey) -> Option<&ExternalGateway> {
+        self.gateways.get(&router)
+    }
+
+    /// The routers that lead to provider networks, in order.
+    pub fn gateway_routers(&self) -> Vec<RouterKey> {
+        let mut routers: Vec<RouterKey> = self.gateways.keys().copied().collect();
+        routers.sort_unstable();
+        routers
+    }
+
+    /// The next hops of a router's static routes that are on a network.
+    pub fn static_nexthops(&self, router: RouterKey, network: NetworkKey) -> Vec<IpAddr> {
+        let routes = self.routes_by_router.of(router).filter_map(|prefix| self.routes.get(&(router, prefix)));
+        routes.filter(|route| route.network == network).map(|route| route.nexthop).collect()
+    }
+
+    /// The routers that lead to a provider network.
+    pub fn routers_to(&self, network: NetworkKey) -> Vec<RouterKey> {
+        self.gateways_by_network.of(network).collect()
+    }
+
+    /// The networks that a router of some chassis leads to, with those chassis.
+    pub fn exits(&self) -> Vec<(NetworkKey, ChassisKey)> {
+        let external = self.needs.iter().filter(|(_, need)| need.external).map(|(at, _)| *at);
+        let mut exits: Vec<_> = external.collect();
+        exits.sort_unstable();
+        exits
+    }
+}
