@@ -6,6 +6,20 @@ use crate::item::Drop;
 use crate::pipeline::{Miss, REST, Table, TableSpec};
 use crate::registers::Reg;
 
+/// Behind `classify`, on VLAN fabrics.
+pub(crate) const RESTORE: TableSpec = TableSpec {
+    table: Table::Restore,
+    name: "restore",
+    about: "On VLAN fabrics: puts the router's MAC back where the sending chassis put one of its own.",
+    writers: &["overlay", "routing"],
+    matches: &[Field::ETH_SRC],
+    reads: &[Reg::Net],
+    sets: &[Field::ETH_SRC],
+    next: &[Table::Out],
+    miss: Miss::Goto(Table::Out),
+    ..REST
+};
+
 /// Behind `classify`.
 pub(crate) const BORDER: TableSpec = TableSpec {
     table: Table::Border,

@@ -160,18 +160,7 @@ pub const PIPELINE: [TableSpec; 43] = [
         miss: Miss::Goto(Table::Hop),
         ..REST
     },
-    TableSpec {
-        table: Table::Restore,
-        name: "restore",
-        about: "On VLAN fabrics: puts the router's MAC back where the sending chassis put one of its own.",
-        writers: &["overlay", "routing"],
-        matches: &[Field::ETH_SRC],
-        reads: &[Reg::Net],
-        sets: &[Field::ETH_SRC],
-        next: &[Table::Out],
-        miss: Miss::Goto(Table::Out),
-        ..REST
-    },
+    physical::RESTORE,
     physical::BORDER,
     TableSpec {
         table: Table::Guard,
