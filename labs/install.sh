@@ -10,8 +10,9 @@ watchers="tcpdump tshark python3-scapy thc-ipv6"
 clients="isc-dhcp-client isc-dhcp-relay dhcpcd-base dibbler-client wide-dhcpv6-client systemd"
 routers="radvd"
 cloud="cloud-init curl"
+ike="strongswan-swanctl strongswan-charon libcharon-extra-plugins"
 case "${1:-}" in
-test) packages="$packages $watchers $clients $routers dnsmasq-base bind9-dnsutils ipv6toolkit keepalived iperf ssmping smcroute nftables $cloud" ;;
+test) packages="$packages $watchers $clients $routers dnsmasq-base bind9-dnsutils ipv6toolkit keepalived iperf ssmping smcroute nftables $cloud $ike" ;;
 gateway) packages="$packages $watchers $routers" ;;
 provider) packages="$packages $watchers $clients $routers dnsmasq-base" ;;
 delegation) packages="$packages $watchers $clients $routers" ;;
@@ -19,6 +20,7 @@ multicast) packages="$packages $watchers iperf ssmping smcroute nftables" ;;
 attack) packages="$packages $watchers ipv6toolkit" ;;
 addresses | groups | nics) packages="$packages $watchers $clients" ;;
 metadata) packages="$packages $watchers $clients $cloud" ;;
+ipsec) packages="$packages $watchers $ike" ;;
 esac
 
 missing=
@@ -62,6 +64,9 @@ for service in dibbler-client wide-dhcpv6-client isc-dhcp-relay radvd; do
     *" $service "*) update-rc.d "$service" disable >/dev/null ;;
     esac
 done
+case "$missing " in
+*" strongswan-charon "*) deb-systemd-helper disable strongswan-starter.service >/dev/null && update-rc.d ipsec disable >/dev/null ;;
+esac
 # cloud-init that the next boot would take this machine for a new one with.
 case "$missing " in
 *" cloud-init "*) touch /etc/cloud/cloud-init.disabled ;;
