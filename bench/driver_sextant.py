@@ -93,6 +93,16 @@ def resource(name, spec, tenant=TENANT):
     return field(1, field(1, name) + (field(2, tenant) if tenant else b"")) + field(2, spec)
 
 
+IN, OUT = 1, 2             # RuleDirection
+OPEN = "open"              # the group of ports without groups: everything may pass
+
+
+def rule(direction, ethertype, protocol=None, ports=(), group=None):
+    """Of a security group."""
+    out = field(1, direction) + field(2, ethertype) + (field(3, protocol) if protocol else b"")
+    return out + b"".join(field(4, p) for p in ports) + (field(8, group) if group else b"")
+
+
 class Driver(BaseDriver):
     name = "sextant"
     dials = True           # bridges' management sockets; otherwise bridges connect, see attach()
@@ -149,6 +159,7 @@ class Driver(BaseDriver):
 
     # -- model ----------------------------------------------------------
     def routers(self, names):
+        self._group(OPEN, [rule(d, e) for d in (IN, OUT) for e in ("IPv6", "IPv4")])
         self.router_nets = {n: [] for n in names}
         self._apply(b"".join(field(6, resource(n, b"")) for n in names))
 
@@ -170,13 +181,20 @@ class Driver(BaseDriver):
         self._apply(field(6, self._router(router, field(2, field(1, prefix) + field(2, nexthop)))))
 
     def groups(self, names):
-        raise RuntimeError("sextant has security groups later: run with BENCH_GROUPS=0")
+        for name in names:
+            self._group(name, [
+                rule(OUT, "IPv6"), rule(IN, "IPv6", group=name), rule(IN, "IPv6", "ipv6-icmp"),
+                rule(IN, "IPv6", "tcp", ports=(22, 22)), rule(IN, "IPv6", "tcp", ports=(5201, 5299))])
+
+    def _group(self, name, rules):
+        self._apply(field(10, resource(name, b"".join(field(2, r) for r in rules))))
 
     def _port(self, p):
         chassis, interface = PLACES[p.name]
         fixed = field(1, field(1, "s" + p.net) + field(2, p.ip))
         spec = field(1, p.net) + field(2, p.mac) + field(3, fixed)
-        return resource(p.name, spec + field(6, field(1, chassis) + field(2, interface)))
+        spec += field(6, field(1, chassis) + field(2, interface))
+        return resource(p.name, spec + field(20, field(1, p.group or OPEN)))
 
     def add_ports(self, ports, wait=False):
         out = {}
