@@ -24,6 +24,7 @@ pub mod port;
 pub mod provider;
 pub mod punt;
 pub mod ra;
+pub mod requesting;
 pub mod router;
 pub mod routing;
 mod siphash;
