@@ -72,6 +72,8 @@ pub struct Brain {
     pub(crate) sequences: BTreeMap<u64, u64>,
     pub(crate) statuses: HashMap<ResourceId, (v1::Phase, String)>,
     pub(crate) restless: BTreeSet<ResourceId>,
+    /// Before this time nobody looks at many of them.
+    pub(crate) rests_until: Millis,
     pub(crate) next_proposal: u64,
     pub(crate) now: Millis,
     pub(crate) effects: Vec<Effect>,
@@ -133,6 +135,7 @@ impl Default for Brain {
             sequences: BTreeMap::new(),
             statuses: HashMap::new(),
             restless: BTreeSet::new(),
+            rests_until: Millis(0),
             next_proposal: 1,
             now: Millis(0),
             effects: Vec::new(),
@@ -167,6 +170,8 @@ impl Brain {
                 self.load_agreements();
                 self.learning.wishes.group(self.catalog.ungrouped());
                 self.next_write();
+                // Its switches are about to connect.
+                self.rest();
             }
             Event::Applied { revision, changes, proposal } => {
                 let applied = self.catalog.apply(revision, &changes);
@@ -196,6 +201,7 @@ impl Brain {
         let warm = self.warm_due.first().map(|(at, _)| *at);
         let (resting, waiter) = (self.switches.next_due(), self.waiters.next_deadline());
         let services = [self.ra.next_due(), self.announce.next_due(), self.learning.next_due(), self.links.next_due()];
+        let settles = (!self.restless.is_empty()).then_some(self.rests_until);
         let others = [
             self.reconfigures.next_due(),
             self.resolving.next_due(),
@@ -204,6 +210,7 @@ impl Brain {
             self.anycast.next_due(),
             self.peers.next_due(),
             self.groups.next_due(),
+            settles,
         ];
         let services = services.into_iter().chain(others);
         let services = services.into_iter().chain([self.reconfigures.next_due(), self.resolving.next_due()]);

@@ -13,6 +13,12 @@ use crate::brain::Brain;
 use crate::effect::Effect;
 use crate::switch::Switch;
 
+/// Resources that are looked at at once, whenever something happens to them.
+const FEW: usize = 100;
+/// Milliseconds for each so many others, at most so many milliseconds in all, in which many are not looked at again: what happens to a
+/// whole site, as when its switches connect, happens to it several times in a row.
+const PER_MS: usize = 10;
+const REST_MAX_MS: u64 = 1_000;
 /// Chassis that a reason names; the others are counted.
 const NAMED_MAX: usize = 3;
 
@@ -21,6 +27,22 @@ type Standing = (v1::Phase, String);
 impl Brain {
     /// Looks again at the resources that something happened to, and tells watchers what is different.
     pub(crate) fn settle(&mut self) {
+        if self.restless.len() <= FEW || self.now >= self.rests_until {
+            self.rest();
+            self.look_again();
+        }
+        self.answer_waiters();
+        self.answer_drops();
+    }
+
+    /// Many that wait to be looked at may wait for a while.
+    pub(crate) fn rest(&mut self) {
+        let many = self.restless.len().saturating_sub(FEW);
+        let rest_ms = u64::try_from(many / PER_MS).unwrap_or(u64::MAX).min(REST_MAX_MS);
+        self.rests_until = self.rests_until.max(self.now.after_ms(rest_ms));
+    }
+
+    fn look_again(&mut self) {
         let revision = self.catalog.revision();
         let mut restless = std::mem::take(&mut self.restless);
         // A subnet stands as its network does, a renumbering as its subnet, a delegation as its port.
@@ -45,8 +67,6 @@ impl Brain {
             }
             self.statuses.insert(id, standing);
         }
-        self.answer_waiters();
-        self.answer_drops();
     }
 
     /// A connection came or went: all that the chassis has flows for may stand differently.
