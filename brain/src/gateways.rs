@@ -87,10 +87,22 @@ impl Brain {
         }
     }
 
+    /// Nobody hears a gateway over the underlay any more.
+    pub(crate) fn gateway_unheard(&mut self, chassis: ChassisKey) {
+        self.gateways.missing.remove(&chassis);
+        let resource = self.chassis_resource(chassis);
+        let words = "nobody hears it over the underlay (BFD): other gateways take its place".to_owned();
+        self.happened("gateway.lost", resource.as_ref(), words);
+        self.commit(vec![Change::Lame(chassis, true)]);
+    }
+
     /// A gateway is within reach, or not.
     pub(crate) fn gateway_within_reach(&mut self, chassis: ChassisKey, within: bool) {
         let is_gateway =
             View::new(&self.world).chassis(chassis).is_some_and(|chassis| chassis.gateway_priority.is_some());
+        if self.peers.is_unheard(chassis) {
+            return;
+        }
         if within {
             self.gateways.missing.remove(&chassis);
             self.commit(vec![Change::Lame(chassis, false)]);

@@ -5,11 +5,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use addr::OfPort;
 use features::Millis;
-use topology::{Alive, Change, ChassisKey, PROBE_PREFIX};
+use topology::{Alive, Change, ChassisKey, PROBE_PREFIX, View};
 
 use crate::brain::Brain;
 use crate::effect::Effect;
 use crate::event::SessionId;
+use crate::switch::Switch;
 
 /// A session that came up is trusted after this: until both sides have agreed on their fast timers it may take 3 s to notice anything.
 const TRUST_MS: u64 = 3_000;
@@ -23,6 +24,8 @@ type Pair = (ChassisKey, ChassisKey);
 #[derive(Debug, Default)]
 pub(crate) struct Peers {
     pairs: BTreeMap<Pair, Peer>,
+    /// Those that nobody hears.
+    unheard: BTreeSet<ChassisKey>,
     due: BTreeSet<(Millis, Pair)>,
 }
 
@@ -84,6 +87,22 @@ impl Peers {
         self.pairs.range(all).map(|((_, to), _)| *to).collect()
     }
 
+    /// Whether nobody hears a chassis any more, and somebody misses it who hears others, so that it is not him that is cut off.
+    fn misses(&self, chassis: ChassisKey, speaks: impl Fn(ChassisKey) -> bool) -> bool {
+        let hears = |from: ChassisKey| {
+            let up = |to: &ChassisKey| self.pairs.get(&(from, *to)).is_some_and(|peer| peer.up == Some(true));
+            self.watched_by(from).iter().any(up)
+        };
+        let about = self.pairs.iter().filter(|((from, to), _)| *to == chassis && speaks(*from));
+        let opinions: Vec<(ChassisKey, bool)> = about.filter_map(|((from, _), peer)| Some((*from, peer.up?))).collect();
+        !opinions.iter().any(|(_, up)| *up) && opinions.iter().any(|(from, _)| hears(*from))
+    }
+
+    /// Whether a chassis was found to be heard by nobody.
+    pub(crate) fn is_unheard(&self, chassis: ChassisKey) -> bool {
+        self.unheard.contains(&chassis)
+    }
+
     /// The chassis that don't answer to one.
     fn lost_by(&self, chassis: ChassisKey) -> Vec<ChassisKey> {
         let mut watched = self.watched_by(chassis);
@@ -143,6 +162,10 @@ impl Brain {
 
     fn state_peer(&mut self, (from, to): Pair, alive: Option<Alive>, back: bool) {
         self.commit(vec![Change::Alive(from, to, alive)]);
+        // Whether it is to be believed may be otherwise, too, whatever it says of others.
+        for about in self.peers.watched_by(from).into_iter().chain([to]).collect::<BTreeSet<_>>() {
+            self.judge_gateway(about);
+        }
         let (resource, other) = (self.chassis_resource(from), self.chassis_resource(to));
         let (Some(resource), Some(other), Some(alive)) = (resource, other, alive) else { return };
         if alive.up != back {
@@ -156,6 +179,18 @@ impl Brain {
         self.happened(kind, Some(&resource), format!("{} {words}", other.name));
         self.statuses.remove(&resource);
         self.restless.insert(resource);
+    }
+
+    /// A gateway that nobody hears over the underlay is out of reach at once, however its connection to the controller stands.
+    fn judge_gateway(&mut self, chassis: ChassisKey) {
+        let connected = |chassis| self.switches.get(&chassis).and_then(Switch::session).is_some();
+        let (missed, connected) = (self.peers.misses(chassis, connected), connected(chassis));
+        let gateway = View::new(&self.world).chassis(chassis).is_some_and(|chassis| chassis.gateway_priority.is_some());
+        if missed && gateway && self.peers.unheard.insert(chassis) {
+            self.gateway_unheard(chassis);
+        } else if !missed && self.peers.unheard.remove(&chassis) && connected {
+            self.gateway_within_reach(chassis, true);
+        }
     }
 
     /// The names of chassis that don't answer to one.
@@ -200,6 +235,31 @@ mod tests {
         );
         assert_eq!(peers.note(PAIR, None, Millis(now)), Some(None));
         assert_eq!((peers.note(PAIR, None, Millis(now)), peers.next_due()), (None, None));
+    }
+
+    #[test]
+    fn who_hears_nobody_is_not_asked_whom_he_misses() {
+        let mut peers = Peers::default();
+        let say = |peers: &mut Peers, from, to, up| {
+            let pair = (ChassisKey(from), ChassisKey(to));
+            let peer = Peer { port: PORT, live: up, up: Some(up), trusted_at: Millis(0), losses: 0, lost: Millis(0) };
+            peers.pairs.insert(pair, peer);
+        };
+        let missed =
+            |peers: &Peers, speaks: &dyn Fn(ChassisKey) -> bool| [1, 2, 3].map(|n| peers.misses(ChassisKey(n), speaks));
+        for (from, to) in [(1, 2), (1, 3), (2, 1), (2, 3), (3, 1), (3, 2)] {
+            say(&mut peers, from, to, true);
+        }
+        let all = |_| true;
+        assert_eq!(missed(&peers, &all), [false; 3]);
+        for (from, to) in [(1, 2), (1, 3), (2, 1), (3, 1)] {
+            say(&mut peers, from, to, false);
+        }
+        assert_eq!(missed(&peers, &all), [true, false, false]);
+        assert_eq!(missed(&peers, &|chassis| chassis == ChassisKey(1)), [false; 3]);
+        // Two that miss each other: it may be either.
+        peers.pairs.retain(|(from, to), _| from.0 < 3 && to.0 < 3);
+        assert_eq!(missed(&peers, &all), [false; 3]);
     }
 
     #[test]
