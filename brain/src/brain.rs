@@ -210,11 +210,10 @@ impl Brain {
             self.anycast.next_due(),
             self.peers.next_due(),
             self.groups.next_due(),
+            self.gateways.next_due(),
             settles,
         ];
         let services = services.into_iter().chain(others);
-        let services = services.into_iter().chain([self.reconfigures.next_due(), self.resolving.next_due()]);
-        let services = services.chain([self.gateways.next_due()]);
         services.chain([warm, resting, waiter, self.next_renumbered(), self.drops.next_deadline()]).flatten().min()
     }
 

@@ -216,8 +216,6 @@ fn a_bridge_of_others_is_kept_and_given_back_as_it_was() {
     after.retain(|_, rows| !rows.is_empty());
     assert_eq!(after, before);
     // What was made here goes altogether.
-    let mut globals = vec![documents().swap_remove(0)];
-    globals[0].chassis.remove(1);
     let request = brain::Request::Delete {
         kind: "chassis".to_owned(),
         delete: v1::DeleteRequest { name: "hv2".to_owned(), ..v1::DeleteRequest::default() },

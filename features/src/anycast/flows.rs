@@ -71,10 +71,10 @@ fn service_at(view: &View<'_>, emit: &mut Emit, key: AnycastKey, chassis: Chassi
     let mac = anycast_mac(key);
     let mut on = emit.on(chassis);
     for port in &service.ports {
-        if let Some(place) = view.place(*port).filter(|place| place.chassis == chassis) {
-            if view.policy(*port).is_none_or(|policy| policy.secured) {
-                admit(&mut on, place, address);
-            }
+        if let Some(place) = view.place(*port).filter(|place| place.chassis == chassis)
+            && view.policy(*port).is_none_or(|policy| policy.secured)
+        {
+            admit(&mut on, place, address);
         }
     }
     if need.resident {

@@ -4,6 +4,7 @@
 //! are known by what they advertise (RFC 4861, 6.3.4). And when another gateway answers for an address, neighbours are told (RFC 4861, 7.2.6;
 //! RFC 9131).
 
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
@@ -89,8 +90,8 @@ impl Service {
             }
         }
         for at in wanted {
-            if !self.neighbors.contains_key(&at) {
-                self.neighbors.insert(at, None);
+            if let Entry::Vacant(vacant) = self.neighbors.entry(at) {
+                vacant.insert(None);
                 self.asks.set(at, now, 0);
             }
         }
