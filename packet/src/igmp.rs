@@ -248,7 +248,7 @@ mod tests {
     #[test]
     fn a_report_of_linux_is_read() {
         // What Linux 6.1 sends on joining 239.1.2.3.
-        let bytes = [0x22, 0, 0xea, 0xf9, 0, 0, 0, 1, 4, 0, 0, 0, 239, 1, 2, 3];
+        let bytes = [0x22, 0, 0xe8, 0xf9, 0, 0, 0, 1, 4, 0, 0, 0, 239, 1, 2, 3];
         let Ok(Igmp::ReportV3 { records }) = Igmp::parse(&bytes) else { panic!("{:?}", Igmp::parse(&bytes)) };
         assert_eq!((records[0].kind, records[0].group), (MldRecordKind::ToExclude, v4("239.1.2.3")));
     }

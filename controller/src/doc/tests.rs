@@ -213,7 +213,8 @@ fn the_json_of_each_kind_is_pinned() {
         json!({"kind": "chassis", "name": "hv1", "tenant": "", "uid": "u", "revision": 7,
             "spec": {"datapath_id": "0000000000000001", "tunnel_ip": "fd00:a::1"},
             "status": {"phase": "Active", "reason": "", "datapath_id": "", "bridge": "", "connected": true, "discovered": false,
-                "desired": u64::MAX, "installed": 0, "foreign_flows": 0, "ovs_version": "", "peers_lost": []}})
+                "desired": u64::MAX, "installed": 0, "foreign_flows": 0, "drained": false, "ovs_version": "",
+                "peers_lost": []}})
     );
     let status = v1::FabricStatus { phase: v1::Phase::Pending.into(), reason: "none".to_owned(), links: None };
     let fabric =
@@ -247,7 +248,7 @@ fn the_json_of_each_kind_is_pinned() {
         shown(v1::resource::Kind::Router(router)),
         json!({"kind": "router", "name": "r1", "tenant": "acme", "uid": "u", "revision": 7,
             "spec": {"interfaces": [{"subnet": "red6"}], "routes": [{"destination": "::/0", "nexthop": "fe80::ffff"}]},
-            "status": {"reason": "", "mac_address": ""}})
+            "status": {"reason": "", "mac_address": "", "gateway_addresses": [], "gateway_nexthops": []}})
     );
     let status = v1::PortStatus { phase: v1::Phase::Installing.into(), ofport: 3, ..Default::default() };
     let port = v1::Port { meta: meta("vm1", "acme"), status: Some(status), ..site.ports[0].clone() };

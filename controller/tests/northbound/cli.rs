@@ -235,7 +235,7 @@ async fn bindings_are_got_like_resources() {
     let json: serde_json::Value = serde_json::from_str(&bench.run("get bindings -o json").await.out).unwrap();
     assert_eq!((&json[0]["proof"], &json[0]["since_ms"]), (&"nd".into(), &0.into()));
     assert_eq!(bench.run("get bindings --port vm9").await.err, "there is no port default/vm9\n");
-    for wrong in ["get bindings vm1", "get bindings --watch", "get ports --port vm1"] {
+    for wrong in ["get bindings vm1", "get ports --port vm1", "get ports --history"] {
         assert_eq!(bench.run(wrong).await.code, 2, "{wrong}");
     }
 }
