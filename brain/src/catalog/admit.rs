@@ -16,7 +16,7 @@ use super::kinds::{self, Model, network::Network};
 use super::learned::Address;
 use super::leases::LeaseId;
 use super::listeners::ListenerId;
-use super::{Catalog, Proposal, allocate, resource};
+use super::{Catalog, Proposal, allocate, globals, resource};
 use crate::effect::{Refusal, RefusalKind, Violation};
 
 /// How many users a refusal to delete names.
@@ -24,7 +24,7 @@ const NAMED_MAX: usize = 5;
 
 /// Holds what is asked for against what is.
 pub(crate) fn admit(before: &Catalog, asked: Asked) -> Result<Proposal, Refusal> {
-    let mut admission = Admission::new(before, default_groups(before, asked));
+    let mut admission = Admission::new(before, globals::name_owners(before, default_groups(before, asked)));
     admission.place();
     admission.delete();
     admission.allocate();
@@ -346,6 +346,7 @@ impl<'a> Admission<'a> {
             match claim {
                 _ if formed => {}
                 Claim::Uid(_) if asked => findings.meta("uid", message),
+                Claim::Provider(_) if asked => findings.meta("name", message),
                 _ if asked => findings.spec(field, message),
                 _ => findings.spec("", format!("{id}: {message}")),
             }

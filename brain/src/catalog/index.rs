@@ -29,6 +29,8 @@ pub(crate) enum Claim {
     Segment(u32),
     /// A VLAN of a physical network, or what is untagged there.
     Vlan(Arc<str>, Option<u16>),
+    /// The name of a provider network: there is one, whoever's it is.
+    Provider(Arc<str>),
     /// A MAC on a network.
     Mac(ResourceId, MacAddr),
     /// An address on a network.
@@ -49,6 +51,7 @@ impl fmt::Display for Claim {
             Claim::Segment(id) => write!(f, "{id}"),
             Claim::Vlan(physical, Some(vlan)) => write!(f, "VLAN {vlan} of {physical}"),
             Claim::Vlan(physical, None) => write!(f, "what is untagged on {physical}"),
+            Claim::Provider(name) => write!(f, "provider network {name}"),
             Claim::Mac(network, mac) => write!(f, "{mac} on {network}"),
             Claim::Address(network, address) => write!(f, "{address} on {network}"),
             Claim::Interface(chassis, name) => write!(f, "{name} on {chassis}"),

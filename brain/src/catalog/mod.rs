@@ -14,6 +14,7 @@ mod asks;
 mod automatic;
 mod claimed;
 mod findings;
+mod globals;
 mod history;
 mod ident;
 mod index;

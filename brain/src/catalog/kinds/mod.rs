@@ -96,7 +96,7 @@ impl Model {
         let mut claims = Vec::new();
         match self {
             Model::Chassis(chassis) => chassis::claims(id, chassis, &mut claims),
-            Model::Network(network) => network::claims(record, network, &mut claims),
+            Model::Network(network) => network::claims(id, record, network, &mut claims),
             Model::Router(router) => router::claims(catalog, router, &mut claims),
             Model::Port(port) => port::claims(catalog, id, port, &mut claims),
             Model::AnycastService(service) => anycast::claims(service, &mut claims),

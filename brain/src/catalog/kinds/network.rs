@@ -143,7 +143,8 @@ fn portal(uri: &str, findings: &mut Findings) -> Option<Arc<str>> {
     Some(Arc::from(uri))
 }
 
-pub(super) fn claims(record: &v1::Record, network: &Network, claims: &mut Vec<Claim>) {
+pub(super) fn claims(id: &ResourceId, record: &v1::Record, network: &Network, claims: &mut Vec<Claim>) {
+    claims.extend(network.physical.as_ref().map(|_| Claim::Provider(id.name.clone())));
     let segment = network.segment.unwrap_or(record.segmentation_id);
     claims.extend((segment != 0).then_some(Claim::Segment(segment)));
     claims.extend(network.physical.as_ref().map(|at| Claim::Vlan(at.name.clone(), at.vlan)));

@@ -83,3 +83,39 @@ fn chassis() {
         mapping(g, 1, "p", "eth1");
     });
 }
+
+#[test]
+fn a_provider_network_is_found_by_its_name_alone() {
+    let umbra = |networks: Vec<v1::Network>, network: &str| {
+        let mut site = edited(|_, a| _ = provider(a, 0, "p", Some(7)));
+        let ports = vec![port("far", network)];
+        site.push(Document { tenant: "umbra".to_owned(), networks, ports, ..Document::default() });
+        site
+    };
+    let network_of_far = |rig: &Rig| match rig.shown("port", "umbra", "far") {
+        v1::resource::Kind::Port(v1::Port { spec: Some(spec), .. }) => spec.network,
+        other => panic!("{other:?}"),
+    };
+    let mut rig = Rig::default();
+    rig.apply(&umbra(vec![], "red"));
+    assert_eq!(network_of_far(&rig), "acme/red");
+    let again = rig.apply(&umbra(vec![], "red"));
+    assert!(again.iter().all(|(_, change)| *change == v1::Change::Unchanged), "{again:?}");
+    // Known from before, it need not be in the document.
+    let alone = umbra(vec![], "red").pop().unwrap();
+    rig.apply(&[alone]);
+    // A tenant's own goes first; what is no provider network is found by nobody else.
+    let mut own = Rig::default();
+    own.apply(&umbra(vec![network("red")], "red"));
+    assert_eq!(network_of_far(&own), "red");
+    let (_, violations) = own.refused(&apply(&umbra(vec![], "blue")));
+    assert_eq!(violations[0].0, "documents[2].ports[0].network");
+    let mut second = umbra(vec![network("red")], "red");
+    let spec = second[2].networks[0].spec.as_mut().unwrap();
+    (spec.r#type, spec.physical_network) = (v1::NetworkType::Provider.into(), text("q"));
+    let (_, violations) = Rig::default().refused(&apply(&second));
+    assert_eq!(
+        violations,
+        [("documents[2].networks[0].name".to_owned(), "provider network red is network acme/red's already".to_owned())]
+    );
+}
