@@ -127,6 +127,12 @@ class Chassis(Switch):
         with open(self.ovs.path("vsw.log"), encoding="utf-8", errors="replace") as log:
             return re.findall(rf"\|vconn\|DBG\|.*?: {direction}(?: \(Success\))?: (\w+)", log.read())
 
+    def punted(self):
+        """The packets that the switch has sent to a controller since messages are noted, each in Open vSwitch's words."""
+        with open(self.ovs.path("vsw.log"), encoding="utf-8", errors="replace") as log:
+            sent = r"\|vconn\|DBG\|[^\n]*?: sent(?: \(Success\))?: \w*PACKET_IN\w*"
+            return re.findall(sent + r"(.*?)(?=\n\d{4}-\d\d-\d\dT|\Z)", log.read(), re.DOTALL)
+
     def capture(self, interface=None, expression=""):
         """A capture on one of this chassis' interfaces, by default the one towards the other chassis."""
         return Capture(self, interface or self.physical, expression)
