@@ -24,7 +24,8 @@ LIES = " || ".join([
     "(icmpv6.type == 134 && icmpv6.opt.prefix && icmpv6.opt.prefix != 2001:db8:a::)",
     "(icmpv6.type == 134 && icmpv6.nd.ra.router_lifetime == 0)",
     "icmpv6.type == 137",
-    "icmpv6.type == 130",
+    # The controller is the querier of the network.
+    "(icmpv6.type == 130 && !(eth.src == 02:53:01:00:00:01))",
     "((icmpv6.type == 135 || icmpv6.type == 136) && eth.src != icmpv6.opt.linkaddr)",
     "(udp.dstport == 546 && !(eth.src[0:2] == 02:53))",
     "(udp.dstport == 68 && !(eth.src[0:2] == 02:53))",

@@ -94,6 +94,7 @@ class Pinger:
         seen = {int(n) for n in re.findall(r"icmp_seq=(\d+) ttl", output)}
         last = max(seen, default=0)
         self.lost, self.sent = last - len(seen), last
+        self.missing = sorted(set(range(1, last)) - seen)
 
 
 def drained(site, say=print):
@@ -150,4 +151,4 @@ def restarted(site, say=print):
         time.sleep(3)
     lost = [(pinger.lost, pinger.sent) for pinger in (outward, inward)]
     say(f"lost of sent over a kill -9 of the controller: {lost}")
-    expect(all(lost == 0 for lost, _ in lost), f"lost {lost}")
+    expect(all(lost == 0 for lost, _ in lost), f"lost {lost}: {outward.missing}, {inward.missing}")

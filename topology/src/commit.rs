@@ -251,8 +251,12 @@ impl World {
     }
 
     fn apply_plug(&mut self, marks: &mut Marks, chassis: ChassisKey, name: Arc<str>, new: Option<OfPort>) {
+        let heard = self.is_heard(chassis);
         let Some(old) = put(&mut self.plugs, (chassis, name.clone()), new) else { return };
         spares::replugged(self, marks, (chassis, &name), old, new);
+        if self.is_heard(chassis) != heard {
+            gateways::heard(self, marks, chassis);
+        }
         if self.fabric.as_ref().is_some_and(|f| f.interface == name) {
             marks.changed(Key::Uplink(chassis));
         }

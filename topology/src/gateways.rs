@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv6Addr};
+use std::sync::Arc;
 
 use addr::{MacAddr, OfPort};
 
@@ -18,7 +19,7 @@ pub struct GatewayChassis {
     pub chassis: ChassisKey,
     /// Before those of lesser priority.
     pub priority: u32,
-    /// It is within reach, finds a router on the physical network, and is not drained.
+    /// It is within reach, finds a router on the physical network, and is not drained; as far as it has been heard of.
     pub usable: bool,
 }
 
@@ -68,9 +69,14 @@ pub(crate) fn set_lame(world: &mut World, marks: &mut Marks, chassis: ChassisKey
     } else {
         world.lame.remove_mut(&chassis);
     }
+    heard(world, marks, chassis);
+}
+
+/// A chassis is heard of, or stands otherwise than before: the gateways of its networks may be others.
+pub(crate) fn heard(world: &World, marks: &mut Marks, chassis: ChassisKey) {
     let mappings = world.chassis.get(&chassis).into_iter().flat_map(|chassis| &chassis.mappings);
-    let networks: Vec<_> = mappings.flat_map(|(name, _)| world.provider_networks_on(name)).collect();
-    networks.into_iter().for_each(|network| marks.changed(Key::Gateways(network)));
+    let networks = mappings.flat_map(|(name, _)| world.provider_networks_on(name));
+    networks.for_each(|network| marks.changed(Key::Gateways(network)));
 }
 
 /// A chassis finds none of the routers of a provider network, or does.
@@ -148,12 +154,20 @@ impl World {
         let gateway = |(key, chassis): (&ChassisKey, &Chassis)| {
             let priority = chassis.gateway_priority.filter(|_| chassis.mapped(&physical.name).is_some())?;
             let within_reach = !self.lame.contains(key) && !self.isolated.contains(&(network, *key));
-            let usable = !chassis.drained && within_reach && self.has_carrier(network, *key);
+            // Nobody gives up a gateway of which nothing is known yet: whoever starts anew hears of one after the other.
+            let leads_out = self.has_carrier(network, *key) || !self.is_heard(*key);
+            let usable = !chassis.drained && within_reach && leads_out;
             Some(GatewayChassis { chassis: *key, priority, usable })
         };
         let mut gateways: Vec<GatewayChassis> = self.chassis.iter().filter_map(gateway).collect();
         gateways.sort_unstable_by_key(|gateway| gateway.chassis);
         gateways
+    }
+
+    /// Whether anything is known of what is plugged on a chassis.
+    pub(crate) fn is_heard(&self, chassis: ChassisKey) -> bool {
+        let mut plugged = self.plugged.range((chassis, OfPort(0), Arc::from(""))..);
+        plugged.next().is_some_and(|(at, ..)| *at == chassis)
     }
 
     /// Whether an OpenFlow port that leads to a provider network is there and carries something.
