@@ -8,7 +8,7 @@ sys.path[:0] = [os.path.dirname(os.path.dirname(os.path.abspath(__file__)))]
 
 from gateway import checks  # noqa: E402
 from gateway.wiring import site  # noqa: E402
-from sextantlab import keep, run_lab  # noqa: E402
+from sextantlab.site import checked, run_parts  # noqa: E402
 
 PARTS = [
     ("status and trace", checks.told),
@@ -21,21 +21,6 @@ PARTS = [
 ]
 
 
-def steps(isolation, progress):
-    """Brings everything up, shows part after part, and takes it down."""
-    with progress.step("3 chassis, 3 hosts, a physical network with 2 routers, controller, intent"):
-        up = site(isolation, progress.say)
-        here = up.__enter__()
-    try:
-        for name, part in PARTS:
-            with progress.step(name):
-                part(here, progress.say)
-    finally:
-        if keep():
-            here.lab.stay()
-        with progress.step("lab down"):
-            up.__exit__(None, None, None)
-
-
 if __name__ == "__main__":
-    run_lab("lab gateway", steps)
+    run_parts("lab gateway", "3 chassis, 3 hosts, a physical network with 2 routers, controller, intent",
+              site, PARTS, show=checked)

@@ -8,7 +8,7 @@ sys.path[:0] = [os.path.dirname(os.path.dirname(os.path.abspath(__file__)))]
 
 from provider import checks  # noqa: E402
 from provider.wiring import site  # noqa: E402
-from sextantlab import keep, run_lab  # noqa: E402
+from sextantlab.site import checked, run_parts  # noqa: E402
 
 PARTS = [
     ("routers of the physical network, and one that is not", checks.autoconfigured),
@@ -21,21 +21,6 @@ PARTS = [
 ]
 
 
-def steps(isolation, progress):
-    """Brings everything up, shows part after part, and takes it down."""
-    with progress.step("3 chassis, 6 hosts, a physical network with 4, controller, intent"):
-        up = site(isolation, progress.say)
-        here = up.__enter__()
-    try:
-        for name, part in PARTS:
-            with progress.step(name):
-                part(here, progress.say)
-    finally:
-        if keep():
-            here.lab.stay()
-        with progress.step("lab down"):
-            up.__exit__(None, None, None)
-
-
 if __name__ == "__main__":
-    run_lab("lab provider", steps)
+    run_parts("lab provider", "3 chassis, 6 hosts, a physical network with 4, controller, intent",
+              site, PARTS, show=checked)

@@ -69,17 +69,28 @@ def site(isolation, say, folder, chassis, hosts):
         yield here
 
 
-def run_parts(title, what, opened, parts):
+def watched(here, part, say):
+    """Shows a part that is a module with `PORTS`, whose hosts are watched, and `show(site)`."""
+    with Watch([here.host(port) for port in part.PORTS], say):
+        part.show(here)
+
+
+def checked(here, part, say):
+    """Shows a part that is a function of the site and of how to say something."""
+    part(here, say)
+
+
+def run_parts(title, what, opened, parts, show=watched):
     """A lab's script: brings all up (`opened(isolation, say)`, in words `what`), shows part after part and takes it down. A part is
-    a name and a module with `PORTS`, whose hosts are watched, and `show(site)`."""
+    a name and what `show` shows."""
     def steps(isolation, progress):
         with progress.step(what):
             up = opened(isolation, progress.say)
             here = up.__enter__()
         try:
             for name, part in parts:
-                with progress.step(name), Watch([here.host(port) for port in part.PORTS], progress.say):
-                    part.show(here)
+                with progress.step(name):
+                    show(here, part, progress.say)
             progress.say(here.controller.call("get", "ports", "--tenant", "acme"))
         except Exception as error:
             print(f"FAILED: {error}\nThe controller's last words:\n{here.controller.tail()}", flush=True)
