@@ -247,7 +247,7 @@ impl Brain {
             self.restless.extend(self.chassis_resource(chassis));
         }
         self.heed_troubles();
-        self.gateways.note(&committed.changed);
+        self.gateways.note(&self.world, &committed.changed);
         self.notice(&committed.changed);
         self.notice_learned(&committed.changed);
         self.notice_groups(&committed.changed);

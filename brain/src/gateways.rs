@@ -1,6 +1,7 @@
 //! Gateways: routers on physical networks are found and lost, chassis out of reach are replaced, what comes from outside is answered.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
 
 use addr::{MacAddr, OfPort};
 use features::Millis;
@@ -11,7 +12,7 @@ use features::{icmp, nd};
 use flows::{Item, PuntOp, Reg, Table};
 use ofp::{Action, Field, Instruction};
 use proto::v1;
-use topology::{Change, ChassisKey, Key, NetworkKey, RouterKey, View};
+use topology::{Change, ChassisKey, Key, NetworkKey, RouterKey, View, World};
 
 use crate::brain::Brain;
 use crate::event::Punt;
@@ -30,6 +31,8 @@ pub(crate) struct Gateways {
     pub(crate) service: Service,
     /// Something has changed that the service goes by.
     stale: bool,
+    /// Addresses that others may answer for now.
+    presences: BTreeSet<(NetworkKey, IpAddr)>,
     /// Chassis out of reach, and when others take their place.
     missing: BTreeMap<ChassisKey, Millis>,
 }
@@ -41,7 +44,8 @@ impl Gateways {
     }
 
     /// Facts have changed.
-    pub(crate) fn note(&mut self, changed: &[Key]) {
+    pub(crate) fn note(&mut self, world: &World, changed: &[Key]) {
+        self.note_presences(world, changed);
         self.stale |= changed.iter().any(|key| {
             matches!(
                 key,
@@ -54,6 +58,25 @@ impl Gateways {
                     | Key::Route(..)
             ) || matches!(key, Key::Need(..))
         });
+    }
+}
+
+impl Gateways {
+    /// The addresses whose holder a change may concern.
+    fn note_presences(&mut self, world: &World, changed: &[Key]) {
+        for key in changed {
+            match *key {
+                Key::Presence(network, address) | Key::PresenceAt(network, address, _) => {
+                    self.presences.insert((network, address));
+                }
+                Key::Place(port) => self.presences.extend(world.presences_for(port)),
+                Key::Localnet(network, _) | Key::Gateways(network) | Key::Physical(network) => {
+                    self.presences.extend(world.presences_on(network).map(|address| (network, address)));
+                }
+                Key::Gateway(router) => self.presences.extend(world.presences_of(router)),
+                _ => {}
+            }
+        }
     }
 }
 
@@ -72,12 +95,17 @@ impl Brain {
         // What the service learns may be what it goes by.
         for _ in 0..4 {
             let mut changes = Vec::new();
+            let presences = std::mem::take(&mut self.gateways.presences);
+            if !presences.is_empty() {
+                self.gateways.service.presences_changed(&self.world, &presences, now);
+            }
             if std::mem::take(&mut self.gateways.stale) {
                 changes.extend(self.gateways.service.changed(&self.world, now));
             }
             let switches = &self.switches;
             let ready = |chassis| switches.get(&chassis).is_some_and(|s| s.ready);
-            let wants = self.gateways.service.due(&self.world, now, ready);
+            let settled = |chassis| switches.get(&chassis).is_some_and(|s| s.ready && s.unconfirmed() == 0);
+            let wants = self.gateways.service.due(&self.world, now, ready, settled);
             self.send(wants.packets);
             changes.extend(wants.changes);
             if changes.is_empty() && !self.gateways.stale {

@@ -15,6 +15,7 @@ pub mod l2;
 pub mod learn;
 pub mod lease;
 pub mod links;
+pub mod mapping;
 pub mod metadata;
 pub mod multicast;
 pub mod nd;
@@ -57,4 +58,5 @@ pub const ALL: &[&dyn Feature] = &[
     &anycast::Anycast,
     &metadata::Metadata,
     &gateway::Gateway,
+    &mapping::Mapping,
 ];

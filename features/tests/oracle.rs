@@ -29,7 +29,8 @@ fn step(world: &mut World, engine: &mut Engine, changes: Vec<Change>) {
 fn derived(world: &World) -> BTreeSet<Key> {
     use KeyKind::*;
     let groups = [GroupAt, AddressesAt, SetAddress, SetPrefix, SetNetwork, AnycastAt];
-    let kinds = [Audience, Need, Reach, RouterAt, InterfaceAt, RouteAt, GatewayAt, Peer, Spare, Trunk, Hop, Way];
+    let kinds =
+        [Audience, Need, Reach, RouterAt, InterfaceAt, RouteAt, GatewayAt, PresenceAt, Peer, Spare, Trunk, Hop, Way];
     let kinds = kinds.into_iter().chain(groups).collect::<Vec<_>>();
     world.all_keys().into_iter().filter(|key| kinds.contains(&key.kind())).collect()
 }

@@ -26,7 +26,7 @@ pub(crate) const BORDER: TableSpec = TableSpec {
     name: "border",
     about: "What comes from a physical network: only its declared routers speak as routers, nobody uses MACs and addresses of ports \
             here, questions go to the one who is asked.",
-    writers: &["provider", "gateway"],
+    writers: &["provider", "gateway", "mapping"],
     matches: &[
         Field::ETH_SRC,
         Field::ETH_DST,

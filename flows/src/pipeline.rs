@@ -386,7 +386,7 @@ pub const PIPELINE: [TableSpec; 43] = [
         name: "neighbor",
         about: "The MAC of an address on a connected network: for packets, and for solicitations that ask for it. Solicitations for a \
                 link-local address made of a MAC go to that MAC.",
-        writers: &["routing", "icmp", "nd", "learn", "dns", "provider", "anycast", "metadata", "gateway"],
+        writers: &["routing", "icmp", "nd", "learn", "dns", "provider", "anycast", "metadata", "gateway", "mapping"],
         matches: &[Field::ETH_TYPE, Field::IPV6_DST, Field::IPV4_DST],
         reads: &[Reg::Net, Reg::FromLocalnet, Reg::NdAsks, Reg::NdEui, Reg::NdBits],
         sets: &[Field::ETH_DST, Field::IPV6_DST],

@@ -17,6 +17,7 @@ use crate::keys::{AddressGroupKey, AnycastKey, ChassisKey, GroupKey, Key, Networ
 use crate::listeners;
 use crate::localnets;
 use crate::needs;
+use crate::presences::{self, Presence};
 use crate::spares;
 use crate::view::Place;
 use crate::world::{Holder, Map, World};
@@ -49,6 +50,8 @@ pub enum Change {
     /// A router on a provider network, by its link-local address.
     Upstream(NetworkKey, Ipv6Addr, Option<UpstreamRouter>),
     Gateway(RouterKey, Option<ExternalGateway>),
+    /// Of an address on a provider network.
+    Presence(NetworkKey, IpAddr, Option<Presence>),
     Subnet(SubnetKey, Option<Subnet>),
     Advert(SubnetKey, Option<Advert>),
     Dhcp6(SubnetKey, Option<Dhcp6>),
@@ -156,6 +159,7 @@ impl World {
             }
             Change::Upstream(network, router, new) => gateways::set_upstream(self, marks, (network, router), new),
             Change::Gateway(key, new) => gateways::changed(self, marks, key, new),
+            Change::Presence(network, address, new) => presences::changed(self, marks, (network, address), new),
             Change::Subnet(key, new) => self.apply_subnet(marks, key, new),
             Change::Advert(key, new) => {
                 if put(&mut self.adverts, key, new).is_some() {

@@ -142,6 +142,12 @@ pub enum Key {
     Neighbors(NetworkKey, ChassisKey),
     /// The routers on a provider network that advertise themselves.
     Upstreams(NetworkKey),
+    /// An address on a provider network that a router answers for, beside its own.
+    Presence(NetworkKey, std::net::IpAddr),
+    /// The same, as a chassis has it that routes for the router.
+    PresenceAt(NetworkKey, std::net::IpAddr, ChassisKey),
+    /// What an address behind a router is outside.
+    Outside(RouterKey, std::net::IpAddr),
     /// A port's network, MAC and addresses.
     Port(PortKey),
     /// Where a port is to be found.
@@ -249,6 +255,9 @@ pub enum KeyKind {
     Neighbor,
     Neighbors,
     Upstreams,
+    Presence,
+    PresenceAt,
+    Outside,
     Port,
     Binding,
     Policy,
@@ -289,7 +298,7 @@ pub enum KeyKind {
 
 impl Key {
     /// The key of the noun that it speaks of: one of `Fabric`, `Chassis`, `Network`, `Subnet`, `Router`, `Port`, `Group`,
-    /// `Addresses`, `Anycast`.
+    /// `Addresses`, `Anycast`, `Presence`.
     pub(crate) fn noun(&self) -> Key {
         match *self {
             // Of the whole system.
@@ -324,6 +333,7 @@ impl Key {
             | Key::Audience(n, _)
             | Key::Forwarded(n)
             | Key::Holder(n, _) => Key::Network(n),
+            Key::Presence(n, a) | Key::PresenceAt(n, a, _) => Key::Presence(n, a),
             Key::Anycast(a) | Key::Serves(a, _) | Key::AnycastAt(a, _) => Key::Anycast(a),
             Key::Subnet(s) | Key::Advert(s) | Key::Dhcp6(s) | Key::Dhcp4(s) => Key::Subnet(s),
             Key::Router(r)
@@ -333,6 +343,7 @@ impl Key {
             | Key::GatewayAt(r, _)
             | Key::InterfaceAt(r, ..)
             | Key::RouteAt(r, ..)
+            | Key::Outside(r, _)
             | Key::RouterAt(r, _) => Key::Router(r),
             Key::Port(p)
             | Key::Binding(p)
@@ -384,6 +395,9 @@ impl Key {
             Key::Neighbor(..) => KeyKind::Neighbor,
             Key::Neighbors(..) => KeyKind::Neighbors,
             Key::Upstreams(..) => KeyKind::Upstreams,
+            Key::Presence(..) => KeyKind::Presence,
+            Key::PresenceAt(..) => KeyKind::PresenceAt,
+            Key::Outside(..) => KeyKind::Outside,
             Key::Port(..) => KeyKind::Port,
             Key::Binding(..) => KeyKind::Binding,
             Key::Policy(..) => KeyKind::Policy,
@@ -456,6 +470,9 @@ impl fmt::Display for Key {
             Key::Neighbor(n, c, a) => write!(f, "neighbor {n} {c} {a}"),
             Key::Neighbors(n, c) => write!(f, "neighbors {n} {c}"),
             Key::Upstreams(n) => write!(f, "upstreams {n}"),
+            Key::Presence(n, a) => write!(f, "presence {n} {a}"),
+            Key::PresenceAt(n, a, c) => write!(f, "presence-at {n} {a} {c}"),
+            Key::Outside(r, a) => write!(f, "outside {r} {a}"),
             Key::Port(p) => write!(f, "port {p}"),
             Key::Binding(p) => write!(f, "binding {p}"),
             Key::Policy(p) => write!(f, "policy {p}"),

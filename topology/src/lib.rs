@@ -13,6 +13,7 @@ mod keys;
 mod listeners;
 mod localnets;
 mod needs;
+mod presences;
 mod spares;
 mod view;
 mod world;
@@ -31,5 +32,6 @@ pub use keys::{
 };
 pub use listeners::{Audience, Case, is_routed as is_routed_group, is_snooped};
 pub use needs::Need;
+pub use presences::Presence;
 pub use view::{Holder, Member, Place, View};
 pub use world::World;

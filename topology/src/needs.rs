@@ -11,6 +11,7 @@ use addr::IpNet;
 use crate::commit::Marks;
 use crate::facts::{Interface, Route};
 use crate::keys::{ChassisKey, Key, NetworkKey, RouterKey};
+use crate::presences;
 use crate::world::{Holder, World};
 
 /// Why a chassis needs a network.
@@ -160,6 +161,7 @@ fn reroute(
         if world.gateways.contains_key(&router) {
             marks.changed(Key::GatewayAt(router, chassis));
         }
+        presences::rerouted(world, marks, router, chassis);
     }
 }
 

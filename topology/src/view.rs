@@ -15,6 +15,7 @@ use crate::gateways::GatewayChassis;
 use crate::keys::{AddressGroupKey, AnycastKey, ChassisKey, GroupKey, Key, NetworkKey, PortKey, RouterKey, SubnetKey};
 use crate::listeners::Audience;
 use crate::needs::Need;
+use crate::presences::Presence;
 use crate::world::World;
 
 pub use crate::world::Holder;
@@ -254,6 +255,18 @@ impl<'w> View<'w> {
     pub fn upstreams(&self, network: NetworkKey) -> Vec<(Ipv6Addr, UpstreamRouter)> {
         self.read(Key::Upstreams(network));
         self.world.upstreams(network)
+    }
+
+    /// An address on a provider network that a router answers for, beside its own.
+    pub fn presence(&self, network: NetworkKey, address: IpAddr) -> Option<&'w Presence> {
+        self.read(Key::Presence(network, address));
+        self.world.presence(network, address)
+    }
+
+    /// What an address behind a router is outside, if one stands for it there.
+    pub fn outside_of(&self, router: RouterKey, inside: IpAddr) -> Option<IpAddr> {
+        self.read(Key::Outside(router, inside));
+        self.world.outside_of(router, inside)
     }
 
     /// Whether an OpenFlow port that leads to a provider network carries anything.

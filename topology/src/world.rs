@@ -19,6 +19,7 @@ use crate::keys::{
 };
 use crate::listeners::Audience;
 use crate::needs::Need;
+use crate::presences::Presence;
 use crate::view::Place;
 
 /// A persistent map. Its hash is fast, and the same in every run: events replay to the letter.
@@ -45,6 +46,7 @@ pub struct World {
     pub(crate) routes: Map<(RouterKey, IpNet), Route>,
     pub(crate) gateways: Map<RouterKey, ExternalGateway>,
     pub(crate) neighbors: RedBlackTreeMapSync<(NetworkKey, ChassisKey, IpAddr), MacAddr>,
+    pub(crate) presences: RedBlackTreeMapSync<(NetworkKey, IpAddr), Presence>,
     pub(crate) upstreams: RedBlackTreeMapSync<(NetworkKey, Ipv6Addr), UpstreamRouter>,
     /// Chassis out of reach for so long that others take their place.
     pub(crate) lame: RedBlackTreeSetSync<ChassisKey>,
@@ -75,6 +77,10 @@ pub struct World {
     /// The networks that take in ports that nothing claims. Of several the least counts, so that the answer has no history.
     pub(crate) auto_networks: RedBlackTreeSetSync<NetworkKey>,
     pub(crate) gateways_by_network: Index<NetworkKey, RouterKey>,
+    pub(crate) presences_by_router: Index<RouterKey, (NetworkKey, IpAddr)>,
+    pub(crate) presences_by_port: Index<PortKey, (NetworkKey, IpAddr)>,
+    /// Presences by the address inside.
+    pub(crate) presences_inside: Index<(RouterKey, IpAddr), (NetworkKey, IpAddr)>,
     /// The provider networks of each physical network.
     pub(crate) provider_networks: RedBlackTreeSetSync<(Arc<str>, NetworkKey)>,
     pub(crate) ports_by_network: Index<NetworkKey, PortKey>,
@@ -224,7 +230,10 @@ impl World {
             keys.extend(self.ports_by_network.of(network).map(Key::Port));
             keys.extend(self.anycasts_by_network.of(network).map(Key::Anycast));
         }
-        keys.extend(self.routers_at.of(chassis).map(Key::Router));
+        for router in self.routers_at.of(chassis) {
+            keys.push(Key::Router(router));
+            keys.extend(self.presences_by_router.of(router).map(|(network, address)| Key::Presence(network, address)));
+        }
         self.group_concerns(chassis, &mut keys);
         keys
     }
@@ -286,6 +295,7 @@ impl World {
                 let service = self.anycasts.get(&a)?;
                 Some(ResourceId { kind: "anycast_service", tenant: service.tenant.clone(), name: service.name.clone() })
             }
+            Key::Presence(n, a) => Some(self.presences.get(&(n, a))?.owner.clone()),
             Key::Addresses(a) => {
                 let group = self.address_groups.get(&a)?;
                 Some(ResourceId { kind: "address_group", tenant: group.tenant.clone(), name: group.name.clone() })
@@ -302,6 +312,10 @@ impl World {
             (Key::Reach(p, _), Key::Port(other) | Key::Binding(other)) => p == other,
             (Key::Reach(p, c), Key::Need(n, other)) => {
                 c == other && self.ports.get(p).is_some_and(|port| port.network == *n)
+            }
+            (Key::PresenceAt(n, a, _), Key::Presence(network, address)) => (n, a) == (network, address),
+            (Key::PresenceAt(n, a, c), Key::RouterAt(r, chassis)) => {
+                c == chassis && self.presences.get(&(*n, *a)).is_some_and(|presence| presence.router == *r)
             }
             _ => false,
         }
@@ -380,6 +394,11 @@ impl World {
             Key::Gateway(r) => self.gateways.contains_key(&r),
             Key::GatewayAt(r, c) => self.gateways.contains_key(&r) && self.chassis_of_router.contains(r, c),
             Key::Gateways(n) | Key::Neighbors(n, _) | Key::Upstreams(n) => self.networks.contains_key(&n),
+            Key::Presence(n, a) => self.presences.contains_key(&(n, a)),
+            Key::PresenceAt(n, a, c) => {
+                self.presences.get(&(n, a)).is_some_and(|there| self.chassis_of_router.contains(there.router, c))
+            }
+            Key::Outside(r, a) => self.presences_inside.any((r, a)),
             Key::Neighbor(n, c, a) => self.neighbors.contains_key(&(n, c, a)),
             Key::RouterAt(r, c) => self.chassis_of_router.contains(r, c),
             Key::InterfaceAt(r, s, c) => self.interfaces.contains_key(&(r, s)) && self.chassis_of_router.contains(r, c),
@@ -414,6 +433,10 @@ impl World {
         keys.extend(self.routers.keys().map(|r| Key::Router(*r)));
         keys.extend(self.gateways.keys().map(|r| Key::Gateway(*r)));
         keys.extend(self.neighbors.keys().map(|(n, c, a)| Key::Neighbor(*n, *c, *a)));
+        for ((n, a), presence) in self.presences.iter() {
+            keys.push(Key::Presence(*n, *a));
+            keys.extend(self.chassis_of_router.of(presence.router).map(|c| Key::PresenceAt(*n, *a, c)));
+        }
         keys.extend(self.interfaces.keys().map(|(r, s)| Key::Interface(*r, *s)));
         keys.extend(self.routes.keys().map(|(r, p)| Key::Route(*r, *p)));
         keys.extend(self.listeners.keys().map(|(p, g)| Key::Listener(*p, *g)));

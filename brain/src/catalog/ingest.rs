@@ -457,6 +457,7 @@ fn slot(change: &Change) -> Key {
         Change::Alive(from, to, _) => Key::Alive(*from, *to),
         Change::Network(n, _) => Key::Network(*n),
         Change::Gateway(r, _) => Key::Gateway(*r),
+        Change::Presence(n, a, _) => Key::Presence(*n, *a),
         // Nor what is found on physical networks.
         Change::Lame(c, _) | Change::Down(c, ..) => Key::Localnets(*c),
         Change::Neighbor(n, c, a, _) => Key::Neighbor(*n, *c, *a),
@@ -495,6 +496,7 @@ fn nothing(change: &Change) -> Change {
         Change::Alive(from, to, _) => Change::Alive(*from, *to, None),
         Change::Network(n, _) => Change::Network(*n, None),
         Change::Gateway(r, _) => Change::Gateway(*r, None),
+        Change::Presence(n, a, _) => Change::Presence(*n, *a, None),
         Change::Lame(c, _) => Change::Lame(*c, false),
         Change::Down(c, port, _) => Change::Down(*c, *port, false),
         Change::Neighbor(n, c, a, _) => Change::Neighbor(*n, *c, *a, None),

@@ -3,7 +3,7 @@
 
 use std::net::IpAddr;
 
-use topology::{ChassisKey, ExternalGateway, NetworkKey, RouterKey, RouterPreference, View};
+use topology::{ChassisKey, ExternalGateway, NetworkKey, Presence, RouterKey, RouterPreference, View};
 
 /// How a chassis sends what is for outside.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,7 +53,29 @@ pub fn gateways(view: &View<'_>, network: NetworkKey) -> Vec<ChassisKey> {
     usable.into_iter().filter(|gateway| Some(gateway.priority) == highest).map(|gateway| gateway.chassis).collect()
 }
 
-/// A router's addresses on its provider network, each with the gateway that answers for it. Each gateway holds about as many of a family; when
+/// Who answers for an address of a provider network: which router, and by which chassis. This is all that rows, answers, announcements
+/// and status go by. A router's own addresses are looked for among those of the routers there.
+pub fn answered_by(view: &View<'_>, network: NetworkKey, address: IpAddr) -> Option<(RouterKey, ChassisKey)> {
+    if let Some(presence) = view.presence(network, address) {
+        return Some((presence.router, holder(view, (network, address), presence)?));
+    }
+    let own = |router: &RouterKey| holders(view, *router).into_iter().find(|(own, _)| *own == address);
+    let (router, (_, chassis)) = view.routers_to(network).into_iter().find_map(|r| Some((r, own(&r)?)))?;
+    Some((router, chassis?))
+}
+
+/// The chassis that answers for an address which a router has on a provider network on somebody's behalf: that of the port that it is for, if
+/// it is on the physical network; else one of the gateways. When one goes, only what it held moves.
+pub fn holder(view: &View<'_>, (network, address): (NetworkKey, IpAddr), presence: &Presence) -> Option<ChassisKey> {
+    view.gateway(presence.router).filter(|gateway| gateway.network == network)?;
+    let home = presence.port.and_then(|port| view.place(port)).map(|place| place.chassis);
+    if let Some(home) = home.filter(|home| view.has_carrier(network, *home)) {
+        return Some(home);
+    }
+    gateways(view, network).into_iter().max_by_key(|chassis| lot(address, *chassis))
+}
+
+/// A router's own addresses on its provider network, each with the gateway that answers for it. Each gateway holds about as many of a family; when
 /// one goes, only what it held moves.
 pub fn holders(view: &View<'_>, router: RouterKey) -> Vec<(IpAddr, Option<ChassisKey>)> {
     let Some(gateway) = view.gateway(router) else { return Vec::new() };

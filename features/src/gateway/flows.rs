@@ -252,18 +252,23 @@ fn outside(view: &View<'_>, on: &mut On<'_>, router: RouterKey, gateway: &Extern
                 .when_reg(Reg::Net, network.0)
                 .goto(Table::RouterOwn);
         }
-        match address {
-            IpAddr::V6(address) => on
-                .row(Table::Neighbor, 101, "the address is a router's, and answered for here")
-                .ipv6()
-                .when_reg(Reg::Net, network.0)
-                .when_reg(Reg::NdAsks, 1u64)
-                .when(Field::IPV6_DST, address)
-                .set(Field::ETH_DST, mac)
-                .load(Reg::NdRouter, 1u64)
-                .goto(Table::Out),
-            IpAddr::V4(address) => answer(on, network, address, mac),
-        }
+        answered(on, network, address, mac);
+    }
+}
+
+/// Questions from outside for an address that is answered for here.
+pub(crate) fn answered(on: &mut On<'_>, network: NetworkKey, address: IpAddr, mac: MacAddr) {
+    match address {
+        IpAddr::V6(address) => on
+            .row(Table::Neighbor, 101, "the address is a router's, and answered for here")
+            .ipv6()
+            .when_reg(Reg::Net, network.0)
+            .when_reg(Reg::NdAsks, 1u64)
+            .when(Field::IPV6_DST, address)
+            .set(Field::ETH_DST, mac)
+            .load(Reg::NdRouter, 1u64)
+            .goto(Table::Out),
+        IpAddr::V4(address) => answer(on, network, address, mac),
     }
 }
 

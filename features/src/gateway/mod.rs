@@ -3,11 +3,13 @@
 //! What is for outside leaves where it is, if the chassis has a way to the physical network; else by one of the gateways. What comes back
 //! comes to a gateway that holds one of the router's addresses, and from there to the port in one hop.
 
+mod announced;
 pub mod choice;
 mod flows;
 pub mod service;
 
 pub use self::flows::Gateway;
+pub(crate) use self::flows::answered;
 use crate::l2::GATEWAY_GROUPS;
 
 /// The group by which a chassis without a way to a provider network sends to its gateways.

@@ -10,11 +10,11 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use addr::{MacAddr, is_link_local, link_local};
 use packet::{
-    Advertised, Frame, Icmpv6, NdOption, Net, OP_REPLY, Preference, arp_request, neighbor_advert, neighbor_probe,
-    neighbor_solicit, router_solicit,
+    Frame, Icmpv6, NdOption, Net, OP_REPLY, Preference, arp_request, neighbor_probe, neighbor_solicit, router_solicit,
 };
-use topology::{Change, ChassisKey, NetworkKey, RouterKey, RouterPreference, UpstreamRouter, View, World};
+use topology::{Change, ChassisKey, NetworkKey, RouterPreference, UpstreamRouter, View, World};
 
+use super::announced::Announced;
 use super::choice;
 use crate::provider;
 use crate::punt::{PacketOut, Unanswered};
@@ -40,8 +40,6 @@ pub const ROUTERS_MAX: usize = 16;
 const SOLICIT_MS: u64 = 4_000;
 /// Milliseconds for which a router counts that a controller before this one had found.
 const RECALLED_MS: u64 = 30_000;
-/// Milliseconds to each announcement that an address is elsewhere, from the one before. The first one leaves rows the time to be there.
-const ANNOUNCE_MS: [u64; 4] = [30, 200, 1_000, 1_000];
 
 /// A neighbour on a provider network, and the chassis that asks for it.
 type At = (NetworkKey, ChassisKey, IpAddr);
@@ -55,8 +53,7 @@ pub struct Service {
     /// Routers that advertise themselves, and until when.
     routers: BTreeMap<(NetworkKey, Ipv6Addr), Millis>,
     solicits: Turns<NetworkKey>,
-    holders: BTreeMap<(RouterKey, IpAddr), ChassisKey>,
-    announces: Turns<(RouterKey, IpAddr)>,
+    announced: Announced,
     lost: BTreeSet<At>,
 }
 
@@ -97,12 +94,23 @@ impl Service {
         }
         changes.extend(self.forget_routers(world));
         self.solicit_for(world, now);
-        self.note_holders(world, now);
+        self.announced.note_routers(world, now);
         changes
     }
 
-    /// What is due now. `ready`: the chassis holds its flows.
-    pub fn due(&mut self, world: &World, now: Millis, ready: impl Fn(ChassisKey) -> bool) -> Wants {
+    /// Who answers for these addresses of provider networks may have changed.
+    pub fn presences_changed(&mut self, world: &World, changed: &BTreeSet<(NetworkKey, IpAddr)>, now: Millis) {
+        self.announced.note(world, changed, now);
+    }
+
+    /// What is due now. `ready`: the chassis holds its flows. `settled`: it has confirmed all that was wanted of it.
+    pub fn due(
+        &mut self,
+        world: &World,
+        now: Millis,
+        ready: impl Fn(ChassisKey) -> bool,
+        settled: impl Fn(ChassisKey) -> bool,
+    ) -> Wants {
         let mut wants = Wants::default();
         while let Some((at, tries)) = self.asks.take(now) {
             if !ready(at.1) {
@@ -126,19 +134,14 @@ impl Service {
             self.routers.remove(&at);
             wants.changes.push(Change::Upstream(at.0, at.1, None));
         }
-        while let Some((at, count)) = self.announces.take(now) {
-            wants.packets.extend(self.announcement(world, at));
-            if let Some(wait) = ANNOUNCE_MS.get(count as usize + 1) {
-                self.announces.set(at, now.after_ms(*wait), count + 1);
-            }
-        }
+        self.announced.due(world, now, &settled, &mut wants.packets);
         wants
     }
 
     /// When something is due next.
     pub fn next_due(&self) -> Option<Millis> {
         let routers = self.routers.values().min().copied();
-        [self.asks.first(), self.solicits.first(), self.announces.first(), routers].into_iter().flatten().min()
+        [self.asks.first(), self.solicits.first(), self.announced.next_due(), routers].into_iter().flatten().min()
     }
 
     /// A neighbour has said which MAC it has.
@@ -268,37 +271,6 @@ impl Service {
             }
         }
     }
-
-    /// Addresses that another gateway holds now are announced.
-    fn note_holders(&mut self, world: &World, now: Millis) {
-        let view = View::new(world);
-        let routers = world.gateway_routers();
-        let held = routers.into_iter().flat_map(|router| {
-            let holders = choice::holders(&view, router).into_iter();
-            holders.filter_map(move |(address, holder)| Some(((router, address), holder?)))
-        });
-        let held: BTreeMap<_, _> = held.collect();
-        for (at, holder) in &held {
-            if self.holders.get(at) != Some(holder) {
-                self.announces.set(*at, now.after_ms(ANNOUNCE_MS[0]), 0);
-            }
-        }
-        self.holders = held;
-    }
-
-    fn announcement(&self, world: &World, at: (RouterKey, IpAddr)) -> Option<PacketOut> {
-        let view = View::new(world);
-        let (network, chassis) = (view.gateway(at.0)?.network, *self.holders.get(&at)?);
-        let mac = sends_from(chassis, at.0);
-        let frame = match at.1 {
-            IpAddr::V4(address) => arp_request(mac, address, address).to_vec(),
-            IpAddr::V6(target) => {
-                let what = Advertised { mac, target, src: target, router: true, override_: true };
-                neighbor_advert(&what, None).to_vec()
-            }
-        };
-        outward(&view, network, chassis, frame)
-    }
 }
 
 const LEAST: IpAddr = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
@@ -330,7 +302,7 @@ fn question(mac: MacAddr, address: IpAddr, known: Option<MacAddr>) -> Vec<u8> {
     }
 }
 
-fn outward(view: &View<'_>, network: NetworkKey, chassis: ChassisKey, frame: Vec<u8>) -> Option<PacketOut> {
+pub(super) fn outward(view: &View<'_>, network: NetworkKey, chassis: ChassisKey, frame: Vec<u8>) -> Option<PacketOut> {
     let (vlan, port) = (view.physical(network)?.vlan, view.localnet(network, chassis)?);
     Some(PacketOut::by(chassis, provider::copy_to(vlan, port), frame))
 }

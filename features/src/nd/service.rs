@@ -21,11 +21,12 @@ pub fn solicited_outside(
     let frame = Frame::parse(frame).map_err(|_| "malformed")?;
     let Net::Ipv6(ip) = &frame.net else { return Err("malformed") };
     let Ok(Some(Icmpv6::NeighborSolicit { target, .. })) = ip.icmpv6() else { return Err("malformed") };
-    let here = |router: &RouterKey| {
-        let held = choice::holders(view, *router).contains(&(IpAddr::V6(target), Some(chassis)));
-        held || target == link_local(sends_from(chassis, *router))
+    let held = choice::answered_by(view, network, IpAddr::V6(target)).filter(|(_, holder)| *holder == chassis);
+    let local = |router: &RouterKey| target == link_local(sends_from(chassis, *router));
+    let router = match held {
+        Some((router, _)) => router,
+        None => view.routers_to(network).into_iter().find(local).ok_or(holder::UNKNOWN_TARGET)?,
     };
-    let router = view.routers_to(network).into_iter().find(here).ok_or(holder::UNKNOWN_TARGET)?;
     let mac = sends_from(chassis, router);
     let what = Advertised { mac, target, src: target, router: true, override_: true };
     let answer = neighbor_advert(&what, Some((frame.ethernet.src, ip.src))).to_vec();

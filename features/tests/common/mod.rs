@@ -2,6 +2,8 @@
 
 #![allow(dead_code, unreachable_pub)]
 
+pub mod outside;
+
 use std::net::IpAddr;
 use std::sync::Arc;
 

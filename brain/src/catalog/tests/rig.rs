@@ -179,6 +179,7 @@ fn assert_same(ours: &World, theirs: &World, facts: &[Change]) {
             Change::DhcpOptions(k, _) => assert_eq!(ours.dhcp_options(*k), theirs.dhcp_options(*k)),
             Change::Hostname(k, _) => assert_eq!(ours.hostname(*k), theirs.hostname(*k)),
             Change::Gateway(k, _) => assert_eq!(ours.gateway(*k), theirs.gateway(*k)),
+            Change::Presence(n, a, _) => assert_eq!(ours.presence(*n, *a), theirs.presence(*n, *a)),
             Change::Plug(..)
             | Change::Alive(..)
             | Change::Serves(..)
@@ -204,6 +205,7 @@ pub(super) fn changed(applied: &Applied) -> Vec<String> {
         Change::Chassis(k, f) => format!("{}{}", gone(f.is_none()), Key::Chassis(*k)),
         Change::Anycast(k, f) => format!("{}{}", gone(f.is_none()), Key::Anycast(*k)),
         Change::Gateway(k, f) => format!("{}{}", gone(f.is_none()), Key::Gateway(*k)),
+        Change::Presence(n, a, f) => format!("{}{}", gone(f.is_none()), Key::Presence(*n, *a)),
         Change::Plug(..)
         | Change::Alive(..)
         | Change::Serves(..)

@@ -1,0 +1,89 @@
+//! Addresses on provider networks that routers answer for, beside their own: floating ones, and those of ports that are shown there.
+
+use std::net::IpAddr;
+
+use crate::commit::Marks;
+use crate::index::Bounds;
+use crate::keys::{ChassisKey, Key, NetworkKey, PortKey, ResourceId, RouterKey};
+use crate::world::World;
+
+/// An address on a provider network that a router answers for, on somebody's behalf.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Presence {
+    /// The resource that wants it: what becomes of the address is its status.
+    pub owner: ResourceId,
+    /// The router that leads there.
+    pub router: RouterKey,
+    /// The port that it is for: where that is plugged it is answered for, if the chassis is on the physical network; `None`: a gateway
+    /// answers.
+    pub port: Option<PortKey>,
+    /// The address that stands for it behind the router, of the same family; `None`: it is the same inside and outside.
+    pub inside: Option<IpAddr>,
+}
+
+/// An address is answered for otherwise, or no more.
+pub(crate) fn changed(world: &mut World, marks: &mut Marks, at: (NetworkKey, IpAddr), new: Option<Presence>) {
+    let old = world.presences.get(&at).cloned();
+    if old == new {
+        return;
+    }
+    marks.changed(Key::Presence(at.0, at.1));
+    for (presence, present) in [(&old, false), (&new, true)] {
+        let Some(presence) = presence else { continue };
+        world.presences_by_router.set(presence.router, at, present);
+        if let Some(port) = presence.port {
+            world.presences_by_port.set(port, at, present);
+        }
+        if let Some(inside) = presence.inside {
+            world.presences_inside.set((presence.router, inside), at, present);
+            marks.changed(Key::Outside(presence.router, inside));
+        }
+        for chassis in world.chassis_of_router.of(presence.router) {
+            marks.changed(Key::PresenceAt(at.0, at.1, chassis));
+        }
+    }
+    match new {
+        Some(new) => world.presences.insert_mut(at, new),
+        None => drop(world.presences.remove_mut(&at)),
+    }
+}
+
+/// A chassis routes for a router, or no longer.
+pub(crate) fn rerouted(world: &World, marks: &mut Marks, router: RouterKey, chassis: ChassisKey) {
+    for (network, address) in world.presences_by_router.of(router) {
+        marks.changed(Key::PresenceAt(network, address, chassis));
+    }
+}
+
+impl World {
+    /// An address that a router answers for on a provider network, beside its own.
+    pub fn presence(&self, network: NetworkKey, address: IpAddr) -> Option<&Presence> {
+        self.presences.get(&(network, address))
+    }
+
+    /// All of them, in order.
+    pub fn presences(&self) -> impl Iterator<Item = (NetworkKey, IpAddr, &Presence)> {
+        self.presences.iter().map(|((network, address), presence)| (*network, *address, presence))
+    }
+
+    /// Those of a router, in order.
+    pub fn presences_of(&self, router: RouterKey) -> impl Iterator<Item = (NetworkKey, IpAddr)> + '_ {
+        self.presences_by_router.of(router)
+    }
+
+    /// Those that are for a port, in order.
+    pub fn presences_for(&self, port: PortKey) -> impl Iterator<Item = (NetworkKey, IpAddr)> + '_ {
+        self.presences_by_port.of(port)
+    }
+
+    /// Those on a network, in order.
+    pub fn presences_on(&self, network: NetworkKey) -> impl Iterator<Item = IpAddr> + '_ {
+        let first = (network, IpAddr::LEAST);
+        self.presences.range(first..).take_while(move |((n, _), _)| *n == network).map(|((_, address), _)| *address)
+    }
+
+    /// What an address behind a router is outside, if one stands for it there.
+    pub fn outside_of(&self, router: RouterKey, inside: IpAddr) -> Option<IpAddr> {
+        self.presences_inside.of((router, inside)).next().map(|(_, address)| address)
+    }
+}
