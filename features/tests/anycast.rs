@@ -282,3 +282,40 @@ fn echo_and_neighbours_are_asked_too() {
     let advert = icmpv6_frame(port_mac(HERE), prober, target, ip.src, 255, &message);
     assert_eq!(dialogue.answers(&advert), (Ok(Answer::Alive), vec![]));
 }
+
+/// One port may serve several addresses, each asked in its own way: what answers one question says nothing of the others.
+#[test]
+fn what_answers_another_services_question_counts_for_none() {
+    let prober = prober_mac(NetworkKey(1));
+    let arp = packet::Arp {
+        op: packet::OP_REPLY,
+        sha: port_mac(HERE),
+        spa: std::net::Ipv4Addr::new(10, 0, 0, 4),
+        tha: prober,
+        tpa: std::net::Ipv4Addr::UNSPECIFIED,
+    };
+    let arp = packet::arp_frame(port_mac(HERE), prober, &arp);
+    let target = own(HERE);
+    let advert = Icmpv6::NeighborAdvert { router: false, solicited: true, override_: true, target, options: vec![] };
+    for check in [Check::Echo, Check::Tcp(53), Check::Http(80, "/".into()), Check::Neighbor] {
+        let dialogue = Dialogue::begin(check.clone());
+        let Net::Ipv6(asked) = Frame::parse(&dialogue.asked).unwrap().net else { panic!() };
+        assert_eq!(dialogue.answers(&arp).0, Err("not_asked"), "{check:?}");
+        if check == Check::Neighbor {
+            continue;
+        }
+        let advert = icmpv6_frame(port_mac(HERE), prober, target, asked.src, 255, &advert);
+        assert_eq!(dialogue.answers(&advert).0, Err("not_asked"), "{check:?}");
+        // An error about this probe, and the same one about a probe of another service or before this.
+        let invoking = dialogue.asked[14..].to_vec();
+        let number = if check == Check::Echo { 45 } else { 41 };
+        for (at, expected) in [(None, true), (Some(39), false), (Some(number), false)] {
+            let mut invoking = invoking.clone();
+            at.into_iter().for_each(|at: usize| invoking[at] ^= 1);
+            let error = Icmpv6::DestinationUnreachable { code: 1, invoking: invoking.into() };
+            let frame = icmpv6_frame(port_mac(HERE), prober, address(), asked.src, 64, &error);
+            let dead = matches!(dialogue.answers(&frame).0, Ok(Answer::Dead(_)));
+            assert_eq!(dead, expected, "{check:?} {at:?}");
+        }
+    }
+}

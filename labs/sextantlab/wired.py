@@ -141,6 +141,8 @@ class WiredLab(Lab):
 
     def log_messages(self):
         """From now on the switch notes each OpenFlow message in its log."""
+        # Else it leaves out those beyond ten a second.
+        self.bridges.ovs.appctl("vlog/disable-rate-limit", "vconn")
         self.bridges.ovs.appctl("vlog/set", "vconn:file:dbg")
 
     def site(self):

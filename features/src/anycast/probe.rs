@@ -19,6 +19,11 @@ const ADDRESSES_MAX: usize = 3;
 const HOP_LIMIT: u8 = 64;
 /// What a probe takes at a time: one segment.
 const WINDOW: u16 = 1_220;
+/// Where the destination stands in an IPv6 packet without extension headers (RFC 8200, 3), behind its header TCP's source port
+/// (RFC 9293, 3.1) and an echo's identifier (RFC 4443, 4.1).
+const IPV6_DST: usize = 24;
+const TCP_SOURCE: usize = 40;
+const ECHO_ID: usize = 44;
 /// PSH and ACK.
 const PUSHED: u8 = 0x18;
 
@@ -101,7 +106,11 @@ impl Probe {
     ) -> Result<(Answer, Vec<PacketOut>), Unanswered> {
         let frame = Frame::parse(&punted.frame).map_err(|_| "malformed")?;
         let (source, kind, payload) = match &frame.net {
-            Net::Arp(arp) if arp.op == OP_REPLY => return Ok((Answer::Alive, Vec::new())),
+            Net::Arp(arp) if arp.op == OP_REPLY => {
+                // Other services of the port ask otherwise: for them this says nothing.
+                let asked = service.health.check == Check::Neighbor && service.address.is_ipv4();
+                return if asked { Ok((Answer::Alive, Vec::new())) } else { Err("not_asked") };
+            }
             Net::Ipv6(ip) => (IpAddr::V6(ip.src), ip.next, ip.payload.clone()),
             Net::Ipv4(ip) => (IpAddr::V4(ip.src), ip.protocol, ip.payload.clone()),
             _ => return Err("malformed"),
@@ -128,17 +137,28 @@ impl Probe {
     /// By ICMPv6.
     fn said(self, service: &Anycast, ip: &Ipv6Packet) -> Result<Answer, Unanswered> {
         match (&service.health.check, ip.icmpv6().map_err(|_| "malformed")?) {
-            (Check::Neighbor, Some(Icmpv6::NeighborAdvert { .. })) => Ok(Answer::Alive),
+            (Check::Neighbor, Some(Icmpv6::NeighborAdvert { .. })) if service.address.is_ipv6() => Ok(Answer::Alive),
             (Check::Echo, Some(Icmpv6::EchoReply { id, seq, .. })) => {
                 let this = (id, seq) == (self.port(), (self.number >> 12) as u16);
                 Ok(if this { Answer::Alive } else { Answer::Stale })
             }
             (Check::Neighbor, _) => Err("not_asked"),
-            (_, Some(Icmpv6::DestinationUnreachable { code, .. })) => {
+            (_, Some(Icmpv6::DestinationUnreachable { code, invoking })) if self.is_in(service, &invoking) => {
                 Ok(Answer::Dead(format!("destination unreachable, code {code}")))
             }
             _ => Err("not_asked"),
         }
+    }
+
+    /// Whether an error is about this probe: the port may be asked for other services too (RFC 4443, 3.1).
+    fn is_in(self, service: &Anycast, invoking: &[u8]) -> bool {
+        let at = match service.health.check {
+            Check::Echo => ECHO_ID,
+            _ => TCP_SOURCE,
+        };
+        let IpAddr::V6(address) = service.address else { return false };
+        invoking.get(IPV6_DST..IPV6_DST + 16) == Some(&address.octets())
+            && invoking.get(at..at + 2) == Some(&self.port().to_be_bytes())
     }
 
     /// By TCP (RFC 9293); and what is answered.
