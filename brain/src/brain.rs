@@ -27,6 +27,7 @@ use crate::requests::Asked;
 use crate::resolve::Resolving;
 use crate::switch::Switch;
 use crate::switches::Switches;
+use crate::upstream::Upstreams;
 use crate::waiters::Waiters;
 
 /// The controller's mind.
@@ -48,6 +49,7 @@ pub struct Brain {
     pub(crate) peers: Peers,
     pub(crate) metadata: features::metadata::service::Service,
     pub(crate) gateways: Gateways,
+    pub(crate) upstreams: Upstreams,
     pub(crate) reconfigures: Reconfigures,
     pub(crate) anycast: Anycast,
     /// When each chassis warms its tunnels next, and how often it has.
@@ -118,6 +120,7 @@ impl Default for Brain {
             peers: Peers::default(),
             metadata: features::metadata::service::Service::default(),
             gateways: Gateways::default(),
+            upstreams: Upstreams::default(),
             reconfigures: Reconfigures::default(),
             anycast: Anycast::default(),
             warm: BTreeMap::new(),
@@ -211,6 +214,7 @@ impl Brain {
             self.peers.next_due(),
             self.groups.next_due(),
             self.gateways.next_due(),
+            self.upstreams.next_due(),
             settles,
         ];
         let services = services.into_iter().chain(others);
@@ -347,6 +351,7 @@ impl Brain {
             self.forget_deleted();
             self.await_gateways();
         }
+        self.note_upstreams(&applied.changed, &applied.deleted);
         self.note_managed(&applied.changed, &applied.deleted);
         self.note_releases(&applied.released);
         self.note_waiting(applied.changed.iter().chain(&applied.deleted));

@@ -176,6 +176,10 @@ impl Brain {
         let outcome = match op {
             PuntOp::Neighbor => self.gateways.service.heard((network, chassis), &punt.data, now),
             PuntOp::RouterAdvert => self.gateways.service.advertised(&self.world, network, &punt.data, now),
+            PuntOp::Upstream => {
+                let router = RouterKey(register(&punt.metadata, Reg::Router) as u32);
+                return (op.name(), self.heard_upstream((router, network), &punt.data));
+            }
             PuntOp::NeighborSolicit => {
                 let answer = nd::service::solicited_outside(&View::new(&self.world), chassis, network, &punt.data);
                 return (op.name(), answer.map(|packets| self.sent(packets)));

@@ -30,6 +30,7 @@ mod switch;
 mod switches;
 mod trace;
 mod uplinks;
+mod upstream;
 mod waiters;
 mod wanted;
 

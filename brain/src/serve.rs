@@ -62,7 +62,7 @@ impl Brain {
                 return self.answer_error(&punted);
             }
             // It has userdata of its own.
-            PuntOp::Lldp | PuntOp::Neighbor | PuntOp::RouterAdvert => Err("foreign_userdata"),
+            PuntOp::Lldp | PuntOp::Neighbor | PuntOp::RouterAdvert | PuntOp::Upstream => Err("foreign_userdata"),
         };
         self.count_outcome(name, outcome);
     }
@@ -130,6 +130,7 @@ impl Brain {
         self.listening_timers();
         self.reconfigure_timers();
         self.finish_renumberings();
+        self.upstream_timers();
         self.anycast_timers();
         self.metadata_timers();
         let packets = self.ra.due(&self.world, self.now);

@@ -142,6 +142,7 @@ impl Brain {
             Kind::Delegation(r) => {
                 let status = r.status.get_or_insert_default();
                 (status.phase, status.reason) = (phase, reason);
+                status.chassis = self.asks_by(id);
             }
         }
         Some(resource)
@@ -225,13 +226,17 @@ impl Brain {
                 }
             }
             "subnet" => match self.catalog.subnet(id) {
-                Some(subnet) => self.standing(&subnet.network),
+                Some(subnet) => match self.catalog.unprefixed(id, subnet) {
+                    Some(words) => (v1::Phase::Pending, words),
+                    None => self.standing(&subnet.network),
+                },
                 None => (v1::Phase::Active, String::new()),
             },
             "renumbering" => match self.catalog.renumbering(id) {
                 Some(renumbering) => self.standing(&renumbering.subnet),
                 None => (v1::Phase::Active, String::new()),
             },
+            "delegation" if self.catalog.upstream(id).is_some() => self.upstream_standing(id),
             "delegation" => self.delegation_standing(id),
             "security_group" => {
                 let key = self.number(id).map(GroupKey);

@@ -48,7 +48,7 @@ fn dhcp6(stateful: bool, everybody: bool) -> Change {
         everybody,
         valid_s: 1000,
         preferred_s: 500,
-        ends_ms: None,
+        ends: None,
         dns,
         options: vec![],
     };

@@ -41,7 +41,7 @@ fn dhcp6(n: u32) -> Change {
         everybody: true,
         valid_s: 1000,
         preferred_s: 500,
-        ends_ms: None,
+        ends: None,
         dns: vec![],
         options: vec![],
     };

@@ -36,7 +36,7 @@ fn site(networks: u32, routers: u32, ports: u32) -> Vec<Change> {
             everybody: false,
             valid_s: 1,
             preferred_s: 1,
-            ends_ms: None,
+            ends: None,
             dns: vec![],
             options: vec![],
         };

@@ -6,12 +6,14 @@ use std::net::{IpAddr, Ipv6Addr};
 
 use addr::{OfPort, link_local, multicast_mac};
 use common::outside::*;
+use common::port_mac;
 use features::gateway::choice;
+use features::requesting::service;
 use features::router::{generated_mac, sends_from};
 use flows::eval::Tunnel;
 use flows::{Drop, PuntOp};
-use packet::{icmpv6_frame, neighbor_probe, neighbor_solicit};
-use topology::{Change, ChassisKey, Encap, View};
+use packet::{icmpv6_frame, ipv6_frame, neighbor_probe, neighbor_solicit, udp};
+use topology::{Change, ChassisKey, Encap, ExternalGateway, View};
 
 #[test]
 fn what_is_for_outside_leaves_where_it_is() {
@@ -131,6 +133,46 @@ fn what_comes_in_for_the_router_is_routed_once_and_not_out_again() {
     let inside = data((NEXT_MAC, far()), (generated_mac(R), v6(HERE)), 64);
     let trace = switch.run(&tagged(&inside), OfPort(UPLINK), None);
     assert!(trace.sent().next().is_none(), "{:?}", trace.outputs);
+}
+
+#[test]
+fn a_router_that_asks_for_prefixes_hears_answers_and_lets_nothing_of_them_out() {
+    let delegated = "2001:db8:500::/56";
+    let gateway = |asks| ExternalGateway {
+        network: OUT,
+        addresses: held(),
+        nexthops: vec![NEXT.into()],
+        asks,
+        delegated: if asks { vec![delegated.parse().unwrap()] } else { vec![] },
+    };
+    let mac = sends_from(ChassisKey(2), R);
+    let server = Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 0, 0xdd);
+    let reply = udp(server, link_local(mac), 547, 546, b"\x07abc");
+    let reply = ipv6_frame(NEXT_MAC, mac, server, link_local(mac), 64, 17, &reply).to_vec();
+    for asks in [false, true] {
+        let world = world(Encap::Geneve, &[Change::Gateway(R, Some(gateway(asks)))]);
+        let switch = switch(&world, 2);
+        let heard = punted(&switch.run(&tagged(&reply), OfPort(UPLINK), None));
+        assert_eq!(heard == Some(PuntOp::Upstream), asks);
+        let to = |address: &str| {
+            let to = address.parse().unwrap();
+            let frame = data((port_mac(HERE), v6(HERE)), (generated_mac(R), to), 64);
+            punted(&switch.run(&frame, OfPort(HERE), None))
+        };
+        assert_eq!(to("2001:db8:500:7::1"), asks.then_some(PuntOp::NoRoute));
+        assert_eq!(to("2001:db8:600::1"), None);
+    }
+    let world = world(Encap::Geneve, &[Change::Gateway(R, Some(gateway(true)))]);
+    let asker = |turn, ready: fn(ChassisKey) -> bool| service::asker(&world, (R, OUT), turn, ready);
+    assert_eq!((asker(0, |_| true), asker(1, |_| true)), (Some(ChassisKey(2)), Some(ChassisKey(3))));
+    assert_eq!((asker(0, |c| c != ChassisKey(2)), asker(0, |_| false)), (Some(ChassisKey(3)), None));
+    let message = packet::Dhcp6Message { kind: packet::Dhcp6Kind::Solicit, transaction: 7, options: vec![] };
+    let out = service::sent(&View::new(&world), ChassisKey(2), (R, OUT), &message).unwrap();
+    let frame = packet::Frame::parse(&out.frame).unwrap();
+    let ip = frame.ipv6().unwrap();
+    assert_eq!((frame.ethernet.src, ip.src, ip.dst), (mac, link_local(mac), "ff02::1:2".parse().unwrap()));
+    assert_eq!(service::heard(&reply).unwrap().kind, packet::Dhcp6Kind::Reply);
+    assert_eq!(service::heard(&out.frame), Err("malformed"));
 }
 
 #[test]

@@ -241,7 +241,7 @@ fn a_formed_address_is_learned_where_hosts_form_them() {
             everybody: false,
             valid_s: 1,
             preferred_s: 1,
-            ends_ms: None,
+            ends: None,
             dns: vec![],
             options: vec![],
         };

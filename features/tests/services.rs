@@ -234,7 +234,11 @@ fn what_is_deprecated_counts_down() {
     let frame = packet::router_solicit(port_mac(4), addr::link_local(port_mac(4)));
     let [_, Change::Advert(key, Some(fact))] = subnet(1) else { unreachable!() };
     let gone = "2001:db8:77::/64";
-    let fact = topology::Advert { ends_ms: Some(7_200_000), withdrawn: vec![gone.parse().unwrap()], ..fact };
+    let fact = topology::Advert {
+        ends: Some(topology::Ends { preferred_until_ms: 0, valid_until_ms: 7_200_000 }),
+        withdrawn: vec![gone.parse().unwrap()],
+        ..fact
+    };
     world.commit(vec![Change::Advert(key, Some(fact))]);
     for (now_ms, left_s) in [(0, 7200), (1_000_001, 6200), (7_199_999, 1), (7_200_000, 0), (u64::MAX, 0)] {
         let asked = Punted { at: Millis(now_ms), ..punted(PuntOp::RouterSolicit, 1, &frame) };

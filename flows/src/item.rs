@@ -264,6 +264,8 @@ pub enum PuntOp {
     Health = 16,
     /// What hosts and routers say of multicast groups: MLD (RFC 3810), IGMP (RFC 3376).
     Membership = 17,
+    /// What a delegating router on a physical network says to a router of ours (RFC 8415).
+    Upstream = 18,
     /// A segment for the metadata service.
     Metadata = 24,
     /// What a neighbour on a physical network says of itself.
@@ -295,6 +297,7 @@ impl PuntOp {
             Health,
             Membership,
             Metadata,
+            Upstream,
             Neighbor,
             RouterAdvert,
         ]
@@ -323,6 +326,7 @@ impl PuntOp {
             PuntOp::Health => "health",
             PuntOp::Membership => "membership",
             PuntOp::Metadata => "metadata",
+            PuntOp::Upstream => "upstream",
             PuntOp::Neighbor => "neighbor",
             PuntOp::RouterAdvert => "router_advert",
         }
@@ -341,6 +345,7 @@ impl PuntOp {
             | PuntOp::Alive
             | PuntOp::Dns
             | PuntOp::Membership
+            | PuntOp::Upstream
             | PuntOp::Neighbor
             | PuntOp::RouterAdvert => PuntClass::Address,
             PuntOp::Lldp => PuntClass::Link,

@@ -147,8 +147,8 @@ pub struct Advert {
     pub valid_s: u32,
     /// Seconds, at most `valid_s`.
     pub preferred_s: u32,
-    /// The prefix is deprecated, and gone then: milliseconds since 1970-01-01 UTC.
-    pub ends_ms: Option<u64>,
+    /// The prefix is there for a time.
+    pub ends: Option<Ends>,
     /// Prefixes that this one took the place of: hosts that have them still shall not.
     pub withdrawn: Vec<Ipv6Net>,
     /// Recursive DNS servers (RFC 8106), in order.
@@ -159,6 +159,15 @@ pub struct Advert {
     pub routes: Vec<Ipv6Net>,
     /// How the sender and its routes stand to other routers; `None`: as another of its subnets says, or medium.
     pub preference: Option<RouterPreference>,
+}
+
+/// How long a prefix is there: milliseconds since 1970-01-01 UTC; all ones is for ever.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Ends {
+    /// New connections begin from it until then; 0: it is deprecated.
+    pub preferred_until_ms: u64,
+    /// It is gone then.
+    pub valid_until_ms: u64,
 }
 
 /// How a router stands to others of the same link (RFC 4191, 2.1).
@@ -185,8 +194,8 @@ pub struct Dhcp6 {
     pub valid_s: u32,
     /// Seconds, at most `valid_s`.
     pub preferred_s: u32,
-    /// The prefix is deprecated, and gone then: milliseconds since 1970-01-01 UTC.
-    pub ends_ms: Option<u64>,
+    /// The prefix is there for a time.
+    pub ends: Option<Ends>,
     /// Recursive DNS servers (RFC 3646), in order.
     pub dns: Vec<Ipv6Addr>,
     /// Further options, by name or number. They win over what else is told.
@@ -256,6 +265,10 @@ pub struct ExternalGateway {
     pub addresses: Vec<IpAddr>,
     /// The routers there that the intent names as next hops, in order.
     pub nexthops: Vec<IpAddr>,
+    /// It asks for prefixes there (RFC 8415, 6.3).
+    pub asks: bool,
+    /// What it was given: what is of no subnet leads nowhere.
+    pub delegated: Vec<Ipv6Net>,
 }
 
 /// A router on a provider network that has advertised itself (RFC 4861, 4.2).

@@ -21,7 +21,7 @@ mod world;
 pub use commit::{Change, Committed};
 pub use facts::{
     AddressGroup, AddressPair, Advert, Alive, Anycast, Binding, Chassis, Check, Delegated, Dhcp4, Dhcp6, DhcpOption,
-    DhcpOptions, Direction, Encap, ExternalGateway, Fabric, Health, Hop, Interface, Lane, Listener, Membership,
+    DhcpOptions, Direction, Encap, Ends, ExternalGateway, Fabric, Health, Hop, Interface, Lane, Listener, Membership,
     Network, PROBE_PREFIX, Physical, Policy, Port, Remote, Role, Route, Router, RouterPreference, Rule, SecurityGroup,
     Subnet, UpstreamRouter, Way,
 };

@@ -187,7 +187,7 @@ fn network(n: u32) -> [Change; 5] {
         advertise_prefix: true,
         valid_s: 86_400,
         preferred_s: 14_400,
-        ends_ms: None,
+        ends: None,
         withdrawn: vec![],
         rdnss: Vec::new(),
         managed: false,

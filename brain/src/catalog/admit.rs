@@ -29,6 +29,7 @@ pub(crate) fn admit(before: &Catalog, asked: Asked) -> Result<Proposal, Refusal>
     admission.delete();
     admission.allocate();
     admission.renumber();
+    admission.carve();
     admission.claim_interfaces();
     admission.drain();
     admission.give_up_ports();
@@ -221,8 +222,8 @@ impl<'a> Admission<'a> {
         if matches!(target.kind, SECURITY_GROUP | ADDRESS_GROUP) {
             return Some(format!("{target} is another tenant's"));
         }
-        if user.kind == DELEGATION {
-            return Some(format!("{target} is another tenant's: a delegation is of its port's tenant"));
+        if user.kind == DELEGATION && target.kind != NETWORK {
+            return Some(format!("{target} is another tenant's: a delegation is of one tenant"));
         }
         if user.kind == ANYCAST_SERVICE && target.kind == PORT {
             return Some(format!("{target} is another tenant's: a service is of its ports' tenant"));
@@ -380,7 +381,8 @@ impl<'a> Admission<'a> {
                 self.wrong.push((usize::MAX, RefusalKind::InUse, violation));
             }
             // Those that were asked for say themselves that what they name is not there.
-            let users = self.after.all_users(&id).filter(|user| !self.index.contains_key(user));
+            let gateways = self.before.subnet(&id).into_iter().flat_map(|subnet| self.after.gateways_of(subnet));
+            let users = self.after.all_users(&id).chain(gateways).filter(|user| !self.index.contains_key(user));
             let users: Vec<String> = users.map(ResourceId::to_string).collect();
             if users.is_empty() {
                 continue;
@@ -428,7 +430,10 @@ fn check_constant(catalog: &Catalog, id: &ResourceId, after: Option<&Model>, fin
             if before.network != after.network {
                 findings.spec("network", format!("can't change: the subnet is on {}", before.network));
             }
-            if before.cidr != after.cidr {
+            if before.delegated != after.delegated {
+                let is = if before.delegated { "delegated from upstream" } else { "given" };
+                findings.spec("cidr", format!("can't change: the subnet's prefix is {is}"));
+            } else if before.cidr != after.cidr {
                 let message =
                     format!("can't change: it is {}; a renumbering gives a subnet another prefix", before.cidr);
                 findings.spec("cidr", message);
@@ -465,6 +470,20 @@ fn check_constant(catalog: &Catalog, id: &ResourceId, after: Option<&Model>, fin
         }
         (Some(Model::Delegation(before)), Some(Model::Delegation(after))) if before.port != after.port => {
             findings.spec("port", format!("can't change: the prefix is delegated to {}", before.port));
+        }
+        (Some(Model::Upstream(before)), Some(Model::Upstream(after))) => {
+            if before.router != after.router {
+                findings.spec("router", format!("can't change: {} asks for it", before.router));
+            }
+            if before.network != after.network {
+                findings.spec("upstream", format!("can't change: it is asked for on {}", before.network));
+            }
+        }
+        (Some(Model::Delegation(_)), Some(Model::Upstream(_))) => {
+            findings.spec("router", "can't be: the delegation is one to a port");
+        }
+        (Some(Model::Upstream(_)), Some(Model::Delegation(_))) => {
+            findings.spec("port", "can't be: the delegation is one from upstream");
         }
         (Some(Model::Renumbering(before)), Some(Model::Renumbering(after))) => {
             if before.subnet != after.subnet {

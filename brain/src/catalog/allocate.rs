@@ -107,6 +107,11 @@ impl Admission<'_> {
     }
 
     fn allocate_number(&mut self, id: &ResourceId, record: &mut v1::Record, findings: &mut Findings) {
+        let delegated = self.after.subnet(id).is_some_and(|subnet| subnet.delegated);
+        if delegated && record.second_key == 0 {
+            let free = |catalog: &Catalog, n| catalog.owners(&Claim::Number(SUBNET, n)).next().is_some();
+            record.second_key = self.next(SUBNET, number_max(&self.after, SUBNET), free).unwrap_or_default();
+        }
         if record.key != 0 {
             return;
         }
@@ -147,8 +152,8 @@ impl Admission<'_> {
     fn next(&mut self, counter: &'static str, max: u32, taken: impl Fn(&Catalog, u32) -> bool) -> Option<u32> {
         let stored = self.before.counters.get(counter).map_or(0, |counted| counted.last);
         let mut number = self.counters.get(counter).copied().unwrap_or(stored);
-        // Each resource takes one at most, and so does each released id: among one more than there are of them, one is free.
-        let taken_at_most = self.after.items.size().saturating_add(self.after.released.size());
+        // Each resource takes two at most, and each released id one: among one more than there are of them, one is free.
+        let taken_at_most = self.after.items.size().saturating_mul(2).saturating_add(self.after.released.size());
         let tries = taken_at_most.saturating_add(1).min(max as usize);
         for _ in 0..tries {
             number = if number >= max { 1 } else { number + 1 };

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 
+use features::requesting::Lease;
 use proto::v1::{self, resource::Kind};
 use topology::ResourceId;
 
@@ -53,8 +54,10 @@ pub(crate) struct Asked {
     pub(crate) listeners: Vec<Listening>,
     /// Learned addresses that their ports' hosts do not answer for.
     pub(crate) aged: Vec<(ResourceId, IpAddr)>,
-    /// Renumberings whose old prefixes are to go.
+    /// Renumberings, and delegations from upstream, of which prefixes are to go.
     pub(crate) finish: Vec<ResourceId>,
+    /// What is delegated from upstream now.
+    pub(crate) upstream: Vec<(ResourceId, Option<Lease>)>,
     /// Ports whose interfaces with their iface-ids were found, or are gone.
     pub(crate) claimed: Vec<Claimed>,
     pub(crate) now_ms: u64,
@@ -78,6 +81,7 @@ impl Asked {
             listeners: Vec::new(),
             aged: Vec::new(),
             finish: Vec::new(),
+            upstream: Vec::new(),
             claimed: Vec::new(),
             now_ms: 0,
             free: Vec::new(),

@@ -10,6 +10,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use addr::{MacAddr, link_local};
+use features::requesting::Lease;
 use features::router;
 use proto::v1::{self, resource::Kind};
 use topology::ResourceId;
@@ -66,8 +67,10 @@ pub(crate) struct Upkeep {
     pub(crate) listeners: Vec<Listening>,
     /// Learned addresses that their ports' hosts do not answer for.
     pub(crate) aged: Vec<(ResourceId, IpAddr)>,
-    /// Renumberings whose old prefixes are to go.
+    /// Renumberings, and delegations from upstream, of which prefixes are to go.
     pub(crate) finish: Vec<ResourceId>,
+    /// What is delegated from upstream now.
+    pub(crate) upstream: Vec<(ResourceId, Option<Lease>)>,
     pub(crate) claimed: Vec<Claimed>,
     /// Tenants whose ports have the default group, which is not there: from before there were groups.
     pub(crate) ungrouped: Vec<Arc<str>>,
@@ -79,7 +82,7 @@ impl Upkeep {
     /// How much is wanted; ids that are free count as one.
     pub(crate) fn wishes(&self) -> usize {
         let listed = self.forget.len() + self.found.len() + self.seen.len() + self.leases.len() + self.finish.len();
-        let listed = listed + self.claimed.len() + self.ungrouped.len();
+        let listed = listed + self.claimed.len() + self.ungrouped.len() + self.upstream.len();
         listed
             + usize::from(!self.listeners.is_empty())
             + usize::from(!self.free.is_empty())
@@ -176,6 +179,7 @@ impl Catalog {
         asked.free = upkeep.free.clone();
         asked.aged = upkeep.aged.clone();
         asked.finish = upkeep.finish.clone();
+        asked.upstream = upkeep.upstream.clone();
         asked.claimed = upkeep.claimed.clone();
         asked.listeners = upkeep.listeners.clone();
         asked.leases = upkeep.leases.iter().filter(|leasing| self.port(&leasing.port).is_some()).cloned().collect();

@@ -109,7 +109,9 @@ impl Catalog {
             for shown in self.shown_in(&assigned.subnet, assigned.address) {
                 // Under another prefix it is from when that came.
                 let begun = self.renumbering_of(&assigned.subnet).filter(|_| shown != assigned.address);
-                let since_ms = written.since_ms.max(begun.map_or(0, |(_, renumbering)| renumbering.begun_ms));
+                let begun = begun.map(|(_, renumbering)| renumbering.begun_ms);
+                let begun = begun.or_else(|| self.delegated_since(&assigned.subnet, shown));
+                let since_ms = written.since_ms.max(begun.unwrap_or(0));
                 found.insert(at(shown), fixed(since_ms));
             }
         }

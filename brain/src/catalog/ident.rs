@@ -22,7 +22,7 @@ pub(crate) const RENUMBERING: &str = "renumbering";
 pub(crate) const ROUTER: &str = "router";
 /// A VM's interface.
 pub(crate) const PORT: &str = "port";
-/// A prefix routed to a port.
+/// A prefix routed to a port, or prefixes from upstream for subnets.
 pub(crate) const DELEGATION: &str = "delegation";
 
 /// What may pass to and from ports.

@@ -105,17 +105,20 @@ impl Catalog {
     /// Takes a resource away.
     pub(crate) fn remove(&mut self, id: &ResourceId) {
         self.release(id);
-        let renumbered = self.renumbering(id).map(|renumbering| renumbering.subnet.clone());
+        let shown = self.shown_by(id);
         self.items.remove_mut(id);
-        self.refresh_users(renumbered.as_ref().unwrap_or(id), renumbered.is_some());
+        self.refresh_users(id, shown);
     }
 
     fn set(&mut self, id: &ResourceId, stored: Arc<Stored>, model: Option<Model>) {
         self.release(id);
+        let mut shown = self.shown_by(id);
         let uid = stored.meta().map(|meta| &*meta.uid).filter(|uid| !uid.is_empty());
         let mut claims: Vec<Claim> = uid.map(|uid| Claim::Uid(Arc::from(uid))).into_iter().collect();
         claims
             .extend((stored.record.key != 0).then_some(Claim::Number(ident::numbered_as(id.kind), stored.record.key)));
+        let second = stored.record.second_key;
+        claims.extend((second != 0).then_some(Claim::Number(ident::numbered_as(id.kind), second)));
         let mut references = Vec::new();
         if let Some(model) = &model {
             claims.extend(model.claims(self, id, &stored.record));
@@ -144,8 +147,8 @@ impl Catalog {
         }
         self.ipv6_tunnels += usize::from(is_ipv6_tunnel(model.as_ref()));
         self.items.insert_mut(id.clone(), Arc::new(Item { stored, model, claims, references }));
-        let renumbered = self.renumbering(id).map(|renumbering| renumbering.subnet.clone());
-        self.refresh_users(renumbered.as_ref().unwrap_or(id), renumbered.is_some());
+        shown.extend(self.shown_by(id));
+        self.refresh_users(id, shown);
     }
 
     fn release(&mut self, id: &ResourceId) {
@@ -172,15 +175,21 @@ impl Catalog {
     }
 
     /// What a router claims depends on its subnets: their gateways are its addresses. And so do the addresses of ports, while
-    /// there is another prefix.
-    fn refresh_users(&mut self, id: &ResourceId, renumbered: bool) {
-        if id.kind != SUBNET {
-            return;
+    /// there is another prefix. `shown`: the subnets whose prefixes the resource says, or said.
+    fn refresh_users(&mut self, id: &ResourceId, mut shown: Vec<ResourceId>) {
+        shown.sort_unstable();
+        shown.dedup();
+        if id.kind == SUBNET {
+            let delegated = self.subnet(id).is_some_and(|subnet| subnet.delegated);
+            if delegated || self.users(id, RENUMBERING).next().is_some() {
+                shown.push(id.clone());
+            } else {
+                self.users(id, ROUTER).cloned().collect::<Vec<_>>().iter().for_each(|user| self.refresh(user));
+            }
         }
-        let renumbered = renumbered || self.users(id, RENUMBERING).next().is_some();
-        let ports = self.users(id, PORT).filter(|_| renumbered);
-        for user in self.users(id, ROUTER).chain(ports).cloned().collect::<Vec<_>>() {
-            self.refresh(&user);
+        for subnet in shown {
+            let users = self.users(&subnet, ROUTER).chain(self.users(&subnet, PORT));
+            users.cloned().collect::<Vec<_>>().iter().for_each(|user| self.refresh(user));
         }
     }
 
@@ -253,10 +262,14 @@ impl Stored {
     }
 }
 
-/// Where a renumbering that is under way stands in the index of those.
+/// Where what is to end stands in the index of that: a renumbering that is under way, a delegation from upstream.
 fn due(id: &ResourceId, model: Option<&Model>) -> Option<(u64, ResourceId)> {
-    let Some(Model::Renumbering(renumbering)) = model else { return None };
-    renumbering.due_ms().map(|at| (at, id.clone()))
+    let at = match model? {
+        Model::Renumbering(renumbering) => renumbering.due_ms(),
+        Model::Upstream(upstream) => upstream.due_ms(),
+        _ => None,
+    };
+    at.map(|at| (at, id.clone()))
 }
 
 /// Where a delegated prefix stands in the index of its tenant's.

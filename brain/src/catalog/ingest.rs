@@ -331,6 +331,13 @@ impl Catalog {
                 }
                 // A prefix is its port's, and leads to it by the routers of its network.
                 DELEGATION => {
+                    for upstream in [before.upstream(&id), self.upstream(&id)].into_iter().flatten() {
+                        dirty.insert(upstream.router.clone());
+                        for subnet in &upstream.subnets {
+                            dirty.extend(self.users(subnet, ROUTER).chain(self.users(subnet, PORT)).cloned());
+                            dirty.insert(subnet.clone());
+                        }
+                    }
                     for delegation in [before.delegation(&id), self.delegation(&id)].into_iter().flatten() {
                         dirty.insert(delegation.port.clone());
                         dirty.extend(self.port(&delegation.port).map(|port| port.network.clone()));

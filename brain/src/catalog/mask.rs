@@ -184,6 +184,7 @@ specs! {
     AddressGroup AddressGroupSpec { addresses = "addresses" }
     AnycastService AnycastServiceSpec { network = "network", address = "address", ports = "ports", health = "health" }
     Delegation DelegationSpec {
-        port = "port", pool = "pool", length = "length", prefix = "prefix", prefix_lifetimes = "prefix_lifetimes"
+        port = "port", pool = "pool", length = "length", prefix = "prefix", prefix_lifetimes = "prefix_lifetimes",
+        router = "router", upstream = "upstream", hint = "hint", subnets = "subnets"
     }
 }

@@ -56,6 +56,7 @@ pub(crate) use history::AGE_MAX_MS;
 pub(crate) use ident::{CHASSIS, association_word};
 pub(crate) use index::Claim;
 pub(crate) use kinds::chassis::Chassis;
+pub(crate) use kinds::upstream::Asks;
 pub(crate) use learned::Unlearnable;
 pub(crate) use leases::Leasing;
 pub(crate) use listeners::Listening;

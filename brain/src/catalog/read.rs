@@ -139,6 +139,7 @@ impl Catalog {
                 let mac_address = router::anycast_mac(AnycastKey(record.key)).to_string();
                 r.status = Some(v1::AnycastServiceStatus { mac_address, ..Default::default() });
             }
+            (Kind::Delegation(r), Some(Model::Upstream(upstream))) => r.status = Some(upstream.status(id)),
             (Kind::Delegation(r), model) => {
                 let mac = match model {
                     Some(Model::Delegation(delegation)) => self.port(&delegation.port).and_then(|port| port.mac),
@@ -166,7 +167,7 @@ impl Catalog {
         if name.is_none() && domain.is_none() {
             return Vec::new();
         }
-        let own = port.assigned.iter().map(|assigned| assigned.address).chain(self.learned_by(id));
+        let own = self.addresses_of(port).into_iter().chain(self.learned_by(id));
         let called = |address| {
             let hostname = names::hostname(name, address);
             let fqdn = names::whole(&hostname, domain);

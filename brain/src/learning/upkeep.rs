@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use addr::{MacAddr, OfPort};
 use features::Millis;
+use features::requesting::Lease;
 use ofp::{PortDesc, port_config, port_state};
 use proto::v1;
 use topology::{ChassisKey, Key, PortKey, ResourceId, View};
@@ -34,6 +35,7 @@ pub(crate) struct Wishes {
     listeners: BTreeMap<(PortKey, IpAddr), Listening>,
     aged: BTreeSet<(ResourceId, IpAddr)>,
     finish: BTreeSet<ResourceId>,
+    upstream: BTreeMap<ResourceId, Option<Lease>>,
     claimed: BTreeMap<ResourceId, Option<(ResourceId, Arc<str>)>>,
     ungrouped: BTreeSet<Arc<str>>,
     /// Wishes that were refused together, to be judged one by one.
@@ -76,6 +78,11 @@ impl Wishes {
     /// Notes renumberings whose old prefixes are to go.
     pub(crate) fn finish(&mut self, renumberings: Vec<ResourceId>) {
         self.finish.extend(renumberings);
+    }
+
+    /// Notes what is delegated from upstream now.
+    pub(crate) fn grant(&mut self, delegation: ResourceId, lease: Option<Lease>) {
+        self.upstream.insert(delegation, lease);
     }
 
     /// Notes where a port's interface is now, by its iface-id.
@@ -129,6 +136,7 @@ impl Wishes {
             listeners: std::mem::take(&mut self.listeners).into_values().collect(),
             aged: std::mem::take(&mut self.aged).into_iter().collect(),
             finish: std::mem::take(&mut self.finish).into_iter().collect(),
+            upstream: std::mem::take(&mut self.upstream).into_iter().collect(),
             claimed: std::mem::take(&mut self.claimed).into_iter().map(|(port, at)| Claimed { port, at }).collect(),
             ungrouped: std::mem::take(&mut self.ungrouped).into_iter().collect(),
             now_ms: now.0,
@@ -141,7 +149,8 @@ impl Brain {
     /// Wishes that can't be written together are judged one by one; one that can't be by itself is told.
     pub(crate) fn upkeep_refused(&mut self, upkeep: Upkeep, refusal: &Refusal) {
         let several = upkeep.wishes() > 1;
-        let Upkeep { forget, found, seen, free, leases, listeners, aged, finish, claimed, ungrouped, now_ms } = upkeep;
+        let Upkeep { forget, found, seen, free, leases, listeners, aged, finish, upstream, claimed, ungrouped, now_ms } =
+            upkeep;
         let wish = |forget, found, seen| Upkeep { forget, found, seen, now_ms, ..Upkeep::default() };
         if several {
             let singly = &mut self.learning.wishes.singly;
@@ -151,6 +160,7 @@ impl Brain {
             singly.extend((!aged.is_empty()).then(|| Upkeep { aged, now_ms, ..Upkeep::default() }));
             let ungrouped = ungrouped.into_iter();
             singly.extend(ungrouped.map(|one| Upkeep { ungrouped: vec![one], now_ms, ..Upkeep::default() }));
+            singly.extend(upstream.into_iter().map(|one| Upkeep { upstream: vec![one], now_ms, ..Upkeep::default() }));
             singly.extend(finish.into_iter().map(|id| Upkeep { finish: vec![id], now_ms, ..Upkeep::default() }));
             singly.extend(claimed.into_iter().map(|one| Upkeep { claimed: vec![one], now_ms, ..Upkeep::default() }));
             singly.extend(forget.into_iter().map(|id| wish(vec![id], vec![], vec![])));
@@ -167,6 +177,7 @@ impl Brain {
             None => {
                 let port = seen.first().map(|seen| &seen.port).or(leases.first().map(|one| &one.port));
                 let port = port.or(claimed.first().map(|one| &one.port));
+                let port = port.or(upstream.first().map(|(id, _)| id));
                 (forget.first().or(finish.first()).or(port), "")
             }
         };
@@ -177,6 +188,9 @@ impl Brain {
     pub(crate) fn upkeep_failed(&mut self, upkeep: Upkeep, fault: &str) {
         self.learning.wishes.forget.extend(upkeep.forget);
         self.learning.wishes.ungrouped.extend(upkeep.ungrouped);
+        for (id, lease) in upkeep.upstream {
+            self.learning.wishes.upstream.entry(id).or_insert(lease);
+        }
         for one in upkeep.claimed {
             self.learning.wishes.claimed.entry(one.port).or_insert(one.at);
         }

@@ -294,7 +294,7 @@ const fn feature(op: PuntOp) -> &'static str {
         PuntOp::Health => "anycast",
         PuntOp::Metadata => "metadata",
         PuntOp::Membership => "multicast",
-        PuntOp::Neighbor | PuntOp::RouterAdvert => "gateway",
+        PuntOp::Neighbor | PuntOp::RouterAdvert | PuntOp::Upstream => "gateway",
         PuntOp::Lldp => "links",
     }
 }

@@ -71,7 +71,7 @@ pub(super) fn of(view: &View<'_>, port: PortKey, network: NetworkKey, now: Milli
     let mut dns = Vec::new();
     let mut named = vec![view.dhcp_options(port).map_or(&[][..], |options| &options.v6)];
     for subnet in view.subnets_of(network) {
-        let Some(Dhcp6 { prefix, stateful, everybody, valid_s, preferred_s, ends_ms, dns: servers, options }) =
+        let Some(Dhcp6 { prefix, stateful, everybody, valid_s, preferred_s, ends, dns: servers, options }) =
             view.dhcp6(subnet)
         else {
             continue;
@@ -84,7 +84,7 @@ pub(super) fn of(view: &View<'_>, port: PortKey, network: NetworkKey, now: Milli
             continue;
         }
         served = true;
-        let (preferred_s, valid_s) = left(*ends_ms, now, *preferred_s, *valid_s);
+        let (preferred_s, valid_s) = left(*ends, now, *preferred_s, *valid_s);
         let offer = |address: Ipv6Addr| Offer { what: address.into(), preferred_s, valid_s };
         offers.addresses.extend(addresses.into_iter().map(offer));
         let told = server::told_v6(view, subnet, servers).into_iter();

@@ -5,7 +5,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use ::flows::{Emit, Feature, FeatureId, On, PuntOp, Reg, Row, SLOTS, Table};
 use addr::{IpNet, Ipv4Net, Ipv6Net, MacAddr, link_local};
 use ofp::{Action, Field};
-use packet::{OP_REPLY, OP_REQUEST};
+use packet::{DHCP6_CLIENT_PORT, OP_REPLY, OP_REQUEST, protocol};
 use topology::{ChassisKey, Encap, ExternalGateway, Key, KeyKind, NetworkKey, RouterKey, View};
 
 use super::choice::{self, Exit};
@@ -139,6 +139,15 @@ fn router_at(view: &View<'_>, emit: &mut Emit, router: RouterKey, chassis: Chass
             leads_out(view, &mut on, (router, fact.mac), gateway.network, (prefix, &nexthops));
         }
     }
+    for prefix in &gateway.delegated {
+        // Else it would go out by the default route, and come back (RFC 7084, WPD-5).
+        let prefix = IpNet::V6(*prefix);
+        if view.route(router, prefix).is_none() {
+            let row =
+                on.row(Table::Route, crate::routing::static_priority(prefix), "delegated to it, and of no subnet");
+            to_prefix(row, router, prefix).punt(PuntOp::NoRoute);
+        }
+    }
     if !ways(view, gateway.network, chassis).is_empty() {
         on.row(Table::Out, 145, "for outside, by one of the network's gateways")
             .when_reg(Reg::Net, gateway.network.0)
@@ -238,6 +247,17 @@ fn outside(view: &View<'_>, on: &mut On<'_>, router: RouterKey, gateway: &Extern
         .when(Field::ARP_OP, OP_REPLY)
         .when(Field::ETH_DST, mac)
         .punt(PuntOp::Neighbor);
+    if gateway.asks {
+        on.row(Table::Border, 961, "a delegating router says what it gives")
+            .ipv6()
+            .when_reg(Reg::Net, network.0)
+            .when(Field::ETH_DST, mac)
+            .when(Field::IPV6_DST, link_local(mac))
+            .when(Field::IP_PROTO, protocol::UDP)
+            .when(Field::UDP_DST, DHCP6_CLIENT_PORT)
+            .load(Reg::Router, router.0)
+            .punt(PuntOp::Upstream);
+    }
     let question = on
         .row(Table::Border, 946, "asked of the router itself")
         .icmpv6(NEIGHBOR_SOLICIT)

@@ -145,7 +145,7 @@ fn advert(sender: &Sender, taken_back: &[Advert], now: Millis) -> RouterAdvert {
     // A prefix that is shared out among hosts is told to nobody as a whole.
     let shown = |a: &&Advert| a.advertise_prefix && !(a.per_host && a.prefix.prefix_len() < 64);
     for advert in adverts.iter().filter(shown) {
-        let (preferred_s, valid_s) = left(advert.ends_ms, now, advert.preferred_s, advert.valid_s);
+        let (preferred_s, valid_s) = left(advert.ends, now, advert.preferred_s, advert.valid_s);
         options.push(prefix(advert, valid_s, preferred_s));
         let withdrawn = |prefix: &Ipv6Net| Advert { prefix: *prefix, ..advert.clone() };
         options.extend(advert.withdrawn.iter().map(withdrawn).map(|gone| self::prefix(&gone, 0, 0)));

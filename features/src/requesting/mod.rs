@@ -2,6 +2,7 @@
 
 mod exchange;
 mod lease;
+pub mod service;
 
 pub use exchange::{Client, Step};
 pub use lease::{Granted, Lease};

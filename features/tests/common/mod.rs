@@ -84,7 +84,7 @@ pub fn subnet(n: u32) -> [Change; 2] {
         advertise_prefix: true,
         valid_s: 86400,
         preferred_s: 14400,
-        ends_ms: None,
+        ends: None,
         withdrawn: vec![],
         rdnss: vec!["2001:db8::53".parse().unwrap()],
         managed: false,
@@ -179,7 +179,8 @@ pub fn mapped(c: u16, how: usize) -> Change {
 pub fn leads_out(r: u32, n: u32, there: bool) -> Change {
     let addresses = vec!["2001:db8:100::10".parse().unwrap(), "192.0.2.10".parse().unwrap()];
     let nexthops = if n == 2 { vec![] } else { vec!["fe80::9".parse().unwrap(), "192.0.2.1".parse().unwrap()] };
-    let fact = topology::ExternalGateway { network: NetworkKey(n), addresses, nexthops };
+    let fact =
+        topology::ExternalGateway { network: NetworkKey(n), addresses, nexthops, asks: false, delegated: Vec::new() };
     Change::Gateway(RouterKey(r), there.then_some(fact))
 }
 

@@ -40,7 +40,13 @@ pub fn site(encap: Encap) -> Vec<Change> {
     let Change::Network(_, Some(fact)) = network(9, 1500) else { unreachable!() };
     let physical = Physical { name: "physnet1".into(), vlan: Some(101), routers: vec![NEXT] };
     changes.push(Change::Network(OUT, Some(Network { physical: Some(physical), segment: 77, ..fact })));
-    let gateway = ExternalGateway { network: OUT, addresses: held(), nexthops: vec![NEXT.into()] };
+    let gateway = ExternalGateway {
+        network: OUT,
+        addresses: held(),
+        nexthops: vec![NEXT.into()],
+        asks: false,
+        delegated: Vec::new(),
+    };
     changes.push(Change::Gateway(R, Some(gateway)));
     for c in [2, 3] {
         changes.extend([gateway_chassis(c, Some(100), false), plug(c, "eth1", Some(UPLINK)), found(c, true)]);

@@ -231,7 +231,7 @@ impl Maker {
                     advertise_prefix: true,
                     valid_s: 86400,
                     preferred_s: 14400,
-                    ends_ms: None,
+                    ends: None,
                     withdrawn: vec![],
                     rdnss: vec![],
                     managed: false,

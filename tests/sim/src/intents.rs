@@ -188,7 +188,7 @@ fn delegation_of(delegation: u8, port: u8, length: u8, chosen: Option<u16>) -> v
     });
     let pool = format!("{POOL}/{POOL_LENGTH}");
     let spec =
-        v1::DelegationSpec { port: format!("p{port}"), pool, length: length.into(), prefix, prefix_lifetimes: None };
+        v1::DelegationSpec { port: format!("p{port}"), pool, length: length.into(), prefix, ..Default::default() };
     v1::Delegation { meta: meta(format!("d{delegation}")), spec: Some(spec), status: None }
 }
 

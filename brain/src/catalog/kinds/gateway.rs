@@ -6,11 +6,12 @@ use addr::IpNet;
 use proto::v1;
 use topology::{Change, NetworkKey, ResourceId, RouterKey};
 
-use super::text;
+use super::subnet::Subnet;
+use super::{Model, text};
 use crate::catalog::Catalog;
 use crate::catalog::admit::Admission;
 use crate::catalog::findings::Findings;
-use crate::catalog::ident::{NETWORK, short};
+use crate::catalog::ident::{NETWORK, ROUTER, short};
 use crate::catalog::index::Claim;
 
 /// A router's addresses on its provider network.
@@ -79,7 +80,12 @@ pub(super) fn check(catalog: &Catalog, id: &ResourceId, gateway: &Gateway, findi
     }
 }
 
-pub(super) fn facts(catalog: &Catalog, key: RouterKey, gateway: &Gateway, facts: &mut Vec<Change>) {
+pub(super) fn facts(
+    catalog: &Catalog,
+    (id, key): (&ResourceId, RouterKey),
+    gateway: &Gateway,
+    facts: &mut Vec<Change>,
+) {
     let Some(network) = catalog.key_of(&gateway.network).map(NetworkKey) else { return };
     // Where the intent names no router for IPv6, those that advertise themselves count.
     let subnets = catalog.subnets_of(&gateway.network).into_iter().map(|(_, subnet)| subnet);
@@ -87,7 +93,23 @@ pub(super) fn facts(catalog: &Catalog, key: RouterKey, gateway: &Gateway, facts:
     let mut nexthops: Vec<IpAddr> = named.map(|subnet| subnet.gateway).collect();
     nexthops.dedup();
     let addresses = gateway.addresses.clone();
-    facts.push(Change::Gateway(key, Some(topology::ExternalGateway { network, addresses, nexthops })));
+    let asks = catalog.upstreams_of(id).next().is_some();
+    let leases = catalog.upstreams_of(id).filter_map(|(_, upstream)| upstream.lease.as_ref());
+    let delegated = leases.flat_map(|lease| &lease.prefixes).map(|granted| granted.prefix).collect();
+    facts.push(Change::Gateway(key, Some(topology::ExternalGateway { network, addresses, nexthops, asks, delegated })));
+}
+
+impl Catalog {
+    /// The routers that lead to a subnet's network with an address of the subnet.
+    pub(crate) fn gateways_of<'c>(&'c self, subnet: &'c Subnet) -> impl Iterator<Item = &'c ResourceId> {
+        let leads = |id: &&ResourceId| match self.model(id) {
+            Some(Model::Router(router)) => router.gateway.as_ref().is_some_and(|gateway| {
+                gateway.network == subnet.network && gateway.addresses.iter().any(|a| subnet.cidr.contains(a))
+            }),
+            _ => false,
+        };
+        self.users(&subnet.network, ROUTER).filter(leads)
+    }
 }
 
 impl Gateway {

@@ -30,6 +30,7 @@ pub(crate) mod security_group;
 pub(crate) mod subnet;
 mod text;
 mod told;
+pub(crate) mod upstream;
 
 /// A resource as the catalog holds it.
 #[derive(Clone)]
@@ -55,6 +56,7 @@ pub(crate) enum Model {
     Router(router::Router),
     Port(port::Port),
     Delegation(delegation::Delegation),
+    Upstream(upstream::Upstream),
     Renumbering(renumbering::Renumbering),
     SecurityGroup(security_group::SecurityGroup),
     AddressGroup(address_group::AddressGroup),
@@ -85,6 +87,7 @@ pub(crate) fn parse(id: &ResourceId, record: &mut v1::Record, findings: &mut Fin
     match id.kind {
         ident::PORT => port::parse(id, record, findings).map(Model::Port),
         ident::RENUMBERING => renumbering::parse(id, record, findings).map(Model::Renumbering),
+        ident::DELEGATION if upstream::is(record) => upstream::parse(id, record, findings).map(Model::Upstream),
         ident::DELEGATION => delegation::parse(id, record, findings).map(Model::Delegation),
         _ => model,
     }
@@ -103,6 +106,7 @@ impl Model {
             Model::Fabric(_)
             | Model::Subnet(_)
             | Model::Delegation(_)
+            | Model::Upstream(_)
             | Model::Renumbering(_)
             | Model::SecurityGroup(_)
             | Model::AddressGroup(_) => {}
@@ -137,6 +141,7 @@ impl Model {
             Model::Port(port) => port::check(catalog, port, findings),
             Model::Renumbering(renumbering) => renumbering::check(catalog, id, renumbering, findings),
             Model::Delegation(delegation) => delegation::check(catalog, id, delegation, findings),
+            Model::Upstream(upstream) => upstream::check(catalog, id, upstream, findings),
             Model::AnycastService(service) => anycast::check(catalog, service, findings),
             Model::SecurityGroup(_) | Model::AddressGroup(_) => {}
         }
@@ -174,7 +179,13 @@ pub(crate) fn references(id: &ResourceId, kind: &Kind) -> Vec<(String, ResourceI
             renumbering.spec.iter().for_each(|spec| add(ident::SUBNET, &spec.subnet, "subnet".to_owned()));
         }
         Kind::Delegation(delegation) => {
-            delegation.spec.iter().for_each(|spec| add(ident::PORT, &spec.port, "port".to_owned()));
+            let Some(spec) = &delegation.spec else { return found };
+            add(ident::PORT, &spec.port, "port".to_owned());
+            add(ident::ROUTER, &spec.router, "router".to_owned());
+            add(ident::NETWORK, &spec.upstream, "upstream".to_owned());
+            for (i, item) in spec.subnets.iter().enumerate() {
+                add(ident::SUBNET, &item.subnet, format!("subnets[{i}].subnet"));
+            }
         }
         Kind::AnycastService(service) => {
             let Some(spec) = &service.spec else { return found };
@@ -232,7 +243,8 @@ pub(crate) fn facts(catalog: &Catalog, id: &ResourceId, item: &Item) -> Vec<Chan
     let record = &item.stored.record;
     let key = record.key;
     match &item.model {
-        None => {}
+        // What it says is said by its subnets and its router.
+        None | Some(Model::Upstream(_)) => {}
         Some(Model::Chassis(chassis)) => chassis::facts(id, record, chassis, &mut facts),
         Some(Model::Fabric(fabric)) => fabric::facts(catalog, fabric, &mut facts),
         Some(Model::Network(network)) => network::facts(catalog, id, record, network, &mut facts),

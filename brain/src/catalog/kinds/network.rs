@@ -208,7 +208,7 @@ pub(super) fn facts(
         auto_ports: network.auto_ports,
         dns_domain: network.dns_domain.clone(),
         captive_portal: network.captive_portal.clone(),
-        delegates: catalog.users(id, DELEGATION).next().is_some(),
+        delegates: catalog.users(id, DELEGATION).any(|id| catalog.delegation(id).is_some()),
     };
     facts.push(Change::Network(NetworkKey(record.key), Some(fact)));
 }

@@ -8,10 +8,10 @@ use std::net::{IpAddr, Ipv6Addr};
 
 use addr::{IpNet, Ipv6Net};
 use proto::v1::{self, resource::Kind};
-use topology::{Change, ResourceId};
+use topology::{Change, Ends, ResourceId};
 
 use super::subnet::Subnet;
-use super::{Model, delegation::overlap, subnet, text};
+use super::{Model, delegation::overlap, subnet, text, upstream};
 use crate::catalog::Catalog;
 use crate::catalog::admit::Admission;
 use crate::catalog::findings::Findings;
@@ -41,8 +41,8 @@ pub(crate) struct Face {
     /// The subnet's number in facts, or the renumbering's.
     pub(crate) key: u32,
     pub(crate) cidr: IpNet,
-    /// It is deprecated, until then: milliseconds since 1970-01-01 UTC.
-    pub(crate) ends_ms: Option<u64>,
+    /// It is there for a time.
+    pub(crate) ends: Option<Ends>,
     /// It took this one's place, which is gone.
     pub(crate) instead_of: Option<Ipv6Net>,
 }
@@ -95,6 +95,10 @@ pub(super) fn check(catalog: &Catalog, id: &ResourceId, renumbering: &Renumberin
         findings.spec("subnet", format!("{of} is IPv4: only IPv6 subnets are renumbered"));
         return;
     };
+    if subnet.delegated {
+        findings.spec("subnet", format!("{of} has no cidr: a delegation from upstream says which prefix it has"));
+        return;
+    }
     if subnet.per_host {
         findings.spec("subnet", format!("{of} has prefix_per_host: it can't be renumbered"));
         return;
@@ -132,6 +136,11 @@ pub(super) fn facts(catalog: &Catalog, renumbering: &Renumbering, facts: &mut Ve
     }
 }
 
+/// A prefix that is deprecated, and gone then.
+const fn deprecated(valid_until_ms: u64) -> Ends {
+    Ends { preferred_until_ms: 0, valid_until_ms }
+}
+
 /// An address of one prefix as it is in another of the same length; those of none are the same everywhere.
 pub(crate) fn shift(address: IpAddr, from: IpNet, to: IpNet) -> IpAddr {
     match (address, from, to) {
@@ -159,16 +168,19 @@ impl Catalog {
 
     /// The prefixes that a subnet has for hosts, the new one last.
     pub(crate) fn faces(&self, id: &ResourceId, subnet: &Subnet) -> Vec<Face> {
-        let own = self.key_of(id).map(|key| Face { key, cidr: subnet.cidr, ends_ms: None, instead_of: None });
+        if subnet.delegated {
+            return self.delegated_faces(id);
+        }
+        let own = self.key_of(id).map(|key| Face { key, cidr: subnet.cidr, ends: None, instead_of: None });
         let renumbering = self.renumbering_of(id).filter(|(_, r)| r.begun_ms > 0);
         let (Some((key, renumbering)), IpNet::V6(from)) = (renumbering, subnet.cidr) else {
             return own.into_iter().collect();
         };
-        let to = Face { key, cidr: IpNet::V6(renumbering.to), ends_ms: None, instead_of: None };
+        let to = Face { key, cidr: IpNet::V6(renumbering.to), ends: None, instead_of: None };
         if renumbering.finished {
             return vec![Face { instead_of: Some(from), ..to }];
         }
-        let own = own.map(|own| Face { ends_ms: Some(renumbering.ends_ms()), ..own });
+        let own = own.map(|own| Face { ends: Some(deprecated(renumbering.ends_ms())), ..own });
         own.into_iter().chain([to]).collect()
     }
 
@@ -189,6 +201,9 @@ impl Catalog {
 
     /// An address as a subnet's spec has it, if it is of any of the subnet's prefixes, the written one included.
     pub(crate) fn written_in(&self, id: &ResourceId, subnet: &Subnet, address: IpAddr) -> Option<IpAddr> {
+        if let (true, IpNet::V6(prefix)) = (subnet.delegated, subnet.cidr) {
+            return upstream::suffix(prefix, address);
+        }
         let written = subnet.cidr.contains(&address).then_some(address);
         written.or_else(|| {
             let face = self.faces(id, subnet).into_iter().find(|face| face.cidr.contains(&address))?;
@@ -196,12 +211,21 @@ impl Catalog {
         })
     }
 
-    /// When the next renumbering is to be finished: milliseconds since 1970-01-01 UTC.
+    /// The subnets whose prefixes another resource says.
+    pub(crate) fn shown_by(&self, id: &ResourceId) -> Vec<ResourceId> {
+        match self.model(id) {
+            Some(Model::Renumbering(renumbering)) => vec![renumbering.subnet.clone()],
+            Some(Model::Upstream(upstream)) => upstream.subnets.clone(),
+            _ => Vec::new(),
+        }
+    }
+
+    /// When the next prefix of a subnet is to go: milliseconds since 1970-01-01 UTC.
     pub(crate) fn next_renumbered(&self) -> Option<u64> {
         self.renumberings.first().map(|(at, _)| *at)
     }
 
-    /// The renumberings whose old prefixes are to go by now.
+    /// The renumberings, and delegations from upstream, of which prefixes are to go by now.
     pub(crate) fn renumbered_by(&self, now_ms: u64) -> Vec<ResourceId> {
         self.renumberings.iter().take_while(|(at, _)| *at <= now_ms).map(|(_, id)| id.clone()).collect()
     }
@@ -218,7 +242,7 @@ impl Admission<'_> {
                 }
             });
         }
-        for id in std::mem::take(&mut self.asked.finish) {
+        for id in self.asked.finish.clone() {
             let due = self.after.renumbering(&id).and_then(Renumbering::due_ms);
             if due.is_some_and(|due| due <= self.asked.now_ms) {
                 self.edit(&id, |record| record.finished = true);
@@ -290,10 +314,7 @@ impl Admission<'_> {
     pub(crate) fn renumbered_subnets(&self) -> Vec<ResourceId> {
         let asked = self.sound().into_iter().map(|(_, id)| id);
         let all = asked.chain(self.followers.keys().cloned()).chain(self.asked.deletes.iter().cloned());
-        let of = |id: ResourceId| {
-            let renumbering = self.after.renumbering(&id).or_else(|| self.before.renumbering(&id))?;
-            Some(renumbering.subnet.clone())
-        };
-        all.filter_map(of).collect()
+        let both = [&self.after, self.before];
+        all.flat_map(|id| both.into_iter().flat_map(move |catalog| catalog.shown_by(&id))).collect()
     }
 }

@@ -7,7 +7,7 @@ use proto::v1;
 use topology::{Change, NetworkKey, ResourceId, RouterKey, RouterPreference, SubnetKey};
 
 use super::renumbering::{Face, shift};
-use super::{Model, gateway, range, text};
+use super::{Model, gateway, range, text, upstream};
 use crate::catalog::Catalog;
 use crate::catalog::findings::Findings;
 use crate::catalog::ident::{SUBNET, short};
@@ -187,6 +187,7 @@ pub(super) fn check(catalog: &Catalog, id: &ResourceId, router: &Router, finding
         }
     }
     check_preferences(id, &interfaces, findings);
+    upstream::check_router(catalog, id, findings);
     check_delegated(catalog, id, router, &interfaces, findings);
     check_shares(catalog, router, &interfaces, findings);
     let beyond = beyond(catalog, router);
@@ -423,7 +424,7 @@ pub(super) fn facts(catalog: &Catalog, id: &ResourceId, key: u32, router: &Route
         }
     }
     if let Some(given) = &router.gateway {
-        gateway::facts(catalog, key, given, facts);
+        gateway::facts(catalog, (id, key), given, facts);
     }
     let beyond = beyond(catalog, router);
     for route in &router.routes {

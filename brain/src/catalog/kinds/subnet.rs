@@ -2,16 +2,16 @@
 
 use std::net::IpAddr;
 
-use addr::{IpNet, Ipv6Net};
+use addr::{IpNet, Ipv6Net, is_link_local};
 use proto::v1;
 use topology::{Change, NetworkKey, ResourceId, RouterPreference, SubnetKey};
 
 use super::fabric::IPV6_MTU;
-use super::modes::{self, Modes};
+use super::modes::{self, Mode, Modes};
 use super::range::{self, Range};
 use super::renumbering::Face;
 use super::told::{self, Lists, Told};
-use super::{Model, network, text};
+use super::{Model, network, text, upstream};
 use crate::catalog::Catalog;
 use crate::catalog::findings::Findings;
 use crate::catalog::ident::{NETWORK, PORT};
@@ -22,7 +22,10 @@ const POOLS_MAX: usize = 64;
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Subnet {
     pub(crate) network: ResourceId,
+    /// Of one that is given its prefix from upstream, what stands for it: nobody's.
     pub(crate) cidr: IpNet,
+    /// Its prefix is delegated from upstream.
+    pub(crate) delegated: bool,
     /// As given, or the default.
     pub(crate) gateway: IpAddr,
     /// The intent names it.
@@ -41,18 +44,24 @@ pub(crate) struct Subnet {
 
 pub(super) fn parse(id: &ResourceId, spec: &mut v1::SubnetSpec, findings: &mut Findings) -> Option<Subnet> {
     let network = text::target(NETWORK, &id.tenant, &spec.network, "network", findings);
-    let cidr = cidr(&mut spec.cidr, findings);
+    let placeholder = spec.cidr.is_empty().then(|| upstream::placeholder(id));
+    let cidr = placeholder.map(IpNet::V6).or_else(|| cidr(&mut spec.cidr, findings));
     let gateway = text::opt::<IpAddr>(&mut spec.gateway_ip, "gateway_ip", findings);
     let modes = modes::read(spec, cidr, findings);
     let lists = Lists::read(spec, cidr, findings);
     // The rest can't be judged without a prefix.
     let cidr = cidr?;
     told::check_meaning(spec, cidr, modes, findings);
+    let gateway = match placeholder {
+        Some(prefix) => delegated_gateway(spec, modes, (prefix, gateway), findings),
+        None => gateway,
+    };
     let gateway = match gateway {
         Some(gateway) => {
             check_gateway(gateway, cidr, findings);
             gateway
         }
+        // It makes no sense, and that is said.
         None if spec.gateway_ip.is_some() => return None,
         None => range::default_gateway(cidr),
     };
@@ -66,6 +75,7 @@ pub(super) fn parse(id: &ResourceId, spec: &mut v1::SubnetSpec, findings: &mut F
     Some(Subnet {
         network: network?,
         cidr,
+        delegated: placeholder.is_some(),
         gateway,
         gateway_given: spec.gateway_ip.is_some(),
         modes,
@@ -99,6 +109,38 @@ impl Subnet {
     pub(crate) fn preference(&self) -> Option<RouterPreference> {
         self.told.advert.as_ref().and_then(|advert| advert.preference)
     }
+}
+
+/// A subnet without cidr: hosts form its addresses, and those that are written are what follows the prefix. Its gateway, if it is given.
+fn delegated_gateway(
+    spec: &v1::SubnetSpec,
+    modes: Modes,
+    (prefix, gateway): (Ipv6Net, Option<IpAddr>),
+    findings: &mut Findings,
+) -> Option<IpAddr> {
+    if !modes.ra.is_some_and(Mode::forms) {
+        let message = "is needed, or a delegation from upstream gives the prefix: to hosts that form their addresses, by \
+                       ipv6_ra_mode slaac or dhcpv6-stateless";
+        findings.spec("cidr", message);
+    }
+    for (_, field) in
+        [(spec.prefix_per_host, "prefix_per_host"), (!spec.allocation_pools.is_empty(), "allocation_pools")]
+            .into_iter()
+            .filter(|(given, _)| *given)
+    {
+        findings.spec(field, "can't be without a cidr: the prefix is delegated from upstream");
+    }
+    let gateway = gateway?;
+    if matches!(gateway, IpAddr::V6(local) if is_link_local(local)) {
+        return Some(gateway);
+    }
+    let placed = upstream::suffix(prefix, gateway);
+    if placed.is_none() {
+        let message =
+            format!("{gateway} is not what follows the prefix, as ::1: the prefix is delegated from upstream");
+        findings.spec("gateway_ip", message);
+    }
+    placed
 }
 
 /// RFC 4291 and Neutron: not everything that can be written as a prefix can be a subnet.
@@ -177,7 +219,14 @@ pub(super) fn check(catalog: &Catalog, id: &ResourceId, subnet: &Subnet, finding
     let (own, others): (Vec<_>, Vec<_>) =
         catalog.faces_on(&subnet.network).into_iter().partition(|(other, _)| *other == id);
     let own: Vec<IpNet> = own.into_iter().map(|(_, face)| face.cidr).collect();
-    for cidr in if own.is_empty() { vec![subnet.cidr] } else { own } {
+    let unnumbered = own.is_empty() && !subnet.delegated;
+    if let Some(network) = catalog.network(&subnet.network).filter(|_| subnet.delegated)
+        && network.physical.is_some()
+    {
+        let message = format!("is needed: {} is a provider network, whose prefix is not ours to give", subnet.network);
+        findings.spec("cidr", message);
+    }
+    for cidr in if unnumbered { vec![subnet.cidr] } else { own } {
         for (other, its) in others.iter().map(|(other, face)| (other, face.cidr)) {
             if its.contains(&cidr) || cidr.contains(&its) {
                 findings.spec("cidr", format!("{cidr} overlaps {other} ({its}) on {}", subnet.network));
@@ -207,7 +256,7 @@ pub(super) fn check(catalog: &Catalog, id: &ResourceId, subnet: &Subnet, finding
 }
 
 pub(super) fn facts(catalog: &Catalog, id: &ResourceId, key: u32, subnet: &Subnet, facts: &mut Vec<Change>) {
-    for face in catalog.faces(id, subnet).into_iter().filter(|face| face.key == key) {
+    for face in catalog.faces(id, subnet).into_iter().filter(|face| face.key == key || subnet.delegated) {
         face_facts(catalog, subnet, face, facts);
     }
 }

@@ -38,11 +38,11 @@ impl Told {
         let mut told = self.clone();
         let IpNet::V6(prefix) = face.cidr else { return told };
         if let Some(advert) = &mut told.advert {
-            (advert.prefix, advert.ends_ms) = (prefix, face.ends_ms);
+            (advert.prefix, advert.ends) = (prefix, face.ends);
             advert.withdrawn = face.instead_of.into_iter().collect();
         }
         if let Some(dhcp6) = &mut told.dhcp6 {
-            (dhcp6.prefix, dhcp6.ends_ms) = (prefix, face.ends_ms);
+            (dhcp6.prefix, dhcp6.ends) = (prefix, face.ends);
         }
         told
     }
@@ -113,7 +113,7 @@ impl Lists {
             advertise_prefix: spec.advertise_prefix.unwrap_or(true),
             valid_s,
             preferred_s,
-            ends_ms: None,
+            ends: None,
             withdrawn: Vec::new(),
             rdnss: dns.to_vec(),
             pref64: self.pref64,
@@ -145,16 +145,7 @@ impl Lists {
         let v1::PrefixLifetimes { preferred_s, valid_s } = lifetimes(spec.prefix_lifetimes);
         let (stateful, everybody) = (modes.stateful(), modes.settings());
         let options = self.options.v6.clone();
-        modes.served().then_some(Dhcp6 {
-            prefix,
-            stateful,
-            everybody,
-            valid_s,
-            preferred_s,
-            ends_ms: None,
-            dns,
-            options,
-        })
+        modes.served().then_some(Dhcp6 { prefix, stateful, everybody, valid_s, preferred_s, ends: None, dns, options })
     }
 }
 

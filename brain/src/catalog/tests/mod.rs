@@ -12,3 +12,4 @@ mod renumbering;
 mod rig;
 mod shares;
 mod store;
+mod upstream;

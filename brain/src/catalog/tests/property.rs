@@ -2,6 +2,8 @@
 
 use std::net::IpAddr;
 
+use features::Millis;
+use features::requesting::{Granted, Lease};
 use proto::v1::{self, Document, Encap, resource::Kind};
 
 use super::rig::*;
@@ -38,7 +40,7 @@ impl Random {
 const CHASSIS: [&str; 3] = ["hv1", "hv2", "hv3"];
 const NETWORKS: [&str; 3] = ["red", "blue", "acme/red"];
 const GROUPS: [&str; 3] = ["g1", "g2", "default"];
-const SUBNETS: [(&str, &str); 9] = [
+const SUBNETS: [(&str, &str); 10] = [
     ("s1", "2001:db8:1::/64"),
     ("s2", "2001:db8:2::/64"),
     ("s3", "2001:db8:2::/63"),
@@ -48,6 +50,7 @@ const SUBNETS: [(&str, &str); 9] = [
     ("s7", "2001:db8:d000::/64"),
     ("s8", "2001:db8:f00::/60"),
     ("s8", "2001:db8:f00::/60"),
+    ("s9", ""),
 ];
 const ADDRESSES: [&str; 12] = [
     "2001:db8:1::5",
@@ -104,7 +107,11 @@ fn random_subnet(r: &mut Random) -> v1::Subnet {
     let spec = subnet.spec.as_mut().unwrap();
     spec.ipv6_ra_mode = i32::from(r.chance(40) && cidr.ends_with("/64"));
     spec.ipv6_address_mode = i32::from(r.chance(40) && cidr.ends_with("/64"));
-    spec.gateway_ip = r.some(30, |r| r.one(&ADDRESSES).to_owned());
+    if cidr.is_empty() {
+        spec.ipv6_ra_mode = 1;
+    } else {
+        spec.gateway_ip = r.some(30, |r| r.one(&ADDRESSES).to_owned());
+    }
     if cidr.ends_with("/60") {
         (spec.prefix_per_host, spec.ipv6_ra_mode, spec.ipv6_address_mode) = (r.chance(95), 1, 1);
         spec.prefix_lifetimes = r.some(30, |_| v1::PrefixLifetimes { preferred_s: 60, valid_s: 120 });
@@ -115,8 +122,9 @@ fn random_subnet(r: &mut Random) -> v1::Subnet {
 }
 
 fn random_router(r: &mut Random) -> v1::Router {
-    let subnets: Vec<&str> =
-        (0..r.below(3)).map(|_| r.one(&["s1", "s1", "s2", "s3", "s4", "s4", "s7", "s8", "s8", "acme/s1"])).collect();
+    let subnets: Vec<&str> = (0..r.below(3))
+        .map(|_| r.one(&["s1", "s1", "s2", "s3", "s4", "s4", "s7", "s8", "s8", "s9", "acme/s1"]))
+        .collect();
     let mut router = router(r.one(&["r1", "r2"]), &subnets);
     let spec = router.spec.as_mut().unwrap();
     spec.external_gateway = r.some(25, |r| v1::ExternalGateway {
@@ -189,7 +197,33 @@ fn random_anycast(r: &mut Random) -> v1::AnycastService {
     v1::AnycastService { meta: meta(r.one(&["s1", "s2"])), spec: Some(spec), status: None }
 }
 
+/// One from upstream: for `s9`, on the router that leads out.
+fn random_upstream(r: &mut Random) -> v1::Delegation {
+    let subnets = vec![v1::DelegatedSubnet { subnet: "s9".to_owned(), length: None }];
+    let hint = r.some(50, |_| "::/56".to_owned());
+    let (router, upstream) = (r.one(&["r3", "r3", "r3", "r1"]).to_owned(), "out".to_owned());
+    let spec = v1::DelegationSpec { router, upstream, hint, subnets, ..Default::default() };
+    v1::Delegation { meta: meta("d5"), spec: Some(spec), status: None }
+}
+
+/// What a server may have given by then.
+fn random_lease(r: &mut Random, now_ms: u64) -> Lease {
+    let granted = |r: &mut Random| Granted {
+        prefix: r
+            .one(&["2001:db8:e000::/60", "2001:db8:e100::/60", "2001:db8:1::/63", "2001:db8:d000::/62"])
+            .parse()
+            .unwrap(),
+        preferred_until: Millis(now_ms + r.one(&[0, 400, 900, 1_300, 5_000])),
+        valid_until: Millis(now_ms + r.one(&[5_000, 9_000])),
+    };
+    let prefixes = (0..=r.below(2)).map(|_| granted(r)).collect();
+    Lease { server: b"server".to_vec().into(), prefixes, renew_at: Millis(now_ms), rebind_at: Millis(now_ms) }
+}
+
 fn random_delegation(r: &mut Random) -> v1::Delegation {
+    if r.chance(20) {
+        return random_upstream(r);
+    }
     let pool = r
         .one(&[
             "2001:db8:d000::/52",
@@ -202,7 +236,7 @@ fn random_delegation(r: &mut Random) -> v1::Delegation {
     let prefix =
         r.some(30, |r| r.one(&["2001:db8:d000::/56", "2001:db8:d000:100::/56", "2001:db8:1:1::/64"]).to_owned());
     let (port, length) = (r.one(&["p1", "p2", "p3"]).to_owned(), r.one(&[56, 56, 64]));
-    let spec = v1::DelegationSpec { port, pool, length, prefix, prefix_lifetimes: None };
+    let spec = v1::DelegationSpec { port, pool, length, prefix, ..Default::default() };
     v1::Delegation { meta: meta(r.one(&["d1", "d2", "d3", "d4"])), spec: Some(spec), status: None }
 }
 
@@ -290,7 +324,13 @@ fn random_upkeep(r: &mut Random, rig: &Rig) -> Upkeep {
             upkeep.seen.push(Seen { port, address: address(r), proof: v1::Proof::Nd });
         }
     }
-    upkeep.finish = rig.catalog.ids("renumbering").filter(|_| r.chance(50)).cloned().collect();
+    let ends = rig.catalog.ids("renumbering").chain(rig.catalog.ids("delegation"));
+    upkeep.finish = ends.filter(|_| r.chance(50)).cloned().collect();
+    let asks: Vec<_> = rig.catalog.ids("delegation").filter(|id| rig.catalog.asks(id).is_some()).cloned().collect();
+    for id in asks {
+        let lease = r.some(80, |r| random_lease(r, rig.now_ms));
+        upkeep.upstream.extend(r.some(70, |_| (id, lease)));
+    }
     // Some at the revision at which they were released, some at another.
     for (segment, released) in &rig.catalog.released {
         let revision = released.mod_revision - u64::from(r.chance(20));
@@ -328,12 +368,28 @@ fn base() -> Vec<Document> {
     let mut red = network("red");
     red.spec.as_mut().unwrap().shared = true;
     red.spec.as_mut().unwrap().auto_ports = true;
+    let mut out = network("out");
+    out.spec.as_mut().unwrap().r#type = v1::NetworkType::Provider.into();
+    out.spec.as_mut().unwrap().physical_network = Some("phys3".to_owned());
+    let mut leads_out = router("r3", &["s9"]);
+    let ip_addresses = vec!["2001:db8:fff::10".to_owned()];
+    leads_out.spec.as_mut().unwrap().external_gateway =
+        Some(v1::ExternalGateway { network: "out".to_owned(), ip_addresses, enable_snat: None });
+    let mut asks = random_upstream(&mut Random(1));
+    asks.spec.as_mut().unwrap().router = "r3".to_owned();
     let mut shared = slaac(subnet("s8", "red", "2001:db8:f00::/60"));
     shared.spec.as_mut().unwrap().prefix_per_host = true;
     let acme = Document {
-        networks: vec![red, network("blue")],
-        subnets: vec![slaac(subnet("s1", "red", "2001:db8:1::/64")), subnet("s4", "blue", "10.0.0.0/29"), shared],
-        routers: vec![router("r1", &["s1", "s8"])],
+        networks: vec![red, network("blue"), out],
+        subnets: vec![
+            slaac(subnet("s1", "red", "2001:db8:1::/64")),
+            subnet("s4", "blue", "10.0.0.0/29"),
+            shared,
+            slaac(subnet("s9", "red", "")),
+            subnet("out6", "out", "2001:db8:fff::/64"),
+        ],
+        routers: vec![router("r1", &["s1", "s8"]), leads_out],
+        delegations: vec![asks],
         ports: vec![port("p1", "red"), bound(port("p2", "blue"), "hv1", "if1")],
         ..doc()
     };
@@ -367,11 +423,11 @@ fn check_sound(rig: &Rig) {
     }
 }
 
-fn run(seed: u64, steps: usize) -> (usize, usize, usize, usize) {
+fn run(seed: u64, steps: usize) -> [usize; 5] {
     let mut r = Random(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1);
     let mut rig = Rig::default();
     rig.apply(&base());
-    let (mut written, mut refused, mut learned, mut shared) = (0, 0, 0, 0);
+    let [mut written, mut refused, mut learned, mut shared, mut carved] = [0; 5];
     for _ in 0..steps {
         let before = rig.revision;
         rig.now_ms += 400;
@@ -381,6 +437,8 @@ fn run(seed: u64, steps: usize) -> (usize, usize, usize, usize) {
                 rig.commit(&proposal);
             }
             learned += usize::from(rig.catalog.learned.size() > 0);
+            let has = |id| rig.catalog.upstream(id).is_some_and(|upstream| !upstream.carved.is_empty());
+            carved += usize::from(rig.catalog.ids("delegation").any(has));
             check_sound(&rig);
             continue;
         }
@@ -402,22 +460,20 @@ fn run(seed: u64, steps: usize) -> (usize, usize, usize, usize) {
         shared += usize::from(rig.catalog.port_ids().any(shares));
         check_sound(&rig);
     }
-    (written, refused, learned, shared)
+    [written, refused, learned, shared, carved]
 }
 
 #[test]
 fn what_grew_bit_by_bit_is_what_a_fresh_load_says() {
-    let (mut written, mut refused, mut learned, mut shared) = (0, 0, 0, 0);
+    let mut all = [0; 5];
     for seed in 0..SEEDS {
-        let (w, f, l, s) = std::panic::catch_unwind(|| run(seed, 60)).unwrap_or_else(|_| panic!("seed {seed}"));
-        written += w;
-        refused += f;
-        learned += l;
-        shared += s;
+        let one = std::panic::catch_unwind(|| run(seed, 60)).unwrap_or_else(|_| panic!("seed {seed}"));
+        all.iter_mut().zip(one).for_each(|(all, one)| *all += one);
     }
-
+    let [written, refused, learned, shared, carved] = all;
     assert!(
-        written > 500 && refused > 500 && learned > 50 && shared > 50,
-        "{written} written, {refused} refused, {learned} learned, {shared} with prefixes of their own: the requests test nothing"
+        written > 450 && refused > 500 && learned > 50 && shared > 50 && carved > 50,
+        "{written} written, {refused} refused, {learned} learned, {shared} with prefixes of their own, {carved} with upstream's: the \
+         requests test nothing"
     );
 }

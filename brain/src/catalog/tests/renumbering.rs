@@ -48,7 +48,7 @@ fn prefixes(rig: &Rig, network: &str) -> Vec<(String, String, Option<u64>)> {
     let router = topology::RouterKey(rig.key("router", "acme", "r1"));
     let of = |subnet: SubnetKey| {
         let cidr = view.subnet(subnet).unwrap().cidr;
-        let ends_ms = view.advert(subnet).and_then(|advert| advert.ends_ms);
+        let ends_ms = view.advert(subnet).and_then(|advert| advert.ends).map(|ends| ends.valid_until_ms);
         (cidr.to_string(), view.interface(router, subnet).unwrap().address.to_string(), ends_ms)
     };
     let mut all: Vec<_> = view.subnets_of(key).into_iter().map(of).filter(|(cidr, ..)| cidr.contains(':')).collect();

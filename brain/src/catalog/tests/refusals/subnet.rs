@@ -6,7 +6,7 @@ use super::*;
 fn subnet_prefixes() {
     refuses(|_, a| sub(a, 0).network = "green".into(), &[("subnets[0].network", "there is no network acme/green")]);
     refuses(|_, a| sub(a, 2).network = String::new(), &[("subnets[2].network", "is needed: a network's NAME")]);
-    refuses(|_, a| sub(a, 0).cidr = String::new(), &[("subnets[0].cidr", "is needed: a prefix")]);
+    refuses(|_, a| sub(a, 1).cidr = String::new(), &[("subnets[1].cidr", "is needed, or a delegation from upstream")]);
     refuses(|_, a| sub(a, 0).cidr = "2001:db8:a::".into(), &[("subnets[0].cidr", "is not a prefix")]);
     refuses(|_, a| sub(a, 2).cidr = "10.1.0.0/33".into(), &[("subnets[2].cidr", "is not a prefix")]);
     for (cidr, edit) in [
