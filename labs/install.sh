@@ -9,11 +9,13 @@ packages="openvswitch-switch mininet ethtool ndisc6 iputils-ping iperf3 iproute2
 watchers="tcpdump tshark python3-scapy thc-ipv6"
 clients="isc-dhcp-client isc-dhcp-relay dhcpcd-base dibbler-client wide-dhcpv6-client systemd"
 routers="radvd"
+bgp="gobgpd bird2"
 cloud="cloud-init curl"
 ike="strongswan-swanctl strongswan-charon libcharon-extra-plugins"
 case "${1:-}" in
-test) packages="$packages $watchers $clients $routers dnsmasq-base bind9-dnsutils ipv6toolkit keepalived iperf ssmping smcroute nftables $cloud $ike" ;;
+test) packages="$packages $watchers $clients $routers dnsmasq-base bind9-dnsutils ipv6toolkit keepalived iperf ssmping smcroute nftables $cloud $ike $bgp" ;;
 gateway) packages="$packages $watchers $routers" ;;
+exposure) packages="$packages $watchers $routers $bgp" ;;
 provider) packages="$packages $watchers $clients $routers dnsmasq-base" ;;
 delegation) packages="$packages $watchers $clients $routers" ;;
 multicast) packages="$packages $watchers iperf ssmping smcroute nftables" ;;
@@ -67,6 +69,12 @@ done
 case "$missing " in
 *" strongswan-charon "*) deb-systemd-helper disable strongswan-starter.service >/dev/null && update-rc.d ipsec disable >/dev/null ;;
 esac
+# BGP speakers.
+for service in gobgpd bird; do
+    case "$missing " in
+    *" $service"*) deb-systemd-helper disable "$service.service" >/dev/null 2>&1 || update-rc.d "$service" disable >/dev/null ;;
+    esac
+done
 # cloud-init that the next boot would take this machine for a new one with.
 case "$missing " in
 *" cloud-init "*) touch /etc/cloud/cloud-init.disabled ;;

@@ -20,5 +20,9 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let rpc = std::env::var_os("CARGO_FEATURE_RPC").is_some();
     // Ordered maps: the same record has the same bytes.
     tonic_prost_build::configure().btree_map(".").build_client(rpc).build_server(rpc).compile_fds(descriptors)?;
+    // What is spoken to gobgpd; not of the contract, and not reflected.
+    println!("cargo:rerun-if-changed=gobgp");
+    let gobgp = protox::compile(["gobgp/api.proto"], ["."])?;
+    tonic_prost_build::configure().build_client(rpc).build_server(rpc).compile_fds(gobgp)?;
     Ok(())
 }

@@ -14,6 +14,7 @@ use crate::catalog::{Applied, Catalog};
 use crate::drops::Drops;
 use crate::effect::{Effect, SwitchCommand};
 use crate::event::{Caller, Event, ProposalId, Request, RequestId, SessionId};
+use crate::exposures::Exposures;
 use crate::gateways::Gateways;
 use crate::learning::Learning;
 use crate::links::Links;
@@ -52,6 +53,7 @@ pub struct Brain {
     pub(crate) upstreams: Upstreams,
     pub(crate) reconfigures: Reconfigures,
     pub(crate) anycast: Anycast,
+    pub(crate) exposures: Exposures,
     /// When each chassis warms its tunnels next, and how often it has.
     pub(crate) warm: BTreeMap<ChassisKey, (Millis, u32)>,
     pub(crate) warm_due: BTreeSet<(Millis, ChassisKey)>,
@@ -123,6 +125,7 @@ impl Default for Brain {
             upstreams: Upstreams::default(),
             reconfigures: Reconfigures::default(),
             anycast: Anycast::default(),
+            exposures: Exposures::default(),
             warm: BTreeMap::new(),
             warm_due: BTreeSet::new(),
             busy: BTreeSet::new(),
@@ -186,6 +189,7 @@ impl Brain {
             Event::Switch(session, event) => self.switch_event(session, event),
             Event::Database(link, event) => self.database_event(link, event),
             Event::Resolved { question, answer } => self.resolved(question, answer.as_deref()),
+            Event::Speaker(speaker) => self.spoken(speaker),
             Event::Tick => {}
         }
         self.timers();
@@ -364,6 +368,7 @@ impl Brain {
         for resource in applied.deleted {
             self.statuses.remove(&resource);
             self.restless.remove(&resource);
+            self.exposures.forget(&resource);
             let ResourceId { kind, tenant, name } = &resource;
             let resource = v1::ResourceChange {
                 kind: (*kind).to_owned(),

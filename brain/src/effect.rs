@@ -1,6 +1,8 @@
 //! What the brain wants done: the only way that it acts on the world.
 
-use addr::OfPort;
+use std::net::IpAddr;
+
+use addr::{IpNet, OfPort};
 use ofp::{Action, Body};
 use proto::v1;
 
@@ -36,6 +38,8 @@ pub enum Effect {
         /// A DNS message whose id is to be replaced by one that nobody can guess.
         message: Vec<u8>,
     },
+    /// Have gobgpd say this to routers upstream, in the place of what it was told before; answered by `Event::Speaker`.
+    Announce(Box<Announcement>),
     /// Tell watchers: a resource changed, or its status did.
     Changed {
         /// The store's revision.
@@ -173,6 +177,37 @@ pub enum DatabaseCommand {
     Do(ovsdb::Command),
     /// The link is not wanted any more.
     Close,
+}
+
+/// All that is said to routers upstream by BGP.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Announcement {
+    /// To whom, in the order of their addresses.
+    pub peers: Vec<BgpPeer>,
+    /// What, in order.
+    pub paths: Vec<BgpPath>,
+}
+
+/// A router upstream that is told of prefixes by BGP.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct BgpPeer {
+    /// Its address.
+    pub address: IpAddr,
+    /// Its autonomous system.
+    pub asn: u32,
+    /// The file with the password of TCP's MD5 signatures.
+    pub password_file: Option<String>,
+}
+
+/// A prefix and where it leads over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BgpPath {
+    /// The prefix.
+    pub prefix: IpNet,
+    /// The next hop, of its family.
+    pub nexthop: IpAddr,
+    /// All switches concerned have confirmed that it works. One that is not sure is not said, and not taken back if it was said before.
+    pub sure: bool,
 }
 
 /// Changes to one switch that take effect together, but for the meters: OVS takes no meter in a bundle.

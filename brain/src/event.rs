@@ -1,6 +1,9 @@
 //! What the brain is told: one enum for every input, so that a recorded list of events replays a run.
 
-use addr::{Dpid, OfPort};
+use std::collections::BTreeSet;
+use std::net::IpAddr;
+
+use addr::{Dpid, IpNet, OfPort};
 use features::Millis;
 use ofp::{FlowStats, FlowUpdate, GroupDesc, Match, MeterConfig, MeterStats, PortDesc, PortReason};
 use proto::v1;
@@ -108,8 +111,32 @@ pub enum Event {
         /// The answer, whole; `None`: there is none.
         answer: Option<Vec<u8>>,
     },
+    /// How gobgpd stands: see [`crate::Effect::Announce`]. The first one says that there is one to speak to.
+    Speaker(Speaker),
     /// Time has passed: see [`crate::Brain::next_due`].
     Tick,
+}
+
+/// How gobgpd stands.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Speaker {
+    /// Why it does not say what it was told; `None`: it does.
+    pub fault: Option<String>,
+    /// Its sessions with the peers that it was told of.
+    pub peers: Vec<PeerState>,
+    /// What of ours is in its table.
+    pub paths: BTreeSet<(IpNet, IpAddr)>,
+}
+
+/// A session of gobgpd's.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PeerState {
+    /// With whom.
+    pub address: IpAddr,
+    /// It is established: the peer hears what is said.
+    pub established: bool,
+    /// Its state's name (RFC 4271, 8.2.2), or why there is no session.
+    pub state: String,
 }
 
 /// A northbound request.

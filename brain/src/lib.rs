@@ -8,6 +8,7 @@ mod drift;
 mod drops;
 mod effect;
 mod event;
+mod exposures;
 mod found;
 mod gateways;
 mod learning;
@@ -37,10 +38,13 @@ mod wanted;
 pub use features::Millis;
 
 pub use brain::Brain;
-pub use effect::{Batch, DatabaseCommand, Effect, Refusal, RefusalKind, Reply, SwitchCommand, Violation};
+pub use effect::{
+    Announcement, Batch, BgpPath, BgpPeer, DatabaseCommand, Effect, Refusal, RefusalKind, Reply, SwitchCommand,
+    Violation,
+};
 pub use event::{
-    Caller, DatabaseId, Entry, EntryChange, Event, ProposalId, Punt, QuestionId, Request, RequestId, SessionId,
-    SwitchEvent,
+    Caller, DatabaseId, Entry, EntryChange, Event, PeerState, ProposalId, Punt, QuestionId, Request, RequestId,
+    SessionId, Speaker, SwitchEvent,
 };
 pub use managed::WATCHED;
 pub use wanted::Wanted;

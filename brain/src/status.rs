@@ -46,11 +46,14 @@ impl Brain {
         let revision = self.catalog.revision();
         let mut restless = std::mem::take(&mut self.restless);
         // A subnet stands as its network does, a renumbering as its subnet, a delegation as its port.
-        for (of, stands_on) in [("subnet", "network"), ("renumbering", "subnet"), ("delegation", "port")] {
+        let follow = [("subnet", "network"), ("renumbering", "subnet"), ("delegation", "port")];
+        // An exposure works where its router does, and its ports are.
+        for (of, stands_on) in follow.into_iter().chain([("exposure", "router"), ("exposure", "port")]) {
             let on = restless.iter().filter(|id| id.kind == stands_on);
             let followers: Vec<ResourceId> = on.flat_map(|id| self.catalog.users(id, of).cloned()).collect();
             restless.extend(followers);
         }
+        self.announce_exposed(&restless);
         for id in restless {
             let standing = self.standing(&id);
             let before = self.statuses.get(&id);
@@ -115,6 +118,7 @@ impl Brain {
                 if let Some(key) = self.number(id).map(RouterKey) {
                     self.gateway_status(key, status);
                 }
+                self.bgp_status(id, status);
             }
             Kind::Port(r) => {
                 let status = r.status.get_or_insert_default();
@@ -143,6 +147,11 @@ impl Brain {
                 let status = r.status.get_or_insert_default();
                 (status.phase, status.reason) = (phase, reason);
                 status.chassis = self.asks_by(id);
+            }
+            Kind::Exposure(r) => {
+                let status = r.status.get_or_insert_default();
+                (status.phase, status.reason) = (phase, reason);
+                self.exposure_status(id, status);
             }
         }
         Some(resource)
@@ -245,6 +254,7 @@ impl Brain {
                 self.spread_standing(id, &concerned.into_iter().collect::<Vec<_>>())
             }
             "anycast_service" => self.anycast_standing(id),
+            "exposure" => self.exposure_standing(id),
             "address_group" => {
                 let key = self.number(id).map(|n| SetKey::Addresses(AddressGroupKey(n)));
                 let concerned = key.map(|key| self.world.chassis_naming(key)).unwrap_or_default();
@@ -380,7 +390,7 @@ impl Brain {
     }
 
     /// A resource whose flows are spread over chassis.
-    fn spread_standing(&self, id: &ResourceId, concerned: &[ChassisKey]) -> Standing {
+    pub(crate) fn spread_standing(&self, id: &ResourceId, concerned: &[ChassisKey]) -> Standing {
         if let Some(words) = self.troubled.get(id) {
             return (v1::Phase::Degraded, words.clone());
         }

@@ -101,7 +101,7 @@ impl Mind for Clerk {
                 let answer = |id| Effect::Reply { id, result: Ok(Reply::Deleted) };
                 self.waiting.drain(..).map(answer).collect()
             }
-            Event::Switch(..) | Event::Database(..) | Event::Resolved { .. } => Vec::new(),
+            Event::Switch(..) | Event::Database(..) | Event::Resolved { .. } | Event::Speaker(_) => Vec::new(),
         }
     }
 
@@ -130,6 +130,7 @@ async fn start(store: Embedded) -> Daemon {
         openflow_connect: Vec::new(),
         http_listen: vec!["[::1]:0".parse().unwrap()],
         dns_forwarders: Vec::new(),
+        gobgp: None,
     };
     let store: Box<dyn Store> = Box::new(store);
     run_with(config, store, Box::<Clerk>::default()).await.unwrap()

@@ -163,6 +163,7 @@ impl Test {
             openflow_connect,
             http_listen: Vec::new(),
             dns_forwarders: Vec::new(),
+            gobgp: None,
         };
         let (sender, heard) = channel();
         let wanted = Arc::new(Mutex::new(Vec::new()));

@@ -6,6 +6,7 @@ pub mod arp;
 pub mod dhcp4;
 pub mod dhcp6;
 pub mod dns;
+pub mod exposure;
 pub mod gateway;
 pub mod given;
 pub mod groups;

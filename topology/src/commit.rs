@@ -7,13 +7,16 @@ use std::net::{IpAddr, Ipv6Addr};
 
 use addr::{IpNet, MacAddr, OfPort};
 
+use crate::exposures::{self, Exposure};
 use crate::facts::{
     AddressGroup, Advert, Alive, Anycast, Binding, Chassis, Dhcp4, Dhcp6, DhcpOptions, ExternalGateway, Fabric, Hop,
     Interface, Listener, Membership, Network, Policy, Port, Route, Router, SecurityGroup, Subnet, UpstreamRouter, Way,
 };
 use crate::gateways;
 use crate::groups;
-use crate::keys::{AddressGroupKey, AnycastKey, ChassisKey, GroupKey, Key, NetworkKey, PortKey, RouterKey, SubnetKey};
+use crate::keys::{
+    AddressGroupKey, AnycastKey, ChassisKey, ExposureKey, GroupKey, Key, NetworkKey, PortKey, RouterKey, SubnetKey,
+};
 use crate::listeners;
 use crate::localnets;
 use crate::needs;
@@ -71,6 +74,7 @@ pub enum Change {
     Group(GroupKey, Option<SecurityGroup>),
     Addresses(AddressGroupKey, Option<AddressGroup>),
     Anycast(AnycastKey, Option<Anycast>),
+    Exposure(ExposureKey, Option<Exposure>),
     /// A port is alive as an instance of a service, or is not.
     Serves(AnycastKey, PortKey, bool),
 }
@@ -210,6 +214,7 @@ impl World {
             Change::Membership(key, new) => groups::membership_changed(self, marks, key, new),
             Change::Group(key, new) => groups::group_changed(self, marks, key, new),
             Change::Anycast(key, new) => self.apply_anycast(marks, key, new),
+            Change::Exposure(key, new) => exposures::changed(self, marks, key, new),
             Change::Serves(key, port, present) => {
                 if self.serving.contains(key, port) != present {
                     self.serving.set(key, port, present);

@@ -61,6 +61,7 @@ macro_rules! bounds {
 }
 
 bounds!(ChassisKey(u16), NetworkKey(u32), SubnetKey(u32), RouterKey(u32), PortKey(u32), GroupKey(u32), AnycastKey(u32));
+bounds!(ExposureKey(u32));
 
 impl<A: Bounds, B: Bounds> Bounds for (A, B) {
     const LEAST: Self = (A::LEAST, B::LEAST);

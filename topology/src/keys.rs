@@ -53,6 +53,11 @@ number!(
     AnycastKey(u32)
 );
 
+number!(
+    /// An exposure.
+    ExposureKey(u32)
+);
+
 /// A set of addresses that rules of security groups name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum SetKey {
@@ -187,6 +192,8 @@ pub enum Key {
     AnycastAt(AnycastKey, ChassisKey),
     /// Derived set: the anycast services of a network.
     AnycastsOn(NetworkKey),
+    /// An exposure.
+    Exposure(ExposureKey),
     /// Derived: where a port is plugged.
     Place(PortKey),
     /// Derived: whether and why a chassis needs a network.
@@ -277,6 +284,7 @@ pub enum KeyKind {
     Serves,
     AnycastAt,
     AnycastsOn,
+    Exposure,
     Place,
     Need,
     Members,
@@ -298,7 +306,7 @@ pub enum KeyKind {
 
 impl Key {
     /// The key of the noun that it speaks of: one of `Fabric`, `Chassis`, `Network`, `Subnet`, `Router`, `Port`, `Group`,
-    /// `Addresses`, `Anycast`, `Presence`.
+    /// `Addresses`, `Anycast`, `Presence`, `Exposure`.
     pub(crate) fn noun(&self) -> Key {
         match *self {
             // Of the whole system.
@@ -335,6 +343,7 @@ impl Key {
             | Key::Holder(n, _) => Key::Network(n),
             Key::Presence(n, a) | Key::PresenceAt(n, a, _) => Key::Presence(n, a),
             Key::Anycast(a) | Key::Serves(a, _) | Key::AnycastAt(a, _) => Key::Anycast(a),
+            Key::Exposure(e) => Key::Exposure(e),
             Key::Subnet(s) | Key::Advert(s) | Key::Dhcp6(s) | Key::Dhcp4(s) => Key::Subnet(s),
             Key::Router(r)
             | Key::Interface(r, _)
@@ -417,6 +426,7 @@ impl Key {
             Key::Serves(..) => KeyKind::Serves,
             Key::AnycastAt(..) => KeyKind::AnycastAt,
             Key::AnycastsOn(..) => KeyKind::AnycastsOn,
+            Key::Exposure(..) => KeyKind::Exposure,
             Key::Place(..) => KeyKind::Place,
             Key::Need(..) => KeyKind::Need,
             Key::Members(..) => KeyKind::Members,
@@ -492,6 +502,7 @@ impl fmt::Display for Key {
             Key::Serves(a, p) => write!(f, "serves {a} {p}"),
             Key::AnycastAt(a, c) => write!(f, "anycast-at {a} {c}"),
             Key::AnycastsOn(n) => write!(f, "anycasts-on {n}"),
+            Key::Exposure(e) => write!(f, "exposure {e}"),
             Key::Place(p) => write!(f, "place {p}"),
             Key::Need(n, c) => write!(f, "need {n} {c}"),
             Key::Members(n, c) => write!(f, "members {n} {c}"),

@@ -5,6 +5,7 @@
 //! records every key that they looked at.
 
 mod commit;
+mod exposures;
 mod facts;
 mod gateways;
 mod groups;
@@ -19,6 +20,7 @@ mod view;
 mod world;
 
 pub use commit::{Change, Committed};
+pub use exposures::{Exposure, ExposureMethod};
 pub use facts::{
     AddressGroup, AddressPair, Advert, Alive, Anycast, Binding, Chassis, Check, Delegated, Dhcp4, Dhcp6, DhcpOption,
     DhcpOptions, Direction, Encap, Ends, ExternalGateway, Fabric, Health, Hop, Interface, Lane, Listener, Membership,
@@ -27,8 +29,8 @@ pub use facts::{
 };
 pub use gateways::GatewayChassis;
 pub use keys::{
-    AddressGroupKey, AnycastKey, ChassisKey, GroupKey, Key, KeyKind, NetworkKey, PortKey, ResourceId, RouterKey,
-    SetKey, SubnetKey,
+    AddressGroupKey, AnycastKey, ChassisKey, ExposureKey, GroupKey, Key, KeyKind, NetworkKey, PortKey, ResourceId,
+    RouterKey, SetKey, SubnetKey,
 };
 pub use listeners::{Audience, Case, is_routed as is_routed_group, is_snooped};
 pub use needs::Need;

@@ -6,13 +6,16 @@ use std::sync::Arc;
 
 use addr::{IpNet, MacAddr, OfPort};
 
+use crate::exposures::Exposure;
 use crate::facts::{
     AddressGroup, Advert, Alive, Anycast, Binding, Chassis, Dhcp4, Dhcp6, DhcpOptions, ExternalGateway, Fabric, Hop,
     Interface, Listener, Membership, Network, Physical, Policy, Port, Route, Router, SecurityGroup, Subnet,
     UpstreamRouter, Way,
 };
 use crate::gateways::GatewayChassis;
-use crate::keys::{AddressGroupKey, AnycastKey, ChassisKey, GroupKey, Key, NetworkKey, PortKey, RouterKey, SubnetKey};
+use crate::keys::{
+    AddressGroupKey, AnycastKey, ChassisKey, ExposureKey, GroupKey, Key, NetworkKey, PortKey, RouterKey, SubnetKey,
+};
 use crate::listeners::Audience;
 use crate::needs::Need;
 use crate::presences::Presence;
@@ -460,6 +463,12 @@ impl<'w> View<'w> {
     pub fn holder(&self, network: NetworkKey, address: IpAddr) -> Option<Holder> {
         self.read(Key::Holder(network, address));
         self.world.holders.of((network, address)).next()
+    }
+
+    /// An exposure.
+    pub fn exposure(&self, key: ExposureKey) -> Option<&'w Exposure> {
+        self.read(Key::Exposure(key));
+        self.world.exposures.get(&key)
     }
 
     /// An anycast service.

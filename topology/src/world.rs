@@ -8,14 +8,15 @@ use addr::{IpNet, MacAddr, OfPort};
 use rpds::{HashTrieMapSync, RedBlackTreeMapSync, RedBlackTreeSetSync};
 use rustc_hash::FxBuildHasher;
 
+use crate::exposures::Exposure;
 use crate::facts::{
     AddressGroup, Advert, Alive, Anycast, Binding, Chassis, Dhcp4, Dhcp6, DhcpOptions, ExternalGateway, Fabric, Hop,
     Interface, Listener, Membership, Network, Policy, Port, Route, Router, SecurityGroup, Subnet, UpstreamRouter, Way,
 };
 use crate::index::Index;
 use crate::keys::{
-    AddressGroupKey, AnycastKey, ChassisKey, GroupKey, Key, NetworkKey, PortKey, ResourceId, RouterKey, SetKey,
-    SubnetKey,
+    AddressGroupKey, AnycastKey, ChassisKey, ExposureKey, GroupKey, Key, NetworkKey, PortKey, ResourceId, RouterKey,
+    SetKey, SubnetKey,
 };
 use crate::listeners::Audience;
 use crate::needs::Need;
@@ -64,6 +65,7 @@ pub struct World {
     pub(crate) security_groups: Map<GroupKey, SecurityGroup>,
     pub(crate) address_groups: Map<AddressGroupKey, AddressGroup>,
     pub(crate) anycasts: Map<AnycastKey, Anycast>,
+    pub(crate) exposures: Map<ExposureKey, Exposure>,
     /// Ports that are alive as instances of services.
     pub(crate) serving: Index<AnycastKey, PortKey>,
 
@@ -296,6 +298,10 @@ impl World {
                 Some(ResourceId { kind: "anycast_service", tenant: service.tenant.clone(), name: service.name.clone() })
             }
             Key::Presence(n, a) => Some(self.presences.get(&(n, a))?.owner.clone()),
+            Key::Exposure(e) => {
+                let exposure = self.exposures.get(&e)?;
+                Some(ResourceId { kind: "exposure", tenant: exposure.tenant.clone(), name: exposure.name.clone() })
+            }
             Key::Addresses(a) => {
                 let group = self.address_groups.get(&a)?;
                 Some(ResourceId { kind: "address_group", tenant: group.tenant.clone(), name: group.name.clone() })
@@ -357,6 +363,7 @@ impl World {
             | Key::Watchers(n)
             | Key::Holder(n, _) => self.networks.contains_key(&n),
             Key::Anycast(a) => self.anycasts.contains_key(&a),
+            Key::Exposure(e) => self.exposures.contains_key(&e),
             Key::Serves(a, p) => self.serving.contains(a, p),
             Key::AnycastAt(a, c) => {
                 self.anycasts.get(&a).is_some_and(|service| self.needs.contains_key(&(service.network, c)))
@@ -448,6 +455,7 @@ impl World {
             keys.push(Key::Anycast(*a));
             keys.extend(self.needers.of(service.network).map(|c| Key::AnycastAt(*a, c)));
         }
+        keys.extend(self.exposures.keys().map(|e| Key::Exposure(*e)));
         keys.extend(self.serving.iter().map(|(a, p)| Key::Serves(a, p)));
         for (p, port) in self.ports.iter() {
             keys.extend([Key::Port(*p), Key::Binding(*p), Key::Policy(*p), Key::Place(*p)]);

@@ -9,7 +9,9 @@ use topology::ResourceId;
 use super::asks::{Ask, Asked};
 use super::findings::{Findings, Place};
 use super::history::PastId;
-use super::ident::{self, ADDRESS_GROUP, ANYCAST_SERVICE, DELEGATION, NETWORK, PORT, ROUTER, SECURITY_GROUP, SUBNET};
+use super::ident::{
+    self, ADDRESS_GROUP, ANYCAST_SERVICE, DELEGATION, EXPOSURE, NETWORK, PORT, ROUTER, SECURITY_GROUP, SUBNET,
+};
 use super::index::Claim;
 pub(crate) use super::kinds::port::wants_default_group;
 use super::kinds::{self, Model, network::Network};
@@ -227,6 +229,11 @@ impl<'a> Admission<'a> {
         }
         if user.kind == ANYCAST_SERVICE && target.kind == PORT {
             return Some(format!("{target} is another tenant's: a service is of its ports' tenant"));
+        }
+        if user.kind == EXPOSURE {
+            return Some(format!(
+                "{target} is another tenant's: an exposure is of its router's, ports' and subnets' tenant"
+            ));
         }
         let network = self.after.subnet(target).map_or(target, |subnet| &subnet.network);
         if user.kind == SUBNET {

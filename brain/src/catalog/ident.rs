@@ -31,11 +31,13 @@ pub(crate) const SECURITY_GROUP: &str = "security_group";
 pub(crate) const ADDRESS_GROUP: &str = "address_group";
 /// An address that several ports answer for.
 pub(crate) const ANYCAST_SERVICE: &str = "anycast_service";
+/// What is behind a router and to be reached from outside.
+pub(crate) const EXPOSURE: &str = "exposure";
 /// The security group that its tenant's ports have if they name none.
 pub(crate) const DEFAULT_GROUP: &str = "default";
 
 /// All kinds, each after those that it may refer to.
-pub(crate) const KINDS: [&str; 11] = [
+pub(crate) const KINDS: [&str; 12] = [
     CHASSIS,
     FABRIC,
     NETWORK,
@@ -47,12 +49,24 @@ pub(crate) const KINDS: [&str; 11] = [
     PORT,
     DELEGATION,
     ANYCAST_SERVICE,
+    EXPOSURE,
 ];
 
 /// The counter of segmentation ids; the other counters bear the names of kinds.
 pub(crate) const SEGMENT: &str = "segment";
-const COUNTERS: [&str; 10] =
-    [CHASSIS, NETWORK, SUBNET, ROUTER, ADDRESS_GROUP, SECURITY_GROUP, PORT, DELEGATION, ANYCAST_SERVICE, SEGMENT];
+const COUNTERS: [&str; 11] = [
+    CHASSIS,
+    NETWORK,
+    SUBNET,
+    ROUTER,
+    ADDRESS_GROUP,
+    SECURITY_GROUP,
+    PORT,
+    DELEGATION,
+    ANYCAST_SERVICE,
+    EXPOSURE,
+    SEGMENT,
+];
 
 /// The only name that a fabric may have.
 pub(crate) const FABRIC_NAME: &str = "default";

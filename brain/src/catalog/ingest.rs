@@ -12,8 +12,8 @@ use topology::{Change, Key, ResourceId};
 use super::findings::Findings;
 use super::history::{Past, PastId};
 use super::ident::{
-    self, ADDRESS_GROUP, ANYCAST_SERVICE, CHASSIS, DELEGATION, FABRIC, FABRIC_NAME, NETWORK, PORT, RENUMBERING, ROUTER,
-    SECURITY_GROUP, SUBNET, StoreKey,
+    self, ADDRESS_GROUP, ANYCAST_SERVICE, CHASSIS, DELEGATION, EXPOSURE, FABRIC, FABRIC_NAME, NETWORK, PORT,
+    RENUMBERING, ROUTER, SECURITY_GROUP, SUBNET, StoreKey,
 };
 use super::kinds::{self, port::Assigned};
 use super::learned::{Address, Learned};
@@ -326,6 +326,7 @@ impl Catalog {
                     let both = [before.renumbering(&id), self.renumbering(&id)].into_iter().flatten();
                     for subnet in both.map(|renumbering| renumbering.subnet.clone()) {
                         dirty.extend(self.users(&subnet, ROUTER).chain(self.users(&subnet, PORT)).cloned());
+                        dirty.extend(self.users(&subnet, EXPOSURE).cloned());
                         dirty.insert(subnet);
                     }
                 }
@@ -346,10 +347,13 @@ impl Catalog {
                 PORT => {
                     dirty.extend(self.users(&id, DELEGATION).cloned());
                     if renumbered {
-                        dirty.extend(self.users(&id, ANYCAST_SERVICE).cloned());
+                        dirty.extend(self.users(&id, ANYCAST_SERVICE).chain(self.users(&id, EXPOSURE)).cloned());
                     }
                 }
                 ROUTER => {
+                    if renumbered {
+                        dirty.extend(self.users(&id, EXPOSURE).cloned());
+                    }
                     let both = [before, self].into_iter().flat_map(|catalog| catalog.per_host_behind(&id));
                     for subnet in both.collect::<BTreeSet<_>>() {
                         dirty.extend(self.users(&subnet, PORT).cloned());
@@ -368,6 +372,7 @@ impl Catalog {
                     for subnet in self.users(&id, SUBNET) {
                         dirty.insert(subnet.clone());
                         dirty.extend(self.users(subnet, ROUTER).chain(self.users(subnet, RENUMBERING)).cloned());
+                        dirty.extend(self.users(subnet, EXPOSURE).cloned());
                     }
                 }
                 _ => {}
@@ -484,6 +489,7 @@ fn slot(change: &Change) -> Key {
         Change::Group(g, _) => Key::Group(*g),
         Change::Addresses(a, _) => Key::Addresses(*a),
         Change::Anycast(a, _) => Key::Anycast(*a),
+        Change::Exposure(e, _) => Key::Exposure(*e),
         // What instances answer is nothing that the catalog states.
         Change::Serves(a, p, _) => Key::Serves(*a, *p),
         Change::DhcpOptions(p, _) => Key::DhcpOptions(*p),
@@ -524,6 +530,7 @@ fn nothing(change: &Change) -> Change {
         Change::Group(g, _) => Change::Group(*g, None),
         Change::Addresses(a, _) => Change::Addresses(*a, None),
         Change::Anycast(a, _) => Change::Anycast(*a, None),
+        Change::Exposure(e, _) => Change::Exposure(*e, None),
         Change::Serves(a, p, _) => Change::Serves(*a, *p, false),
         Change::DhcpOptions(p, _) => Change::DhcpOptions(*p, None),
         Change::Hostname(p, _) => Change::Hostname(*p, None),

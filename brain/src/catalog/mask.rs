@@ -170,7 +170,8 @@ specs! {
         ipv6_mostly = "ipv6_mostly", extra_dhcp_opts = "extra_dhcp_opts",
         router_preference = "router_preference", prefix_per_host = "prefix_per_host"
     }
-    Router RouterSpec { interfaces = "interfaces", routes = "routes", external_gateway = "external_gateway" }
+    Router RouterSpec { interfaces = "interfaces", routes = "routes", external_gateway = "external_gateway", bgp_peers = "bgp_peers" }
+    Exposure ExposureSpec { router = "router", method = "method", ports = "ports", subnets = "subnets" }
     Port PortSpec {
         network = "network", mac_address = "mac_address", fixed_ips = "fixed_ips", vnic_type = "vnic_type",
         role = "role", binding = "binding", port_security_enabled = "port_security_enabled",

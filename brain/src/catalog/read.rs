@@ -140,6 +140,7 @@ impl Catalog {
                 r.status = Some(v1::AnycastServiceStatus { mac_address, ..Default::default() });
             }
             (Kind::Delegation(r), Some(Model::Upstream(upstream))) => r.status = Some(upstream.status(id)),
+            (Kind::Exposure(r), _) => r.status = Some(v1::ExposureStatus::default()),
             (Kind::Delegation(r), model) => {
                 let mac = match model {
                     Some(Model::Delegation(delegation)) => self.port(&delegation.port).and_then(|port| port.mac),

@@ -20,6 +20,7 @@ macro_rules! each {
             Kind::SecurityGroup($body) => $result,
             Kind::AddressGroup($body) => $result,
             Kind::AnycastService($body) => $result,
+            Kind::Exposure($body) => $result,
         }
     };
 }
@@ -38,6 +39,7 @@ pub(crate) fn kind_of(kind: &Kind) -> &'static str {
         Kind::SecurityGroup(_) => ident::SECURITY_GROUP,
         Kind::AddressGroup(_) => ident::ADDRESS_GROUP,
         Kind::AnycastService(_) => ident::ANYCAST_SERVICE,
+        Kind::Exposure(_) => ident::EXPOSURE,
     }
 }
 
@@ -82,6 +84,7 @@ pub(crate) fn listed(document: v1::Document) -> (String, Vec<(&'static str, Vec<
         delegations,
         renumberings,
         anycast_services,
+        exposures,
     } = document;
     let listed = vec![
         ("chassis", chassis.into_iter().map(Kind::Chassis).collect()),
@@ -95,6 +98,7 @@ pub(crate) fn listed(document: v1::Document) -> (String, Vec<(&'static str, Vec<
         ("delegations", delegations.into_iter().map(Kind::Delegation).collect()),
         ("renumberings", renumberings.into_iter().map(Kind::Renumbering).collect()),
         ("anycast_services", anycast_services.into_iter().map(Kind::AnycastService).collect()),
+        ("exposures", exposures.into_iter().map(Kind::Exposure).collect()),
     ];
     (tenant, listed)
 }

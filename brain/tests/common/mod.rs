@@ -219,6 +219,8 @@ pub struct Site {
     pub told: Vec<v1::Resource>,
     /// Questions for others to answer.
     pub asked: Vec<(brain::QuestionId, Vec<u8>)>,
+    /// What was told to routers upstream last.
+    pub announced: Option<brain::Announcement>,
     /// Orders about links to databases.
     pub databases: Vec<(brain::DatabaseId, brain::DatabaseCommand)>,
     queue: VecDeque<Event>,
@@ -243,6 +245,7 @@ impl Site {
             broken_store: false,
             told: Vec::new(),
             asked: Vec::new(),
+            announced: None,
             databases: Vec::new(),
             next_session: 1,
             next_request: 1,
@@ -383,6 +386,7 @@ impl Site {
             Effect::Changed { resource, .. } => self.told.push(*resource),
             Effect::Database(link, command) => self.databases.push((link, command)),
             Effect::Resolve { question, message } => self.asked.push((question, message)),
+            Effect::Announce(announcement) => self.announced = Some(*announcement),
             Effect::Deleted { .. } | Effect::Count { .. } | Effect::Bound(_) => {}
         }
     }

@@ -25,6 +25,7 @@ pub(super) struct Settings {
     pub(super) grpc_listen: Vec<Listen>,
     pub(super) http_listen: Vec<Listen>,
     pub(super) dns_forwarder: Vec<SocketAddr>,
+    pub(super) gobgp: Option<String>,
     pub(super) insecure: bool,
 }
 
@@ -76,6 +77,20 @@ pub(super) fn forwarder(text: &str) -> Result<SocketAddr, String> {
     Ok(address)
 }
 
+/// Reads `HOST:PORT` of gobgpd's API, an address (IPv6 in brackets) or a name, which is asked for anew at each connection; or
+/// `unix:PATH`. What is read is a URI.
+pub(super) fn gobgp(text: &str) -> Result<String, String> {
+    if text.starts_with("unix:") {
+        return unix(text).map(|path| format!("unix:{}", path.display()));
+    }
+    let port = text.rsplit_once(':').and_then(|(host, port)| (!host.is_empty()).then(|| port.parse::<u16>()));
+    let known = text.parse::<SocketAddr>().is_ok() || !text.contains(['[', ']', '/']) && text.matches(':').count() == 1;
+    match port {
+        Some(Ok(1..)) if known => Ok(format!("http://{text}")),
+        _ => Err(format!("{text:?} is no HOST:PORT, such as [::1]:50051 or localhost:50051, nor unix:PATH")),
+    }
+}
+
 impl Settings {
     /// Reads a file; tells every problem as `FILE:LINE: KEY: WORDS`.
     pub(super) fn read(file: &Path, text: &str) -> Result<Settings, Vec<String>> {
@@ -115,13 +130,14 @@ impl Settings {
             "grpc_listen" => self.grpc_listen = each(node, tcp)?,
             "http_listen" => self.http_listen = each(node, tcp)?,
             "dns_forwarder" => self.dns_forwarder = each(node, forwarder)?,
+            "gobgp" => self.gobgp = Some(gobgp(text(node)?)?),
             "insecure" => match node.value {
                 Value::Bool(insecure) => self.insecure = insecure,
                 _ => return Err(format!("must be true or false, and is {}", node.words())),
             },
             _ => {
-                let known =
-                    "data_dir, openflow_listen, openflow_connect, grpc_listen, http_listen, dns_forwarder, insecure";
+                let known = "data_dir, openflow_listen, openflow_connect, grpc_listen, http_listen, dns_forwarder, gobgp, \
+                     insecure";
                 return Err(format!("unknown key; known: {known}"));
             }
         }
@@ -140,6 +156,7 @@ impl Settings {
             grpc_listen: first(self.grpc_listen, other.grpc_listen),
             http_listen: first(self.http_listen, other.http_listen),
             dns_forwarder: first(self.dns_forwarder, other.dns_forwarder),
+            gobgp: self.gobgp.or(other.gobgp),
             insecure: self.insecure || other.insecure,
         }
     }
@@ -172,7 +189,8 @@ impl Settings {
         let data_dir = self.data_dir.unwrap_or_else(|| PathBuf::from(DATA_DIR));
         let openflow_connect = self.openflow_connect;
         let dns_forwarders = self.dns_forwarder;
-        Ok((DaemonConfig { data_dir, openflow_listen, openflow_connect, http_listen, dns_forwarders }, grpc))
+        let gobgp = self.gobgp;
+        Ok((DaemonConfig { data_dir, openflow_listen, openflow_connect, http_listen, dns_forwarders, gobgp }, grpc))
     }
 }
 

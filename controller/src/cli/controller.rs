@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use tracing_subscriber::EnvFilter;
 
-use super::config::{Listen, Settings, forwarder, tcp, tcp_or_unix, unix};
+use super::config::{Listen, Settings, forwarder, gobgp, tcp, tcp_or_unix, unix};
 use super::{Failure, output};
 use crate::{daemon, descriptors, grpc};
 
@@ -38,6 +38,9 @@ pub(super) struct Args {
     /// A resolver that answers what hosts ask of names that are not ours; may be repeated, port 53 where none is said.
     #[arg(long, value_name = "ADDRESS|ADDRESS:PORT", value_parser = forwarder)]
     dns_forwarder: Vec<SocketAddr>,
+    /// The gRPC API of a gobgpd that tells routers upstream of what is exposed.
+    #[arg(long, value_name = "HOST:PORT|unix:PATH", value_parser = gobgp)]
+    gobgp: Option<String>,
     /// Allow plaintext on addresses that others reach.
     #[arg(long)]
     insecure: bool,
@@ -81,10 +84,17 @@ fn socket(address: &crate::openflow::ListenAddr) -> Option<String> {
 }
 
 fn settings(args: Args) -> Result<Settings, Vec<String>> {
-    let Args { config, data_dir, openflow_listen, openflow_connect, grpc_listen, http_listen, dns_forwarder, insecure } =
-        args;
-    let flags =
-        Settings { data_dir, openflow_listen, openflow_connect, grpc_listen, http_listen, dns_forwarder, insecure };
+    let config = args.config;
+    let flags = Settings {
+        data_dir: args.data_dir,
+        openflow_listen: args.openflow_listen,
+        openflow_connect: args.openflow_connect,
+        grpc_listen: args.grpc_listen,
+        http_listen: args.http_listen,
+        dns_forwarder: args.dns_forwarder,
+        gobgp: args.gobgp,
+        insecure: args.insecure,
+    };
     let Some(file) = config else { return Ok(flags) };
     let text = std::fs::read_to_string(&file);
     let text = text.map_err(|error| vec![format!("cannot read {}: {error}", file.display())])?;

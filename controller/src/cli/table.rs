@@ -10,7 +10,7 @@ use crate::doc::shape::{KindShape, is_global};
 type Column = (&'static str, &'static str);
 
 /// A kind's columns, and those that `wide` adds. A kind that is not here gets its name and standing.
-const COLUMNS: [(&str, &[Column], &[Column]); 11] = [
+const COLUMNS: [(&str, &[Column], &[Column]); 12] = [
     (
         "chassis",
         &[
@@ -81,6 +81,16 @@ const COLUMNS: [(&str, &[Column], &[Column]); 11] = [
         ],
     ),
     ("security_group", &[("STATEFUL", "/spec/stateful")], &[("RULES", "/spec/rules")]),
+    (
+        "exposure",
+        &[
+            ("ROUTER", "/spec/router"),
+            ("METHOD", "/spec/method"),
+            ("PORTS", "/spec/ports"),
+            ("SUBNETS", "/spec/subnets"),
+        ],
+        &[("ROUTES", "/status/static_routes"), ("ANSWERED BY", "/status/addresses"), ("CHECKS", "/status/checks")],
+    ),
     (
         "anycast_service",
         &[("NETWORK", "/spec/network"), ("ADDRESS", "/spec/address"), ("PORTS", "/spec/ports")],

@@ -112,6 +112,7 @@ fn carry_out(effect: Effect, shared: &Shared, keeper: &Keeper) {
                 shared.inbox.push_answer(Event::Resolved { question, answer: None });
             }
         }
+        Effect::Announce(announcement) => shared.bgp.announce(*announcement),
         Effect::Changed { revision, resource } => {
             shared.watches.tell(Change { revision, what: Changed::Set(resource) });
         }

@@ -3,6 +3,8 @@
 //! No switch is talked to before the store is loaded, so that nothing is ever deleted for want of knowledge; and stopping
 //! leaves the switches' flows as they are.
 
+mod bgp;
+mod bgp_wire;
 mod clock;
 mod control;
 mod core;
@@ -72,6 +74,8 @@ pub struct DaemonConfig {
     pub http_listen: Vec<SocketAddr>,
     /// The resolvers that answer what hosts ask of names that are not ours; none: nobody does.
     pub dns_forwarders: Vec<SocketAddr>,
+    /// The URI of the gRPC API of the gobgpd that speaks to routers upstream, `http:` or `unix:`; none: nobody does.
+    pub gobgp: Option<String>,
 }
 
 /// A running daemon.
@@ -95,6 +99,7 @@ pub(crate) struct Shared {
     pub(crate) bindings: broadcast::Sender<v1::AddressBinding>,
     pub(crate) metrics: Metrics,
     pub(crate) resolver: resolver::Resolver,
+    pub(crate) bgp: bgp::Bgp,
     pub(crate) databases: databases::Databases,
     pub(crate) sessions: Sessions,
     /// When the brain began with its present event, by its clock; 0: it waits.
@@ -168,6 +173,7 @@ pub async fn run_with(config: DaemonConfig, store: Box<dyn Store>, mind: Box<dyn
         Daemon { core, tasks: TaskTracker::new(), brain_thread, store_thread, openflow_addresses, http_addresses };
     let (shared, stop) = (&daemon.core.shared, daemon.core.stop_token());
     daemon.tasks.spawn(resolver::open(config.dns_forwarders, shared, stop.clone()));
+    daemon.tasks.spawn(bgp::serve(config.gobgp, Arc::clone(shared), stop.clone()));
     daemon.tasks.spawn(databases::serve(Arc::clone(shared), stop.clone()));
     for listener in http_listeners {
         daemon.tasks.spawn(http::serve(listener, Arc::clone(shared), stop.clone()));
@@ -260,6 +266,7 @@ impl Shared {
             bindings: broadcast::Sender::new(BINDINGS_LAG_MAX),
             metrics,
             resolver: resolver::Resolver::default(),
+            bgp: bgp::Bgp::default(),
             databases: databases::Databases::default(),
             sessions: Sessions::default(),
             thinking_since_ms: AtomicU64::new(0),

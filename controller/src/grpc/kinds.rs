@@ -237,6 +237,10 @@ service!(AnycastService, "anycast_service", global: false, AnycastServiceService
     create create_anycast_service of CreateAnycastServiceRequest,
     update update_anycast_service of UpdateAnycastServiceRequest, delete delete_anycast_service);
 
+service!(Exposure, "exposure", global: false, ExposureService in exposure_service_server, field exposure,
+    get get_exposure, list list_exposures as exposures in ListExposuresResponse, create create_exposure of CreateExposureRequest,
+    update update_exposure of UpdateExposureRequest, delete delete_exposure);
+
 kind!(Fabric, "fabric", global: true);
 
 /// The one fabric is there or not: it has no list.
@@ -271,6 +275,7 @@ mod tests {
             v1::SecurityGroup::NAME,
             v1::AddressGroup::NAME,
             v1::AnycastService::NAME,
+            v1::Exposure::NAME,
         ];
         for kind in shape::kinds() {
             assert!(here.contains(&kind.singular.as_str()), "{}", kind.singular);

@@ -167,6 +167,7 @@ async fn routes<B: Backend>(backend: B, stop: CancellationToken) -> Result<Route
         security_group_service_server::SecurityGroupServiceServer,
         address_group_service_server::AddressGroupServiceServer,
         anycast_service_service_server::AnycastServiceServiceServer,
+        exposure_service_server::ExposureServiceServer,
         intent_service_server::IntentServiceServer,
         operation_service_server::OperationServiceServer,
     );

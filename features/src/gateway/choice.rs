@@ -79,14 +79,18 @@ pub fn holder(view: &View<'_>, (network, address): (NetworkKey, IpAddr), presenc
 /// one goes, only what it held moves.
 pub fn holders(view: &View<'_>, router: RouterKey) -> Vec<(IpAddr, Option<ChassisKey>)> {
     let Some(gateway) = view.gateway(router) else { return Vec::new() };
-    let chassis = gateways(view, gateway.network);
+    share(&gateway.addresses, &gateways(view, gateway.network))
+}
+
+/// Addresses, each with the one of these gateways that it falls to.
+pub fn share(addresses: &[IpAddr], chassis: &[ChassisKey]) -> Vec<(IpAddr, Option<ChassisKey>)> {
     let most = [false, true].map(|ipv6| {
-        let all = gateway.addresses.iter().filter(|address| address.is_ipv6() == ipv6);
+        let all = addresses.iter().filter(|address| address.is_ipv6() == ipv6);
         all.count().div_ceil(chassis.len().max(1))
     });
     let mut held = vec![[0usize; 2]; chassis.len()];
     let mut holders = Vec::new();
-    for address in &gateway.addresses {
+    for address in addresses {
         let family = usize::from(address.is_ipv6());
         let free = chassis.iter().enumerate().filter(|(at, _)| held[*at][family] < most[family]);
         let best = free.max_by_key(|(_, chassis)| lot(*address, **chassis)).map(|(at, chassis)| (at, *chassis));

@@ -225,6 +225,7 @@ pub fn standing_of(resource: &v1::Resource) -> Option<(String, Phase, &str)> {
         Kind::SecurityGroup(r) => of!("security_group", r),
         Kind::AddressGroup(r) => of!("address_group", r),
         Kind::AnycastService(r) => of!("anycast_service", r),
+        Kind::Exposure(r) => of!("exposure", r),
     };
     let name = if meta.tenant.is_empty() { meta.name.clone() } else { format!("{}/{}", meta.tenant, meta.name) };
     Some((format!("{kind} {name}"), phase, reason))

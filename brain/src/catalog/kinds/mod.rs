@@ -12,9 +12,11 @@ use super::{Catalog, Stored, ident};
 pub(crate) mod address_group;
 mod address_pairs;
 pub(crate) mod anycast;
+mod bgp;
 pub(crate) mod chassis;
 pub(crate) mod delegation;
 mod dhcp_options;
+pub(crate) mod exposure;
 pub(crate) mod fabric;
 pub(crate) mod gateway;
 pub(crate) mod instance;
@@ -61,6 +63,7 @@ pub(crate) enum Model {
     SecurityGroup(security_group::SecurityGroup),
     AddressGroup(address_group::AddressGroup),
     AnycastService(anycast::AnycastService),
+    Exposure(exposure::Exposure),
 }
 
 /// Reads a record, and spells its spec canonically. With findings the model, if there is one, is as far as the spec makes sense.
@@ -81,6 +84,7 @@ pub(crate) fn parse(id: &ResourceId, record: &mut v1::Record, findings: &mut Fin
         Kind::AnycastService(r) => {
             anycast::parse(id, r.spec.get_or_insert_default(), findings).map(Model::AnycastService)
         }
+        Kind::Exposure(r) => exposure::parse(id, r.spec.get_or_insert_default(), findings).map(Model::Exposure),
         Kind::Port(_) | Kind::Delegation(_) | Kind::Renumbering(_) => None,
     };
     record.mac_address = mac;
@@ -108,6 +112,7 @@ impl Model {
             | Model::Delegation(_)
             | Model::Upstream(_)
             | Model::Renumbering(_)
+            | Model::Exposure(_)
             | Model::SecurityGroup(_)
             | Model::AddressGroup(_) => {}
         }
@@ -143,6 +148,7 @@ impl Model {
             Model::Delegation(delegation) => delegation::check(catalog, id, delegation, findings),
             Model::Upstream(upstream) => upstream::check(catalog, id, upstream, findings),
             Model::AnycastService(service) => anycast::check(catalog, service, findings),
+            Model::Exposure(exposure) => exposure::check(catalog, id, exposure, findings),
             Model::SecurityGroup(_) | Model::AddressGroup(_) => {}
         }
     }
@@ -192,6 +198,14 @@ pub(crate) fn references(id: &ResourceId, kind: &Kind) -> Vec<(String, ResourceI
             add(ident::NETWORK, &spec.network, "network".to_owned());
             for (i, port) in spec.ports.iter().enumerate() {
                 add(ident::PORT, port, format!("ports[{i}]"));
+            }
+        }
+        Kind::Exposure(exposure) => {
+            let Some(spec) = &exposure.spec else { return found };
+            add(ident::ROUTER, &spec.router, "router".to_owned());
+            for (kind, field, names) in [(ident::PORT, "ports", &spec.ports), (ident::SUBNET, "subnets", &spec.subnets)]
+            {
+                names.iter().enumerate().for_each(|(i, name)| add(kind, name, format!("{field}[{i}]")));
             }
         }
         Kind::Port(port) => {
@@ -255,6 +269,7 @@ pub(crate) fn facts(catalog: &Catalog, id: &ResourceId, item: &Item) -> Vec<Chan
         Some(Model::Delegation(delegation)) => delegation::facts(catalog, id, delegation, &mut facts),
         Some(Model::SecurityGroup(group)) => security_group::facts(catalog, id, key, group, &mut facts),
         Some(Model::AnycastService(service)) => anycast::facts(catalog, id, key, service, &mut facts),
+        Some(Model::Exposure(exposure)) => exposure::facts(catalog, id, key, exposure, &mut facts),
         Some(Model::AddressGroup(group)) => address_group::facts(id, key, group, &mut facts),
     }
     facts

@@ -7,11 +7,12 @@ use proto::v1;
 use topology::{Change, NetworkKey, ResourceId, RouterKey, RouterPreference, SubnetKey};
 
 use super::renumbering::{Face, shift};
-use super::{Model, gateway, range, text, upstream};
+use super::{Model, bgp, exposure, gateway, range, text, upstream};
 use crate::catalog::Catalog;
 use crate::catalog::findings::Findings;
 use crate::catalog::ident::{SUBNET, short};
 use crate::catalog::index::Claim;
+use crate::effect::BgpPeer;
 
 /// A router's spec, read.
 #[derive(Clone, Debug, PartialEq)]
@@ -19,6 +20,8 @@ pub(crate) struct Router {
     pub(crate) interfaces: Vec<Interface>,
     pub(crate) routes: Vec<Route>,
     pub(crate) gateway: Option<gateway::Gateway>,
+    /// Who is told of what is exposed.
+    pub(crate) peers: Vec<BgpPeer>,
     /// Where an interface has none of its own; `None` until it is generated.
     pub(crate) mac: Option<MacAddr>,
 }
@@ -82,7 +85,8 @@ pub(super) fn parse(id: &ResourceId, spec: &mut v1::RouterSpec, mac: &str, findi
         Some(gateway) => Some(gateway?),
         None => None,
     };
-    Some(Router { interfaces, routes, gateway, mac: mac.parse().ok() })
+    let peers = bgp::parse(&mut spec.bgp_peers, findings);
+    Some(Router { interfaces, routes, gateway, peers, mac: mac.parse().ok() })
 }
 
 fn parse_route(id: &ResourceId, route: &mut v1::Route, i: usize, findings: &mut Findings) -> Option<Route> {
@@ -190,6 +194,8 @@ pub(super) fn check(catalog: &Catalog, id: &ResourceId, router: &Router, finding
     upstream::check_router(catalog, id, findings);
     check_delegated(catalog, id, router, &interfaces, findings);
     check_shares(catalog, router, &interfaces, findings);
+    bgp::check(catalog, id, router, findings);
+    exposure::check_router(catalog, id, findings);
     let beyond = beyond(catalog, router);
     for (i, route) in router.routes.iter().enumerate() {
         check_route(catalog, router, (&interfaces, beyond.as_ref()), (i, route), findings);

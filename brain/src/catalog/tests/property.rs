@@ -247,6 +247,14 @@ fn random_renumbering(r: &mut Random) -> v1::Renumbering {
     v1::Renumbering { meta: meta(r.one(&["n1", "n2"])), spec: Some(spec), status: None }
 }
 
+fn random_exposure(r: &mut Random) -> v1::Exposure {
+    let ports = ["p1", "p2", "p3", "p4"].into_iter().filter(|_| r.chance(40)).map(str::to_owned).collect();
+    let subnets = ["s1", "s2", "s6"].into_iter().filter(|_| r.chance(40)).map(str::to_owned).collect();
+    let (router, method) = (r.one(&["r1", "r2"]).to_owned(), r.one(&[1, 1, 2]));
+    let spec = v1::ExposureSpec { router, method, ports, subnets };
+    v1::Exposure { meta: meta(r.one(&["e1", "e2"])), spec: Some(spec), status: None }
+}
+
 /// A few of something, each name once.
 fn few<T>(r: &mut Random, max: usize, make: fn(&mut Random) -> T, name: fn(&T) -> &Option<v1::Meta>) -> Vec<T> {
     let mut all: Vec<T> = Vec::new();
@@ -273,11 +281,12 @@ fn random_document(r: &mut Random) -> Document {
         security_groups: few(r, 1, random_group, |x| &x.meta),
         address_groups: few(r, 1, random_addresses, |x| &x.meta),
         anycast_services: few(r, 1, random_anycast, |x| &x.meta),
+        exposures: few(r, 1, random_exposure, |x| &x.meta),
     }
 }
 
 fn random_one(r: &mut Random) -> Kind {
-    let mut kind = match r.below(11) {
+    let mut kind = match r.below(12) {
         0 => return Kind::Chassis(random_chassis(r)),
         1 => return Kind::Fabric(random_fabric(r)),
         2 => Kind::Network(random_network(r)),
@@ -288,6 +297,7 @@ fn random_one(r: &mut Random) -> Kind {
         7 => Kind::SecurityGroup(random_group(r)),
         8 => Kind::AddressGroup(random_addresses(r)),
         9 => Kind::AnycastService(random_anycast(r)),
+        10 => Kind::Exposure(random_exposure(r)),
         _ => Kind::Port(random_port(r)),
     };
     crate::catalog::resource::meta_mut(&mut kind).tenant = r.one(&["acme", "acme", "umbra"]).to_owned();

@@ -176,6 +176,7 @@ fn assert_same(ours: &World, theirs: &World, facts: &[Change]) {
                 let with = |view: &View<'_>| view.anycast_with(fact.network, fact.address);
                 assert_eq!(with(&ours), with(&theirs));
             }
+            Change::Exposure(k, _) => assert_eq!(ours.exposure(*k), theirs.exposure(*k)),
             Change::DhcpOptions(k, _) => assert_eq!(ours.dhcp_options(*k), theirs.dhcp_options(*k)),
             Change::Hostname(k, _) => assert_eq!(ours.hostname(*k), theirs.hostname(*k)),
             Change::Gateway(k, _) => assert_eq!(ours.gateway(*k), theirs.gateway(*k)),
@@ -203,6 +204,7 @@ pub(super) fn changed(applied: &Applied) -> Vec<String> {
     let word = |change: &Change| match change {
         Change::Fabric(f) => format!("{}{}", gone(f.is_none()), Key::Fabric),
         Change::Chassis(k, f) => format!("{}{}", gone(f.is_none()), Key::Chassis(*k)),
+        Change::Exposure(k, f) => format!("{}{}", gone(f.is_none()), Key::Exposure(*k)),
         Change::Anycast(k, f) => format!("{}{}", gone(f.is_none()), Key::Anycast(*k)),
         Change::Gateway(k, f) => format!("{}{}", gone(f.is_none()), Key::Gateway(*k)),
         Change::Presence(n, a, f) => format!("{}{}", gone(f.is_none()), Key::Presence(*n, *a)),

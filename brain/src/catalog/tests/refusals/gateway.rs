@@ -3,7 +3,7 @@
 use super::*;
 
 /// The site with a provider network `out`, its subnets, and a gateway to it with these addresses.
-fn leads_out(a: &mut Document, addresses: &[&str]) {
+pub(super) fn leads_out(a: &mut Document, addresses: &[&str]) {
     let mut out = network("out");
     let spec = out.spec.as_mut().unwrap();
     spec.r#type = v1::NetworkType::Provider.into();

@@ -1,6 +1,7 @@
 //! Each rule, broken in an otherwise right site: exactly these paths, and words that say why. Beside them what is still right.
 
 mod dhcp_options;
+mod exposure;
 mod fabric;
 mod gateway;
 mod group;

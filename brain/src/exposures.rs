@@ -1,0 +1,371 @@
+//! What is told to routers upstream by BGP, and how each exposure stands: read off the facts, switches and what gobgpd says.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
+
+use addr::IpNet;
+use features::exposure::routes::{Route, routes};
+use proto::v1;
+use topology::{ChassisKey, ExposureKey, PortKey, ResourceId, RouterKey, View};
+
+use crate::brain::Brain;
+use crate::effect::{Announcement, BgpPath, BgpPeer, Effect};
+use crate::event::Speaker;
+use crate::switch::Switch;
+
+/// Resources that a reason names; the others are counted.
+const NAMED_MAX: usize = 2;
+
+/// What is known beside facts.
+#[derive(Debug, Default)]
+pub(crate) struct Exposures {
+    /// The routes of each exposure, as last worked out.
+    routes: BTreeMap<ResourceId, Routed>,
+    /// The peers that each router names.
+    peers: BTreeMap<ResourceId, Vec<BgpPeer>>,
+    /// What gobgpd said last; `None`: the controller was not told of one.
+    speaker: Option<Speaker>,
+    /// What it was told last.
+    told: Option<Announcement>,
+    /// Everything was looked at once: before, nothing is known, and nothing is taken back.
+    looked: bool,
+    /// What it is to be told may be something else.
+    stale: bool,
+}
+
+/// An exposure's routes.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+struct Routed {
+    router: Option<ResourceId>,
+    /// Each with whether all switches concerned have confirmed that it works, by next hop.
+    routes: Vec<(Route, Vec<bool>)>,
+}
+
+impl Exposures {
+    /// A resource is gone.
+    pub(crate) fn forget(&mut self, id: &ResourceId) {
+        self.stale |= self.routes.remove(id).is_some() || self.peers.remove(id).is_some();
+    }
+
+    fn announces(&self, router: &ResourceId) -> bool {
+        self.peers.get(router).is_some_and(|peers| !peers.is_empty())
+    }
+
+    fn holds(&self, prefix: IpNet, nexthop: IpAddr) -> bool {
+        self.speaker.as_ref().is_some_and(|speaker| speaker.paths.contains(&(prefix, nexthop)))
+    }
+
+    /// All that gobgpd is to say: of two routers that lead to the same the first does.
+    fn announcement(&self) -> Announcement {
+        let peers: BTreeSet<&BgpPeer> = self.peers.values().flatten().collect();
+        let mut paths: BTreeMap<(IpNet, IpAddr), bool> = BTreeMap::new();
+        let mut leads: BTreeMap<IpNet, &ResourceId> = BTreeMap::new();
+        for routed in self.routes.values() {
+            let Some(router) = routed.router.as_ref().filter(|router| self.announces(router)) else { continue };
+            for (route, sure) in &routed.routes {
+                if *leads.entry(route.prefix).or_insert(router) != router {
+                    continue;
+                }
+                for ((nexthop, _), sure) in route.nexthops.iter().zip(sure) {
+                    *paths.entry((route.prefix, *nexthop)).or_default() |= *sure;
+                }
+            }
+        }
+        let paths = paths.into_iter().map(|((prefix, nexthop), sure)| BgpPath { prefix, nexthop, sure });
+        Announcement { peers: peers.into_iter().cloned().collect(), paths: paths.collect() }
+    }
+}
+
+impl Brain {
+    /// Looks again at what these exposures and routers want announced, and tells gobgpd what is different.
+    pub(crate) fn announce_exposed(&mut self, restless: &BTreeSet<ResourceId>) {
+        for router in restless.iter().filter(|id| id.kind == "router") {
+            let peers = self.catalog.bgp_peers(router).to_vec();
+            let before = match peers.is_empty() {
+                true => self.exposures.peers.remove(router),
+                false => self.exposures.peers.insert(router.clone(), peers.clone()),
+            };
+            self.exposures.stale |= before.unwrap_or_default() != peers;
+        }
+        for id in restless.iter().filter(|id| id.kind == "exposure") {
+            let Some(exposure) = self.catalog.exposure(id) else { continue };
+            let router = exposure.router.clone();
+            let routes = self.exposure_key(id).map(|key| routes(&View::new(&self.world), key)).unwrap_or_default();
+            let routes = routes.into_iter().filter_map(|route| {
+                let sure = self.sure_of(&router, &route)?;
+                Some((route, sure))
+            });
+            let routed = Routed { routes: routes.collect(), router: Some(router) };
+            if self.exposures.routes.get(id) != Some(&routed) {
+                self.exposures.routes.insert(id.clone(), routed);
+                self.exposures.stale = true;
+                // What is shown differs, though it may stand as it stood.
+                self.statuses.remove(id);
+            }
+        }
+        self.exposures.looked = true;
+        self.tell_speaker();
+    }
+
+    fn tell_speaker(&mut self) {
+        let (stale, looked) = (self.exposures.stale, self.exposures.looked);
+        if self.exposures.speaker.is_none() || !looked || !(stale || self.exposures.told.is_none()) {
+            return;
+        }
+        self.exposures.stale = false;
+        let announcement = self.exposures.announcement();
+        if self.exposures.told.as_ref() != Some(&announcement) {
+            self.exposures.told = Some(announcement.clone());
+            self.effects.push(Effect::Announce(Box::new(announcement)));
+        }
+    }
+
+    /// gobgpd has said how it stands.
+    pub(crate) fn spoken(&mut self, speaker: Speaker) {
+        let before = self.exposures.speaker.replace(speaker);
+        let now = self.exposures.speaker.as_ref();
+        let fault = |speaker: Option<&Speaker>| speaker.and_then(|speaker| speaker.fault.clone());
+        let (was, is) = (fault(before.as_ref()), fault(now));
+        let up = |speaker: Option<&Speaker>| {
+            let all = speaker.into_iter().flat_map(|speaker| &speaker.peers);
+            all.filter(|peer| peer.established).map(|peer| peer.address).collect::<BTreeSet<_>>()
+        };
+        let (were, are) = (up(before.as_ref()), up(now));
+        match is {
+            Some(words) if was != Some(words.clone()) => self.happened("bgp.fault", None, words),
+            None if was.is_some() => self.happened("bgp.ready", None, "gobgpd is spoken to".to_owned()),
+            _ => {}
+        }
+        for peer in are.difference(&were) {
+            self.happened("bgp.up", None, format!("peer {peer}"));
+        }
+        for peer in were.difference(&are) {
+            self.happened("bgp.down", None, format!("peer {peer}"));
+        }
+        let concerned = self.exposures.routes.keys().chain(self.exposures.peers.keys()).cloned();
+        let concerned: Vec<ResourceId> = concerned.collect();
+        concerned.iter().for_each(|id| drop(self.statuses.remove(id)));
+        self.restless.extend(concerned);
+        self.tell_speaker();
+    }
+
+    fn exposure_key(&self, id: &ResourceId) -> Option<ExposureKey> {
+        self.catalog.by_id(id).map(|stored| ExposureKey(stored.record.key))
+    }
+
+    /// Whether the switches concerned have confirmed that a route works, by next hop; `None`: it is known that it doesn't, for the port
+    /// is not there.
+    fn sure_of(&self, router: &ResourceId, route: &Route) -> Option<Vec<bool>> {
+        let port = route.port.and_then(|port| Some((port, self.world.resource_of(&topology::Key::Port(port))?)));
+        let confirmed = |chassis: ChassisKey| {
+            let Some(switch) = self.switches.get(&chassis).filter(|switch| switch.in_step()) else { return false };
+            !switch.concerns(router) && port.as_ref().is_none_or(|(_, id)| !switch.concerns(id))
+        };
+        let mut plugged = true;
+        if let Some((key, _)) = &port {
+            plugged = self.is_plugged(*key)?;
+        }
+        Some(route.nexthops.iter().map(|(_, chassis)| plugged && confirmed(*chassis)).collect())
+    }
+
+    /// Whether a port is plugged and its chassis has confirmed what it has for it; `None`: it is not there, as its chassis says.
+    fn is_plugged(&self, port: PortKey) -> Option<bool> {
+        let view = View::new(&self.world);
+        let Some(binding) = view.binding(port) else { return Some(false) };
+        let switch = self.switches.get(&binding.chassis);
+        let in_step = switch.as_ref().is_some_and(|switch| Switch::in_step(switch));
+        match view.place(port) {
+            None if in_step => None,
+            None => Some(false),
+            Some(_) => Some(in_step),
+        }
+    }
+
+    /// How an exposure stands.
+    pub(crate) fn exposure_standing(&self, id: &ResourceId) -> (v1::Phase, String) {
+        let Some(exposure) = self.catalog.exposure(id) else { return (v1::Phase::Pending, String::new()) };
+        let concerned = self.world.chassis_routing(RouterKey(self.key_of(&exposure.router)));
+        let (phase, reason) = self.spread_standing(&exposure.router, &concerned);
+        if matches!(phase, v1::Phase::Failed | v1::Phase::Installing) {
+            return (phase, reason);
+        }
+        let checks = self.preflight(id);
+        if let Some(failed) = checks.iter().find(|check| check.verdict() == v1::ExposureVerdict::Failed) {
+            return (v1::Phase::Degraded, failed.message.clone());
+        }
+        let routed = self.exposures.routes.get(id);
+        let missing = routed.into_iter().flat_map(|routed| &routed.routes).any(|(route, sure)| {
+            let unsaid = |nexthop: IpAddr| {
+                self.exposures.announces(&exposure.router) && !self.exposures.holds(route.prefix, nexthop)
+            };
+            sure.contains(&false) || route.nexthops.iter().any(|(nexthop, _)| unsaid(*nexthop))
+        });
+        match (missing, checks.iter().find(|check| check.verdict() == v1::ExposureVerdict::Warning)) {
+            _ if phase != v1::Phase::Active => (phase, reason),
+            (true, _) => (v1::Phase::Installing, String::new()),
+            (false, Some(warning)) => (phase, warning.message.clone()),
+            (false, None) => (phase, reason),
+        }
+    }
+
+    fn key_of(&self, id: &ResourceId) -> u32 {
+        self.catalog.by_id(id).map(|stored| stored.record.key).unwrap_or_default()
+    }
+
+    /// What is shown of an exposure beside how it stands.
+    pub(crate) fn exposure_status(&self, id: &ResourceId, status: &mut v1::ExposureStatus) {
+        let name = |chassis: ChassisKey| self.chassis_resource(chassis).map(|r| r.name.to_string()).unwrap_or_default();
+        for (route, _) in self.exposures.routes.get(id).into_iter().flat_map(|routed| &routed.routes) {
+            let nexthops = route.nexthops.iter().map(|(address, chassis)| v1::ExposureNexthop {
+                address: address.to_string(),
+                chassis: name(*chassis),
+                announced: self.exposures.holds(route.prefix, *address),
+            });
+            status.routes.push(v1::ExposureRoute { prefix: route.prefix.to_string(), nexthops: nexthops.collect() });
+            let hint = |(address, _): &(IpAddr, _)| format!("{} via {address}", route.prefix);
+            status.static_routes.extend(route.nexthops.iter().map(hint));
+        }
+        status.checks = self.preflight(id);
+    }
+
+    /// A router's sessions with its peers.
+    pub(crate) fn bgp_status(&self, id: &ResourceId, status: &mut v1::RouterStatus) {
+        let speaker = self.exposures.speaker.as_ref();
+        let state = |peer: &BgpPeer| {
+            let Some(speaker) = speaker else { return (false, NO_SPEAKER.to_owned()) };
+            let said = speaker.peers.iter().find(|said| said.address == peer.address);
+            let unsaid = || (false, speaker.fault.clone().unwrap_or_default());
+            said.map_or_else(unsaid, |said| (said.established, said.state.clone()))
+        };
+        status.bgp_sessions = self
+            .catalog
+            .bgp_peers(id)
+            .iter()
+            .map(|peer| {
+                let (established, state) = state(peer);
+                v1::BgpSession { address: peer.address.to_string(), asn: peer.asn, established, state }
+            })
+            .collect();
+    }
+}
+
+/// What a method needs of the way out.
+impl Brain {
+    fn preflight(&self, id: &ResourceId) -> Vec<v1::ExposureCheck> {
+        let Some(exposure) = self.catalog.exposure(id) else { return Vec::new() };
+        let none = Routed::default();
+        let routed = self.exposures.routes.get(id).unwrap_or(&none);
+        let mut checks = vec![self.check_gateways(&exposure.router)];
+        checks.push(check_nexthops(routed));
+        checks.push(self.check_bgp(&exposure.router));
+        checks.push(check_scope(routed));
+        checks
+    }
+
+    /// Somebody answers for the router's addresses.
+    fn check_gateways(&self, router: &ResourceId) -> v1::ExposureCheck {
+        let view = View::new(&self.world);
+        let Some(gateway) = view.gateway(RouterKey(self.key_of(router))) else {
+            return check("gateways", Some(format!("{router} leads to no provider network")));
+        };
+        let network = self.world.resource_of(&topology::Key::Network(gateway.network));
+        let network = network.map(|network| network.name.to_string()).unwrap_or_default();
+        let all = view.gateways(gateway.network);
+        if all.is_empty() {
+            let words = format!("no chassis on {network} has a gateway_priority: nobody answers for the router");
+            return check("gateways", Some(words));
+        }
+        if !all.iter().any(|gateway| gateway.usable) {
+            return check("gateways", Some(format!("no gateway of {network} is up, connected and not drained")));
+        }
+        check("gateways", None)
+    }
+
+    /// Routers upstream hear of it, or an operator tells them.
+    fn check_bgp(&self, router: &ResourceId) -> v1::ExposureCheck {
+        if !self.exposures.announces(router) {
+            let words = format!("{router} has no bgp_peers: set the static_routes upstream");
+            return verdict("bgp", v1::ExposureVerdict::Warning, words);
+        }
+        let Some(speaker) = &self.exposures.speaker else { return check("bgp", Some(NO_SPEAKER.to_owned())) };
+        if let Some(fault) = &speaker.fault {
+            return check("bgp", Some(fault.clone()));
+        }
+        let wanted = self.exposures.peers.get(router).into_iter().flatten();
+        let state = |peer: &BgpPeer| speaker.peers.iter().find(|said| said.address == peer.address);
+        let silent: Vec<String> = wanted
+            .filter(|peer| !state(peer).is_some_and(|said| said.established))
+            .map(|peer| match state(peer) {
+                Some(said) => format!("{} ({})", peer.address, said.state),
+                None => peer.address.to_string(),
+            })
+            .collect();
+        let words = format!("no BGP session with {}", few(&silent));
+        check("bgp", (!silent.is_empty()).then_some(words))
+    }
+}
+
+const NO_SPEAKER: &str = "the controller was not told of a gobgpd (--gobgp): set the static_routes upstream";
+
+fn few(names: &[String]) -> String {
+    let more = names.len().saturating_sub(NAMED_MAX);
+    let named = names[..names.len().min(NAMED_MAX)].join(", ");
+    if more > 0 { format!("{named} and {more} more") } else { named }
+}
+
+fn check(name: &str, failed: Option<String>) -> v1::ExposureCheck {
+    match failed {
+        Some(words) => verdict(name, v1::ExposureVerdict::Failed, words),
+        None => verdict(name, v1::ExposureVerdict::Passed, String::new()),
+    }
+}
+
+fn verdict(name: &str, verdict: v1::ExposureVerdict, message: String) -> v1::ExposureCheck {
+    v1::ExposureCheck { name: name.to_owned(), verdict: verdict.into(), message }
+}
+
+/// Each route has a next hop of its family.
+fn check_nexthops(routed: &Routed) -> v1::ExposureCheck {
+    if routed.routes.is_empty() {
+        return check(
+            "nexthops",
+            Some(
+                "there is nothing to lead to: the ports have no address on the router's networks, or are nowhere"
+                    .to_owned(),
+            ),
+        );
+    }
+    let without: Vec<String> = routed
+        .routes
+        .iter()
+        .filter(|(route, _)| route.nexthops.is_empty())
+        .map(|(route, _)| route.prefix.to_string())
+        .collect();
+    let words = format!(
+        "no address of the router's leads to {}: give external_gateway.ip_addresses of its family",
+        few(&without)
+    );
+    check("nexthops", (!without.is_empty()).then_some(words))
+}
+
+/// What is exposed has a meaning outside.
+fn check_scope(routed: &Routed) -> v1::ExposureCheck {
+    let prefixes = || routed.routes.iter().map(|(route, _)| route.prefix);
+    let private: Vec<String> =
+        prefixes().filter(|prefix| is_private(*prefix)).map(|prefix| prefix.to_string()).collect();
+    if private.is_empty() {
+        return check("scope", None);
+    }
+    let words = format!(
+        "{} is private (RFC 4193, RFC 1918): it is reached as far as upstream routes it, and not from the Internet",
+        few(&private)
+    );
+    verdict("scope", v1::ExposureVerdict::Warning, words)
+}
+
+fn is_private(prefix: IpNet) -> bool {
+    match prefix {
+        IpNet::V6(net) => net.addr().is_unique_local(),
+        IpNet::V4(net) => net.addr().is_private(),
+    }
+}

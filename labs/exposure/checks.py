@@ -1,0 +1,148 @@
+"""How what is behind a router is reached from outside. Each check raises `LabFailed` where it is otherwise."""
+
+import re
+import signal
+import subprocess
+import time
+
+from sextantlab import wait_until
+from sextantlab.bgp import settled
+from sextantlab.site import expect
+
+from .wiring import ADDRESSES, FAR, PREFIX
+
+HOST = "/128"
+
+
+def told(site, say=print):
+    """The subnet over both gateways, vm1 over its own chassis, vm3, which is on none of them, over both."""
+    wait_until("a session", site.bird.established)
+    site.wait_holders("hv1", "hv2")
+    for name in ("net", "hosts"):
+        site.wait_phase(name, "Active")
+    table = settled(site.bird.routes)
+    both = set(ADDRESSES)
+    want = {PREFIX: both, site.address("vm1") + HOST: site.held_by("hv1"), site.address("vm3") + HOST: both}
+    got = {prefix: hops for prefix, hops in table.items() if ":" in prefix}
+    expect(got == want, f"the router upstream was told {got}, expected {want}")
+    v4 = {prefix: hops for prefix, hops in table.items() if ":" not in prefix}
+    expect(set(v4) == {"10.1.0.11/32", "10.1.0.13/32"}, f"over IPv4 it was told {v4}")
+    say(site.bird.since())
+    kernel = site.outside("router").run("ip", "-6", "route", "show", PREFIX).stdout
+    expect(all(f"via {address} " in kernel for address in ADDRESSES), f"the kernel has {kernel}")
+    say(site.controller.call("get", "exposures", "--tenant", "acme", "-o", "wide"))
+    routes = {route["prefix"]: route["nexthops"] for route in site.exposure("net")["status"]["routes"]}
+    expect(all(hop["announced"] for hop in routes[PREFIX]), f"status says {routes}")
+
+
+def reached(site, say=print):
+    """From far away to each host and back, by ping and TCP."""
+    router = site.outside("router")
+    for port in ("vm1", "vm2", "vm3"):
+        answered = router.ping(site.address(port), count=5, options=("-I", FAR))
+        expect(answered == 5, f"{port}: {answered} of 5 from {FAR}")
+        expect(site.host(port).agent, "an agent answers")
+        who = router.tcp(site.address(port))
+        expect(who == f"acme-{port}", f"TCP to {port}: {who} answers")
+    expect(router.ping("10.1.0.11", count=3) == 3, "vm1 is not reached over IPv4")
+    say("vm1, vm2, vm3: reached from far away, ping and TCP")
+
+
+class Pinger:
+    """A ping every 5 ms while a `with` lasts; how many were lost."""
+
+    def __init__(self, host, target):
+        self._host, self._target = host, target
+
+    def __enter__(self):
+        self._process = self._host.popen(["ping", "-i", "0.005", "-W", "1", self._target], stdin=subprocess.DEVNULL,
+                                         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        time.sleep(1)
+        return self
+
+    def __exit__(self, *_):
+        time.sleep(0.5)
+        self._process.send_signal(signal.SIGINT)
+        output, _ = self._process.communicate(timeout=20)
+        seen = {int(n) for n in re.findall(r"icmp_seq=(\d+) ttl", output)}
+        self.sent = max(seen, default=0)
+        self.lost = self.sent - len(seen)
+
+
+def drained(site, say=print):
+    """A gateway that is drained: routes over its address are taken back, and said again when it is back; nothing is lost."""
+    before = site.bird.routes()[PREFIX]
+    own = site.held_by("hv1")
+    with Pinger(site.outside("router"), site.address("vm3")) as pinger:
+        site.controller.call("drain", "chassis", "hv1")
+        during = wait_until("the route taken back", lambda: site.bird.routes()[PREFIX] == before - own and site.bird.routes())
+        direct = during[site.address("vm1") + HOST]
+        expect(direct == before - own, f"vm1 is led to over {direct}")
+        time.sleep(1)
+        site.controller.call("drain", "chassis", "hv1", "--undo")
+        wait_until("the route again", lambda: site.bird.routes()[PREFIX] == before)
+        time.sleep(1)
+    say(f"drained: {PREFIX} via {', '.join(sorted(before - own))}; undone: via {', '.join(sorted(before))}; "
+        f"{pinger.lost} of {pinger.sent} lost")
+    expect(pinger.lost == 0, f"{pinger.lost} lost")
+
+
+def restarted(site, say=print):
+    """kill -9 of the controller and another one in its place: nothing is taken back, and nothing said anew."""
+    before = site.bird.since()
+    with Pinger(site.outside("router"), site.address("vm1")) as pinger:
+        site.controller.kill()
+        time.sleep(0.5)
+        site.controller.start()
+        site.wait_active()
+        site.wait_phase("hosts", "Active")
+        time.sleep(2)
+    after = site.bird.since()
+    expect(after == before, f"before:\n{before}\nafter:\n{after}")
+    say(f"the router upstream has heard nothing of it; {pinger.lost} of {pinger.sent} lost")
+    expect(pinger.lost == 0, f"{pinger.lost} lost")
+
+
+def speaker_lost(site, say=print):
+    """gobgpd dies and comes back with nothing: it is given its peers and all paths again."""
+    before = site.bird.routes()
+    site.gobgpd.stop(signal.SIGKILL)
+    reason = site.wait_phase("net", "Degraded")
+    say(f"gobgpd killed: Degraded: {reason}")
+    wait_until("all taken back", lambda: not site.bird.routes())
+    site.gobgpd.start()
+    wait_until("all said again", lambda: site.bird.routes() == before, timeout=60)
+    site.wait_phase("net", "Active")
+    say("gobgpd started with nothing: all is said again")
+    foreign = site.gobgpd.call("global", "rib", "add", "-a", "ipv6", "2001:db8:f00::/48", "nexthop", "2001:db8:100::55")
+    wait_until("another's route", lambda: "2001:db8:f00::/48" in site.bird.routes())
+    time.sleep(2.5)
+    expect("2001:db8:f00::/48" in site.bird.routes(), f"another's route is gone: {foreign}")
+    site.gobgpd.call("global", "rib", "del", "-a", "ipv6", "2001:db8:f00::/48")
+    say("another's route in its table stays")
+
+
+def killed(site, say=print):
+    """A gateway's switch is killed under traffic: what leads over it is taken back."""
+    before, own = site.bird.routes()[PREFIX], site.held_by("hv2")
+    with Pinger(site.outside("router"), site.address("vm3")) as pinger:
+        begin = time.monotonic()
+        site.lab.chassis["hv2"].ovs.kill()
+        wait_until("the route taken back", lambda: site.bird.routes()[PREFIX] == before - own, pause=0.02)
+        took = time.monotonic() - begin
+        site.wait_holders("hv1")
+        time.sleep(2)
+    say(site.bird.since())
+    say(f"hv2 killed: its route taken back after {took * 1000:.0f} ms; {pinger.lost} of {pinger.sent} lost, {pinger.lost * 5} ms")
+    expect(site.outside("router").ping(site.address("vm3"), count=5) == 5, "vm3 is not reached by hv1")
+    expect(pinger.lost * 5 < 5000, "too much was lost")
+
+
+def deleted(site, say=print):
+    """What is exposed no more is led to no more."""
+    site.controller.call("delete", "exposure", "acme/net")
+    wait_until("the prefix taken back", lambda: PREFIX not in site.bird.routes())
+    expect(site.address("vm3") + HOST in site.bird.routes(), "the other exposure's route is gone too")
+    site.controller.call("delete", "exposure", "acme/hosts")
+    wait_until("all taken back", lambda: not site.bird.routes())
+    say("exposures deleted: nothing is said any more")

@@ -1,0 +1,20 @@
+"""What is behind a router is reached from outside: the parts of labs/exposure, in two labs."""
+
+from exposure import checks
+from exposure.wiring import site
+
+
+def test_exposure_routed_by_bgp(isolation):
+    with site(isolation) as here:
+        checks.told(here)
+        checks.reached(here)
+        checks.drained(here)
+        checks.restarted(here)
+        checks.speaker_lost(here)
+
+
+def test_exposure_gateway_killed_and_deleted(isolation):
+    with site(isolation) as here:
+        checks.told(here)
+        checks.killed(here)
+        checks.deleted(here)
