@@ -10,12 +10,14 @@ watchers="tcpdump tshark python3-scapy thc-ipv6"
 clients="isc-dhcp-client isc-dhcp-relay dhcpcd-base dibbler-client wide-dhcpv6-client systemd"
 routers="radvd"
 bgp="gobgpd bird2"
+delegating="kea-dhcp6-server dibbler-server"
 cloud="cloud-init curl"
 ike="strongswan-swanctl strongswan-charon libcharon-extra-plugins"
 case "${1:-}" in
-test) packages="$packages $watchers $clients $routers dnsmasq-base bind9-dnsutils ipv6toolkit keepalived iperf ssmping smcroute nftables $cloud $ike $bgp" ;;
+test) packages="$packages $watchers $clients $routers $delegating dnsmasq-base bind9-dnsutils ipv6toolkit keepalived iperf ssmping smcroute nftables $cloud $ike $bgp" ;;
 gateway) packages="$packages $watchers $routers" ;;
 exposure) packages="$packages $watchers $routers $bgp" ;;
+uplink) packages="$packages $watchers $routers $delegating" ;;
 provider) packages="$packages $watchers $clients $routers dnsmasq-base" ;;
 delegation) packages="$packages $watchers $clients $routers" ;;
 multicast) packages="$packages $watchers iperf ssmping smcroute nftables" ;;
@@ -60,8 +62,8 @@ export DEBIAN_FRONTEND=noninteractive
 apt-get update -qq
 # shellcheck disable=SC2086 # a list of words
 apt-get install -y -qq --no-install-recommends $missing >/dev/null
-# DHCPv6 clients, a relay and a router that the next boot would start on the machine's own interfaces.
-for service in dibbler-client wide-dhcpv6-client isc-dhcp-relay radvd; do
+# DHCPv6 clients, servers, a relay and a router that the next boot would start on the machine's own interfaces.
+for service in dibbler-client dibbler-server wide-dhcpv6-client isc-dhcp-relay radvd; do
     case "$missing " in
     *" $service "*) update-rc.d "$service" disable >/dev/null ;;
     esac
@@ -75,6 +77,9 @@ for service in gobgpd bird; do
     *" $service"*) deb-systemd-helper disable "$service.service" >/dev/null 2>&1 || update-rc.d "$service" disable >/dev/null ;;
     esac
 done
+case "$missing " in
+*" kea-dhcp6-server "*) deb-systemd-helper disable kea-dhcp6-server.service >/dev/null ;;
+esac
 # cloud-init that the next boot would take this machine for a new one with.
 case "$missing " in
 *" cloud-init "*) touch /etc/cloud/cloud-init.disabled ;;

@@ -104,8 +104,20 @@ const COLUMNS: [(&str, &[Column], &[Column]); 12] = [
     ),
     (
         "delegation",
-        &[("PORT", "/spec/port"), ("PREFIX", "/status/prefix"), ("NEXT HOP", "/status/nexthop")],
-        &[("POOL", "/spec/pool"), ("LIFETIMES", "/spec/prefix_lifetimes")],
+        &[
+            ("PORT", "/spec/port"),
+            ("ROUTER", "/spec/router"),
+            ("PREFIX", "/status/prefix"),
+            ("GRANTED", "/status/granted/0/prefix"),
+        ],
+        &[
+            ("NEXT HOP", "/status/nexthop"),
+            ("POOL", "/spec/pool"),
+            ("LIFETIMES", "/spec/prefix_lifetimes"),
+            ("UPSTREAM", "/spec/upstream"),
+            ("ASKED BY", "/status/chassis"),
+            ("SUBNETS", "/status/subnets"),
+        ],
     ),
 ];
 /// Every kind's last columns.

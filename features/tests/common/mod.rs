@@ -179,8 +179,9 @@ pub fn mapped(c: u16, how: usize) -> Change {
 pub fn leads_out(r: u32, n: u32, there: bool) -> Change {
     let addresses = vec!["2001:db8:100::10".parse().unwrap(), "192.0.2.10".parse().unwrap()];
     let nexthops = if n == 2 { vec![] } else { vec!["fe80::9".parse().unwrap(), "192.0.2.1".parse().unwrap()] };
-    let fact =
-        topology::ExternalGateway { network: NetworkKey(n), addresses, nexthops, asks: false, delegated: Vec::new() };
+    let asks = r % 2 == 1;
+    let delegated = asks.then(|| "2001:db8:700::/56".parse().unwrap()).into_iter().collect();
+    let fact = topology::ExternalGateway { network: NetworkKey(n), addresses, nexthops, asks, delegated };
     Change::Gateway(RouterKey(r), there.then_some(fact))
 }
 
