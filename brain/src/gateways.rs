@@ -8,7 +8,7 @@ use features::Millis;
 use features::gateway::service::Service;
 use features::icmp::service::Outside;
 use features::punt::{op_of, register};
-use features::{icmp, nd};
+use features::{icmp, mapping, nd};
 use flows::{Item, PuntOp, Reg, Table};
 use ofp::{Action, Field, Instruction};
 use proto::v1;
@@ -185,13 +185,15 @@ impl Brain {
                 return (op.name(), answer.map(|packets| self.sent(packets)));
             }
             _ => {
+                let mut frame = punt.data;
+                mapping::service::as_sent(&View::new(&self.world), &punt.metadata, &mut frame);
                 let outside = Outside {
                     op,
                     chassis,
                     network,
                     router: RouterKey(register(&punt.metadata, Reg::Router) as u32),
                     asker: MacAddr::from_u64(register(&punt.metadata, Reg::AskerMac)),
-                    frame: punt.data,
+                    frame,
                 };
                 let answer = icmp::service::error_outside(&self.world, &outside);
                 return (op.name(), answer.map(|packets| self.sent(packets)));

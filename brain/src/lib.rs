@@ -9,6 +9,7 @@ mod drops;
 mod effect;
 mod event;
 mod exposures;
+mod floating;
 mod found;
 mod gateways;
 mod learning;

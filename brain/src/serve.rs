@@ -5,8 +5,8 @@ use features::learn::USERDATA_SPARE;
 use features::links::USERDATA_LLDP;
 use features::overlay::warm::{self, WARM_INTERVAL_S};
 use features::provider::USERDATA_LOCALNET;
-use features::punt::{PacketOut, Punted, Unanswered};
-use features::{Millis, arp, dhcp4, dhcp6, icmp, nd, provider, ra};
+use features::punt::{PacketOut, Punted, Unanswered, op_of};
+use features::{Millis, arp, dhcp4, dhcp6, icmp, mapping, nd, provider, ra};
 use flows::PuntOp;
 use topology::{ChassisKey, View};
 
@@ -25,6 +25,12 @@ impl Brain {
         if punt.userdata == USERDATA_SPARE {
             let outcome = self.learn_port(chassis, punt.in_port, punt.data);
             return self.count_outcome("learn_port", outcome);
+        }
+        if let Some(op @ (PuntOp::QuotedInward | PuntOp::QuotedOutward)) = op_of(&punt.metadata) {
+            let (view, at) = (View::new(&self.world), (chassis, punt.in_port));
+            let answer = mapping::service::quoted(&view, at, op, &punt.metadata, punt.data);
+            let outcome = self.answer(answer);
+            return self.count_outcome(op.name(), outcome);
         }
         if punt.userdata == USERDATA_LOCALNET {
             let (op, outcome) = self.punted_outside(chassis, punt);
@@ -62,7 +68,12 @@ impl Brain {
                 return self.answer_error(&punted);
             }
             // It has userdata of its own.
-            PuntOp::Lldp | PuntOp::Neighbor | PuntOp::RouterAdvert | PuntOp::Upstream => Err("foreign_userdata"),
+            PuntOp::Lldp
+            | PuntOp::Neighbor
+            | PuntOp::RouterAdvert
+            | PuntOp::Upstream
+            | PuntOp::QuotedInward
+            | PuntOp::QuotedOutward => Err("foreign_userdata"),
         };
         self.count_outcome(name, outcome);
     }

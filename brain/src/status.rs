@@ -45,8 +45,9 @@ impl Brain {
     fn look_again(&mut self) {
         let revision = self.catalog.revision();
         let mut restless = std::mem::take(&mut self.restless);
-        // A subnet stands as its network does, a renumbering as its subnet, a delegation as its port.
-        let follow = [("subnet", "network"), ("renumbering", "subnet"), ("delegation", "port")];
+        // A subnet stands as its network does, a renumbering as its subnet, a delegation or a floating IP as its port.
+        let follow =
+            [("subnet", "network"), ("renumbering", "subnet"), ("delegation", "port"), ("floating_ip", "port")];
         // An exposure works where its router does, and its ports are.
         for (of, stands_on) in follow.into_iter().chain([("exposure", "router"), ("exposure", "port")]) {
             let on = restless.iter().filter(|id| id.kind == stands_on);
@@ -153,6 +154,11 @@ impl Brain {
                 (status.phase, status.reason) = (phase, reason);
                 self.exposure_status(id, status);
             }
+            Kind::FloatingIp(r) => {
+                let status = r.status.get_or_insert_default();
+                (status.phase, status.reason) = (phase, reason);
+                status.chassis = self.floating_holder(id).map(|chassis| self.names(&[chassis])).unwrap_or_default();
+            }
         }
         Some(resource)
     }
@@ -220,6 +226,11 @@ impl Brain {
             .collect()
     }
 
+    /// How a resource stands.
+    pub(crate) fn standing_of(&self, id: &ResourceId) -> Standing {
+        self.standing(id)
+    }
+
     fn standing(&self, id: &ResourceId) -> Standing {
         match id.kind {
             "chassis" => self.chassis_standing(id),
@@ -247,6 +258,7 @@ impl Brain {
             },
             "delegation" if self.catalog.upstream(id).is_some() => self.upstream_standing(id),
             "delegation" => self.delegation_standing(id),
+            "floating_ip" => self.floating_standing(id),
             "security_group" => {
                 let key = self.number(id).map(GroupKey);
                 let at = |key| [self.world.chassis_with(key), self.world.chassis_naming(SetKey::Group(key))].concat();

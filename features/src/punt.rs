@@ -1,5 +1,6 @@
 //! Punted packets and packets sent: what services take and give.
 
+use crate::mapping;
 use crate::time::Millis;
 use addr::{MacAddr, OfPort};
 use flows::{PuntOp, Reg};
@@ -62,12 +63,15 @@ impl Punted {
         in_port: OfPort,
         userdata: &[u8],
         metadata: &Match,
-        frame: Vec<u8>,
+        mut frame: Vec<u8>,
         at: Millis,
     ) -> Result<Punted, Unanswered> {
         let port = crate::port::punting_port(userdata).ok_or("foreign_userdata")?;
         let place = view.place(port).filter(|p| p.chassis == chassis && p.ofport == in_port).ok_or("port_moved")?;
         let op = op_of(metadata).ok_or("unknown_operation")?;
+        if is_owed_an_error(op) {
+            mapping::service::as_sent(view, metadata, &mut frame);
+        }
         Ok(Punted {
             op,
             port,
@@ -83,6 +87,12 @@ impl Punted {
     pub fn source_mac(&self) -> Option<MacAddr> {
         Some(MacAddr(self.frame.get(6..12)?.try_into().ok()?))
     }
+}
+
+/// Whether a packet is punted for an error, which quotes it.
+pub fn is_owed_an_error(op: PuntOp) -> bool {
+    use PuntOp::{HopLimit, NoRoute, PortUnreachable, TooBig, Unreachable};
+    matches!(op, HopLimit | NoRoute | Unreachable | PortUnreachable | TooBig)
 }
 
 /// What the punting row asks for.

@@ -6,11 +6,14 @@ use std::net::{IpAddr, Ipv6Addr};
 
 use addr::OfPort;
 use common::outside::*;
+use common::port_mac;
 use features::gateway::choice;
-use features::router::sends_from;
-use flows::Engine;
-use packet::neighbor_solicit;
-use topology::{Change, ChassisKey, Encap, Key, PortKey, Presence, ResourceId, View};
+use features::mapping::service;
+use features::router::{generated_mac, sends_from};
+use flows::eval::{Fate, Trace};
+use flows::{Drop, Engine, PuntOp};
+use packet::{Frame, Icmpv6Error, Net, addresses, icmpv6_error, neighbor_solicit, quoted_addresses};
+use topology::{Change, ChassisKey, Encap, Key, PortKey, Presence, ResourceId, View, World};
 
 /// Addresses outside for the ports on chassis 2 and 1.
 const FLOATING: Ipv6Addr = Ipv6Addr::new(0x2001, 0xdb8, 0x100, 0, 0, 0, 0, 0x80);
@@ -95,4 +98,125 @@ fn one_address_more_or_less_is_one_unit_for_each_chassis() {
         let (fresh, _) = Engine::from_scratch(features::ALL, &world);
         assert!(engine.differences(&fresh).is_empty(), "{change:?}");
     }
+}
+
+/// What an untagged frame's addresses are, and that its checksums are right.
+#[track_caller]
+fn sound(frame: &[u8]) -> (Ipv6Addr, Ipv6Addr) {
+    let Some((IpAddr::V6(src), IpAddr::V6(dst))) = addresses(frame) else { panic!("{frame:?}") };
+    let Net::Ipv6(ip) = Frame::parse(frame).unwrap().net else { panic!() };
+    assert_eq!(packet::checksum_v6(src, dst, ip.next, &ip.payload), 0, "its checksum is wrong");
+    (src, dst)
+}
+
+fn untagged(frame: &[u8]) -> Vec<u8> {
+    [&frame[..12], &frame[16..]].concat()
+}
+
+#[test]
+fn what_leaves_is_from_the_address_outside_whichever_way_it_goes() {
+    let world = with(&[]);
+    let (port, tunnel, frame) = left(&switch(&world, 2).run(&outward(HERE), OfPort(HERE), None));
+    assert_eq!((port, tunnel), (UPLINK, None), "no tunnel");
+    assert_eq!(sound(&untagged(&frame)), (FLOATING, far()));
+    // Without a way out it has its address before it goes to the gateway, which leaves that as it is.
+    let (port, tunnel, frame) = left(&switch(&world, 1).run(&outward(LOST), OfPort(LOST), None));
+    assert_eq!((port, sound(&frame)), (TUNNEL, (FLOATING_LOST, far())));
+    let tunnel = tunnel.unwrap();
+    let gateway = [2u16, 3].into_iter().find(|c| tunnel.dst == format!("fd00:a::{c}").parse().ok()).unwrap();
+    let arrives = flows::eval::Tunnel { id: tunnel.id, src: None, dst: None };
+    let (port, _, frame) = left(&switch(&world, gateway).run(&frame, OfPort(TUNNEL), Some(arrives)));
+    assert_eq!((port, sound(&untagged(&frame))), (UPLINK, (FLOATING_LOST, far())));
+}
+
+#[test]
+fn what_comes_in_is_for_the_address_inside() {
+    let world = with(&[]);
+    let inward = |c: u16, to| {
+        let frame = data((NEXT_MAC, far()), (sends_from(ChassisKey(c), R), to), 64);
+        switch(&world, c).run(&tagged(&frame), OfPort(UPLINK), None)
+    };
+    let (port, tunnel, frame) = left(&inward(2, FLOATING));
+    assert_eq!((port, tunnel, sound(&frame)), (HERE, None, (far(), v6(HERE))));
+    assert_eq!(frame[21], 63, "routed once");
+    // By the chassis that had it before, too, while the neighbours do not know better.
+    let (port, _, frame) = left(&inward(3, FLOATING));
+    assert_eq!((port, sound(&frame)), (TUNNEL, (far(), v6(HERE))));
+    let (port, _, frame) = left(&inward(2, FLOATING_LOST));
+    assert_eq!((port, sound(&frame)), (TUNNEL, (far(), v6(LOST))));
+}
+
+#[test]
+fn who_has_an_address_outside_reaches_another_by_his() {
+    let world = with(&[]);
+    let to_neighbor = data((port_mac(HERE), v6(HERE)), (generated_mac(R), FLOATING_LOST), 64);
+    let (port, tunnel, frame) = left(&switch(&world, 2).run(&to_neighbor, OfPort(HERE), None));
+    assert_eq!((port, tunnel.and_then(|t| t.dst)), (TUNNEL, "fd00:a::1".parse().ok()), "straight to where it is");
+    assert_eq!(sound(&frame), (FLOATING, v6(LOST)));
+    // Who has none would be answered from an address that he has not asked.
+    let mut world = with(&[Change::Presence(OUT, FLOATING.into(), None)]);
+    let trace = switch(&world, 2).run(&to_neighbor, OfPort(HERE), None);
+    assert_eq!(trace.dropped(), Some(Some(Drop::NoMapping)));
+    // Without any mapping there is no row.
+    let rows = Engine::from_scratch(features::ALL, &world).0.desired_count(ChassisKey(3));
+    world.commit(vec![Change::Presence(OUT, FLOATING_LOST.into(), None)]);
+    let bare = Engine::from_scratch(features::ALL, &self::world(Encap::Geneve, &[])).0.desired_count(ChassisKey(3));
+    assert_eq!(Engine::from_scratch(features::ALL, &world).0.desired_count(ChassisKey(3)), bare);
+    assert!(rows > bare);
+}
+
+/// What becomes of a punted error: the service's answer, run on.
+fn resumed(world: &World, c: u16, (in_port, trace): (u32, &Trace)) -> Trace {
+    let punt = trace.outputs.iter().find_map(|output| match &output.fate {
+        Fate::Controller { metadata, .. } => Some((metadata.clone(), output.frame.clone())),
+        _ => None,
+    });
+    let (metadata, frame) = punt.unwrap();
+    let (op, port) = (features::punt::op_of(&metadata).unwrap(), OfPort(in_port));
+    let sent = service::quoted(&View::new(world), (ChassisKey(c), port), op, &metadata, frame).unwrap();
+    switch(world, c).send(&sent[0].frame, sent[0].in_port, &sent[0].actions)
+}
+
+#[test]
+fn an_error_is_told_about_the_packet_that_its_receiver_sent() {
+    let world = with(&[]);
+    let (_, _, sent) = left(&switch(&world, 2).run(&outward(HERE), OfPort(HERE), None));
+    let router: Ipv6Addr = "2001:db8:ee::ff".parse().unwrap();
+    let error = icmpv6_error(NEXT_MAC, router, Icmpv6Error::PacketTooBig { mtu: 1280 }, &untagged(&sent)).unwrap();
+    assert_eq!(sound(&error), (router, FLOATING));
+    let trace = switch(&world, 2).run(&tagged(&error), OfPort(UPLINK), None);
+    assert_eq!(punted(&trace), Some(PuntOp::QuotedInward));
+    let (port, _, frame) = left(&resumed(&world, 2, (UPLINK, &trace)));
+    assert_eq!((port, sound(&frame)), (HERE, (router, v6(HERE))));
+    assert_eq!(quoted_addresses(&frame), Some((v6(HERE).into(), far().into())));
+    // And the other way round: of what came in for it.
+    let mac = sends_from(ChassisKey(2), R);
+    let came = data((NEXT_MAC, far()), (mac, FLOATING), 64);
+    let (_, _, got) = left(&switch(&world, 2).run(&tagged(&came), OfPort(UPLINK), None));
+    let unreachable = Icmpv6Error::DestinationUnreachable { code: 4 };
+    let error = icmpv6_error(port_mac(HERE), v6(HERE), unreachable, &got).unwrap();
+    let trace = switch(&world, 2).run(&error, OfPort(HERE), None);
+    assert_eq!(punted(&trace), Some(PuntOp::QuotedOutward));
+    let (port, _, frame) = left(&resumed(&world, 2, (HERE, &trace)));
+    let frame = untagged(&frame);
+    assert_eq!((port, sound(&frame)), (UPLINK, (FLOATING, far())));
+    assert_eq!(quoted_addresses(&frame), Some((far().into(), FLOATING.into())));
+}
+
+#[test]
+fn what_is_too_big_is_told_so_by_the_address_that_it_was_sent_to() {
+    let world = with(&[]);
+    let mac = sends_from(ChassisKey(2), R);
+    let body = vec![7; 1452];
+    let big = packet::udp(far(), FLOATING, 5, 6, &body);
+    let big = packet::ipv6_frame(NEXT_MAC, mac, far(), FLOATING, 64, 17, &big);
+    let trace = switch(&world, 2).run(&tagged(&big), OfPort(UPLINK), None);
+    assert_eq!(punted(&trace), Some(PuntOp::TooBig));
+    let punt = trace.outputs.iter().find_map(|output| match &output.fate {
+        Fate::Controller { metadata, .. } => Some((metadata.clone(), output.frame.clone())),
+        _ => None,
+    });
+    let (metadata, mut frame) = punt.unwrap();
+    service::as_sent(&View::new(&world), &metadata, &mut frame);
+    assert_eq!(sound(&frame), (far(), FLOATING));
 }

@@ -102,11 +102,12 @@ pub enum Drop {
     UplinkHairpin,
     NoUplink,
     NoListener,
+    NoMapping,
 }
 
 impl Drop {
     /// All of them.
-    pub const ALL: [Drop; 34] = [
+    pub const ALL: [Drop; 35] = [
         Drop::UnknownPort,
         Drop::UnknownSegment,
         Drop::ForeignMac,
@@ -141,6 +142,7 @@ impl Drop {
         Drop::LinkProtocol,
         Drop::UplinkHairpin,
         Drop::NoUplink,
+        Drop::NoMapping,
     ];
 
     /// What the guard drops: it is counted for each port, by the switch itself.
@@ -222,6 +224,7 @@ impl Drop {
             Drop::UplinkHairpin => "uplink_hairpin",
             Drop::NoUplink => "no_uplink",
             Drop::NoListener => "no_listener",
+            Drop::NoMapping => "no_mapping",
         }
     }
 }
@@ -272,6 +275,10 @@ pub enum PuntOp {
     Neighbor = 20,
     /// What a router on a physical network says of itself (RFC 4861, 4.2).
     RouterAdvert = 21,
+    /// An ICMP error that came in by an address outside: what it quotes went out from there.
+    QuotedInward = 22,
+    /// An ICMP error that goes out from an address outside: what it quotes came in for it.
+    QuotedOutward = 23,
 }
 
 impl PuntOp {
@@ -300,6 +307,8 @@ impl PuntOp {
             Upstream,
             Neighbor,
             RouterAdvert,
+            QuotedInward,
+            QuotedOutward,
         ]
         .into_iter()
         .find(|op| *op as u64 == n)
@@ -329,6 +338,8 @@ impl PuntOp {
             PuntOp::Upstream => "upstream",
             PuntOp::Neighbor => "neighbor",
             PuntOp::RouterAdvert => "router_advert",
+            PuntOp::QuotedInward => "quoted_inward",
+            PuntOp::QuotedOutward => "quoted_outward",
         }
     }
 
@@ -355,6 +366,8 @@ impl PuntOp {
             | PuntOp::Unreachable
             | PuntOp::PortUnreachable
             | PuntOp::TooBig
+            | PuntOp::QuotedInward
+            | PuntOp::QuotedOutward
             | PuntOp::Metadata => PuntClass::Service,
         }
     }

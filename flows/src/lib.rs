@@ -9,6 +9,7 @@ pub mod eval;
 mod filter;
 mod item;
 mod many;
+mod mapping;
 mod meter;
 mod misses;
 mod physical;
@@ -17,6 +18,7 @@ mod plan;
 mod recent;
 mod registers;
 mod replicate;
+mod router;
 
 pub use cookie::{ACCUSED_COOKIE, COOKIE_MAGIC, cookie, counts_drops, is_ours};
 pub use emit::{Emit, Fault, On, Row, SLOTS};

@@ -7,8 +7,10 @@ use ofp::Field;
 use crate::filter;
 use crate::item::Drop;
 use crate::many;
+use crate::mapping;
 use crate::physical;
 use crate::registers::Reg;
+use crate::router;
 
 /// A table, by name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -31,9 +33,13 @@ pub enum Table {
     Gateway = 50,
     RouterIn = 60,
     RouterOwn = 64,
+    Inward = 66,
     Route = 70,
     Mtu = 80,
     MtuVerdict = 82,
+    Outward = 83,
+    OutwardSaid = 84,
+    Onward = 85,
     Nexthop = 86,
     Neighbor = 90,
     Out = 120,
@@ -126,7 +132,7 @@ pub(crate) const REST: TableSpec = TableSpec {
 };
 
 /// The pipeline, in the order of table numbers.
-pub const PIPELINE: [TableSpec; 43] = [
+pub const PIPELINE: [TableSpec; 47] = [
     TableSpec {
         table: Table::Classify,
         name: "classify",
@@ -289,75 +295,10 @@ pub const PIPELINE: [TableSpec; 43] = [
         miss: Miss::Goto(Table::Out),
         ..REST
     },
-    TableSpec {
-        table: Table::RouterIn,
-        name: "router_in",
-        about: "What is for the router itself, and what may not be routed.",
-        writers: &["routing", "icmp", "nd", "gateway"],
-        matches: &[
-            Field::ETH_TYPE,
-            Field::IP_PROTO,
-            Field::NW_TTL,
-            Field::IPV6_SRC,
-            Field::IPV6_DST,
-            Field::IPV4_SRC,
-            Field::IPV4_DST,
-            Field::ICMPV6_TYPE,
-            Field::ICMPV6_CODE,
-        ],
-        reads: &[Reg::Net, Reg::Router],
-        sets: &[Field::IPV6_DST],
-        loads: &[Reg::Kept, Reg::NdEui, Reg::NdBits, Reg::NdAsks, Reg::PuntOp, Reg::PuntClass],
-        next: &[Table::RouterOwn, Table::Route, Table::Neighbor, Table::Punt],
-        miss: Miss::Drop(Drop::EtherType),
-        ..REST
-    },
-    TableSpec {
-        table: Table::RouterOwn,
-        name: "router_own",
-        about: "What is for an address of the router's: echo is answered, DHCP, DNS and all else punted.",
-        writers: &["icmp", "dhcp4", "dns"],
-        matches: &[
-            Field::ETH_TYPE,
-            Field::IP_PROTO,
-            Field::IP_FRAG,
-            Field::ICMPV6_TYPE,
-            Field::ICMPV6_CODE,
-            Field::ICMPV4_TYPE,
-            Field::ICMPV4_CODE,
-            Field::UDP_DST,
-        ],
-        reads: &[Reg::Net],
-        sets: &[
-            Field::ETH_SRC,
-            Field::ETH_DST,
-            Field::IPV6_SRC,
-            Field::IPV6_DST,
-            Field::IPV4_SRC,
-            Field::IPV4_DST,
-            Field::ICMPV6_TYPE,
-            Field::ICMPV4_TYPE,
-            Field::NW_TTL,
-        ],
-        loads: &[Reg::Kept, Reg::Judged, Reg::PuntOp, Reg::PuntClass],
-        next: &[Table::Reply, Table::Punt],
-        asks: &[Table::Answers],
-        miss: Miss::Covered,
-        ..REST
-    },
-    TableSpec {
-        table: Table::Route,
-        name: "route",
-        about: "The router's prefixes, the longest first.",
-        writers: &["routing", "icmp", "gateway"],
-        matches: &[Field::ETH_TYPE, Field::IPV6_DST, Field::IPV4_DST],
-        reads: &[Reg::Router],
-        sets: &[Field::ETH_SRC, Field::ETH_DST],
-        loads: &[Reg::Net, Reg::Routed, Reg::Nexthop, Reg::ByRouter, Reg::NexthopAddress, Reg::PuntOp, Reg::PuntClass],
-        next: &[Table::Mtu, Table::Punt],
-        miss: Miss::Covered,
-        ..REST
-    },
+    router::ROUTER_IN,
+    router::ROUTER_OWN,
+    mapping::INWARD,
+    router::ROUTE,
     TableSpec {
         table: Table::Mtu,
         name: "mtu",
@@ -373,13 +314,16 @@ pub const PIPELINE: [TableSpec; 43] = [
         table: Table::MtuVerdict,
         name: "mtu_verdict",
         about: "Punts what was too big; what has its next hop skips the neighbour table.",
-        writers: &["icmp", "routing", "gateway"],
-        reads: &[Reg::Larger, Reg::Nexthop, Reg::ByRouter],
+        writers: &["icmp", "routing", "gateway", "mapping"],
+        reads: &[Reg::Larger, Reg::Nexthop, Reg::ByRouter, Reg::Maps],
         loads: &[Reg::PuntOp, Reg::PuntClass],
-        next: &[Table::Nexthop, Table::Neighbor, Table::Out, Table::Punt],
+        next: &[Table::Outward, Table::Nexthop, Table::Neighbor, Table::Out, Table::Punt],
         miss: Miss::Goto(Table::Neighbor),
         ..REST
     },
+    mapping::OUTWARD[0],
+    mapping::OUTWARD[1],
+    mapping::OUTWARD[2],
     physical::NEXTHOP,
     TableSpec {
         table: Table::Neighbor,

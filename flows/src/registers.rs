@@ -32,6 +32,10 @@ pub enum Reg {
     Segment,
     /// 1: it goes to a router on a physical network, by whose address it is known: [`Reg::NexthopAddress`].
     ByRouter,
+    /// 1: its source may be another outside, and is looked up.
+    Maps,
+    /// 1: its destination was another outside.
+    Mapped,
     /// That router's address.
     NexthopAddress,
     /// The router that forwards it.
@@ -147,19 +151,12 @@ const fn row(
 }
 
 /// The register map, in the order of [`Reg`].
-pub const REGISTERS: [RegSpec; 36] = [
+pub const REGISTERS: [RegSpec; 38] = [
     row(Reg::Net, "net", (0, 0, 24), Table::Classify, Table::Punt, "network key"),
     row(Reg::FromFabric, "from_fabric", (0, 24, 1), Table::Classify, Table::Fabric, "came from another chassis"),
     row(Reg::Secured, "secured", (0, 25, 1), Table::Classify, Table::Nd, "sends only with its own addresses"),
     row(Reg::Routed, "routed", (0, 26, 1), Table::Route, Table::Localnet, "a router has forwarded it"),
-    row(
-        Reg::Nexthop,
-        "nexthop",
-        (0, 27, 1),
-        Table::Route,
-        Table::MtuVerdict,
-        "eth_dst is set: skip the neighbour table",
-    ),
+    row(Reg::Nexthop, "nexthop", (0, 27, 1), Table::Route, Table::Onward, "eth_dst is set: skip the neighbour table"),
     row(Reg::Larger, "larger", (0, 28, 1), Table::Mtu, Table::MtuVerdict, "check_pkt_larger's verdict"),
     row(Reg::Forms, "forms", (0, 29, 1), Table::Classify, Table::Admit, "may take addresses that it forms itself"),
     row(Reg::Filtered, "filtered", (0, 30, 1), Table::Classify, Table::Egress, "its port's security groups are asked"),
@@ -173,6 +170,8 @@ pub const REGISTERS: [RegSpec; 36] = [
         Table::Nexthop,
         "goes to the router on a physical network whose address is nexthop_address",
     ),
+    row(Reg::Maps, "maps", (1, 25, 1), Table::RouterIn, Table::MtuVerdict, "its source may be another outside"),
+    row(Reg::Mapped, "mapped", (1, 26, 1), Table::RouterIn, Table::Punt, "its destination was another outside"),
     row(
         Reg::NexthopAddress,
         "nexthop_address",

@@ -33,6 +33,7 @@ mod lldp;
 mod mld;
 mod names;
 mod nd;
+mod readdress;
 mod transport;
 mod wire;
 
@@ -61,6 +62,7 @@ pub use ipv6::{EXTENSIONS_MAX, Extension, Fragment, Ipv6Packet};
 pub use lldp::{ETHERTYPE_LLDP, LLDP_GROUP, LLDP_TLVS_MAX, Lldp, LldpId, LldpTlv};
 pub use mld::{MldQuery, MldRecord, MldRecordKind, RECORDS_MAX, SOURCES_MAX};
 pub use nd::{NdOption, OPTIONS_MAX, Preference, RouterAdvert};
+pub use readdress::{Side, addresses, quoted_addresses, readdress, readdress_quote};
 pub use transport::{Tcp, Udp, tcp, tcp_v4, udp, udp_v4};
 
 /// IP protocol and next-header numbers that this crate reads or writes (IANA "protocol numbers").

@@ -151,6 +151,10 @@ pub enum Key {
     Presence(NetworkKey, std::net::IpAddr),
     /// The same, as a chassis has it that routes for the router.
     PresenceAt(NetworkKey, std::net::IpAddr, ChassisKey),
+    /// Whether addresses behind a router are others outside.
+    Maps(RouterKey),
+    /// Whether a chassis routes for a router of which that is so.
+    MapsAt(ChassisKey),
     /// What an address behind a router is outside.
     Outside(RouterKey, std::net::IpAddr),
     /// A port's network, MAC and addresses.
@@ -264,6 +268,8 @@ pub enum KeyKind {
     Upstreams,
     Presence,
     PresenceAt,
+    Maps,
+    MapsAt,
     Outside,
     Port,
     Binding,
@@ -319,6 +325,7 @@ impl Key {
             | Key::Hop(c, ..)
             | Key::Way(c, _)
             | Key::Alive(c, _)
+            | Key::MapsAt(c)
             | Key::Peer(c, _) => Key::Chassis(c),
             Key::Network(n)
             | Key::Segment(n)
@@ -352,6 +359,7 @@ impl Key {
             | Key::GatewayAt(r, _)
             | Key::InterfaceAt(r, ..)
             | Key::RouteAt(r, ..)
+            | Key::Maps(r)
             | Key::Outside(r, _)
             | Key::RouterAt(r, _) => Key::Router(r),
             Key::Port(p)
@@ -406,6 +414,8 @@ impl Key {
             Key::Upstreams(..) => KeyKind::Upstreams,
             Key::Presence(..) => KeyKind::Presence,
             Key::PresenceAt(..) => KeyKind::PresenceAt,
+            Key::Maps(..) => KeyKind::Maps,
+            Key::MapsAt(..) => KeyKind::MapsAt,
             Key::Outside(..) => KeyKind::Outside,
             Key::Port(..) => KeyKind::Port,
             Key::Binding(..) => KeyKind::Binding,
@@ -482,6 +492,8 @@ impl fmt::Display for Key {
             Key::Upstreams(n) => write!(f, "upstreams {n}"),
             Key::Presence(n, a) => write!(f, "presence {n} {a}"),
             Key::PresenceAt(n, a, c) => write!(f, "presence-at {n} {a} {c}"),
+            Key::Maps(r) => write!(f, "maps {r}"),
+            Key::MapsAt(c) => write!(f, "maps-at {c}"),
             Key::Outside(r, a) => write!(f, "outside {r} {a}"),
             Key::Port(p) => write!(f, "port {p}"),
             Key::Binding(p) => write!(f, "binding {p}"),

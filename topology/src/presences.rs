@@ -37,6 +37,7 @@ pub(crate) fn changed(world: &mut World, marks: &mut Marks, at: (NetworkKey, IpA
         if let Some(inside) = presence.inside {
             world.presences_inside.set((presence.router, inside), at, present);
             marks.changed(Key::Outside(presence.router, inside));
+            count(world, marks, presence.router, present);
         }
         for chassis in world.chassis_of_router.of(presence.router) {
             marks.changed(Key::PresenceAt(at.0, at.1, chassis));
@@ -48,8 +49,35 @@ pub(crate) fn changed(world: &mut World, marks: &mut Marks, at: (NetworkKey, IpA
     }
 }
 
+/// A router has one address more, or one less, that is another outside.
+pub(crate) fn count(world: &mut World, marks: &mut Marks, router: RouterKey, more: bool) {
+    let before = world.mapped.get(&router).copied().unwrap_or(0);
+    let after = if more { before + 1 } else { before.saturating_sub(1) };
+    if after == 0 {
+        world.mapped.remove_mut(&router);
+    } else {
+        world.mapped.insert_mut(router, after);
+    }
+    if (before == 0) != (after == 0) {
+        marks.changed(Key::Maps(router));
+        for chassis in world.chassis_of_router.of(router).collect::<Vec<_>>() {
+            set_maps_at(world, marks, router, chassis, more);
+        }
+    }
+}
+
+fn set_maps_at(world: &mut World, marks: &mut Marks, router: RouterKey, chassis: ChassisKey, present: bool) {
+    let before = world.mapping_routers.any(chassis);
+    world.mapping_routers.set(chassis, router, present);
+    if world.mapping_routers.any(chassis) != before {
+        marks.changed(Key::MapsAt(chassis));
+    }
+}
+
 /// A chassis routes for a router, or no longer.
-pub(crate) fn rerouted(world: &World, marks: &mut Marks, router: RouterKey, chassis: ChassisKey) {
+pub(crate) fn rerouted(world: &mut World, marks: &mut Marks, router: RouterKey, chassis: ChassisKey) {
+    let present = world.chassis_of_router.contains(router, chassis) && world.mapped.contains_key(&router);
+    set_maps_at(world, marks, router, chassis, present);
     for (network, address) in world.presences_by_router.of(router) {
         marks.changed(Key::PresenceAt(network, address, chassis));
     }

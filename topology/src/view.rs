@@ -266,6 +266,18 @@ impl<'w> View<'w> {
         self.world.presence(network, address)
     }
 
+    /// Whether addresses behind a router are others outside.
+    pub fn maps(&self, router: RouterKey) -> bool {
+        self.read(Key::Maps(router));
+        self.world.exists(&Key::Maps(router))
+    }
+
+    /// Whether a chassis routes for a router of which that is so.
+    pub fn maps_at(&self, chassis: ChassisKey) -> bool {
+        self.read(Key::MapsAt(chassis));
+        self.world.exists(&Key::MapsAt(chassis))
+    }
+
     /// What an address behind a router is outside, if one stands for it there.
     pub fn outside_of(&self, router: RouterKey, inside: IpAddr) -> Option<IpAddr> {
         self.read(Key::Outside(router, inside));

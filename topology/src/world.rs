@@ -83,6 +83,10 @@ pub struct World {
     pub(crate) presences_by_port: Index<PortKey, (NetworkKey, IpAddr)>,
     /// Presences by the address inside.
     pub(crate) presences_inside: Index<(RouterKey, IpAddr), (NetworkKey, IpAddr)>,
+    /// How many addresses behind a router are others outside; none: it is left out.
+    pub(crate) mapped: Map<RouterKey, u32>,
+    /// The routers of which that is so, by the chassis that route for them.
+    pub(crate) mapping_routers: Index<ChassisKey, RouterKey>,
     /// The provider networks of each physical network.
     pub(crate) provider_networks: RedBlackTreeSetSync<(Arc<str>, NetworkKey)>,
     pub(crate) ports_by_network: Index<NetworkKey, PortKey>,
@@ -405,6 +409,8 @@ impl World {
             Key::PresenceAt(n, a, c) => {
                 self.presences.get(&(n, a)).is_some_and(|there| self.chassis_of_router.contains(there.router, c))
             }
+            Key::Maps(r) => self.mapped.contains_key(&r),
+            Key::MapsAt(c) => self.mapping_routers.any(c),
             Key::Outside(r, a) => self.presences_inside.any((r, a)),
             Key::Neighbor(n, c, a) => self.neighbors.contains_key(&(n, c, a)),
             Key::RouterAt(r, c) => self.chassis_of_router.contains(r, c),
@@ -419,6 +425,7 @@ impl World {
         let mut keys: Vec<Key> = self.fabric.iter().map(|_| Key::Fabric).collect();
         for c in self.chassis.keys().copied() {
             keys.extend([Key::Chassis(c), Key::Uplink(c), Key::Localnets(c)]);
+            keys.extend(self.mapping_routers.any(c).then_some(Key::MapsAt(c)));
         }
         keys.extend(self.spares.keys().map(|(c, p)| Key::Spare(*c, *p)));
         keys.extend(self.trunks.iter().map(|(c, p)| Key::Trunk(*c, *p)));

@@ -10,7 +10,8 @@ use super::asks::{Ask, Asked};
 use super::findings::{Findings, Place};
 use super::history::PastId;
 use super::ident::{
-    self, ADDRESS_GROUP, ANYCAST_SERVICE, DELEGATION, EXPOSURE, NETWORK, PORT, ROUTER, SECURITY_GROUP, SUBNET,
+    self, ADDRESS_GROUP, ANYCAST_SERVICE, DELEGATION, EXPOSURE, FLOATING_IP, NETWORK, PORT, ROUTER, SECURITY_GROUP,
+    SUBNET,
 };
 use super::index::Claim;
 pub(crate) use super::kinds::port::wants_default_group;
@@ -38,6 +39,7 @@ pub(crate) fn admit(before: &Catalog, asked: Asked) -> Result<Proposal, Refusal>
     admission.check_references();
     admission.address_ports();
     admission.delegate();
+    admission.float();
     admission.settle_learned();
     admission.settle_leases();
     admission.stamp_macs();
@@ -226,6 +228,9 @@ impl<'a> Admission<'a> {
         }
         if user.kind == DELEGATION && target.kind != NETWORK {
             return Some(format!("{target} is another tenant's: a delegation is of one tenant"));
+        }
+        if user.kind == FLOATING_IP && target.kind == PORT {
+            return Some(format!("{target} is another tenant's: a floating IP is of its port's tenant"));
         }
         if user.kind == ANYCAST_SERVICE && target.kind == PORT {
             return Some(format!("{target} is another tenant's: a service is of its ports' tenant"));
@@ -474,6 +479,9 @@ fn check_constant(catalog: &Catalog, id: &ResourceId, after: Option<&Model>, fin
             if before.network != after.network =>
         {
             findings.spec("network", format!("can't change: the service is on {}", before.network));
+        }
+        (Some(Model::FloatingIp(before)), Some(Model::FloatingIp(after))) if before.network != after.network => {
+            findings.spec("network", format!("can't change: the address is of {}", before.network));
         }
         (Some(Model::Delegation(before)), Some(Model::Delegation(after))) if before.port != after.port => {
             findings.spec("port", format!("can't change: the prefix is delegated to {}", before.port));

@@ -46,6 +46,7 @@ fn network_of(resource: &mut Kind) -> Option<&mut String> {
         Kind::Port(port) => Some(&mut port.spec.as_mut()?.network),
         Kind::Router(router) => Some(&mut router.spec.as_mut()?.external_gateway.as_mut()?.network),
         Kind::AnycastService(service) => Some(&mut service.spec.as_mut()?.network),
+        Kind::FloatingIp(floating) => Some(&mut floating.spec.as_mut()?.network),
         _ => None,
     }
 }

@@ -33,11 +33,13 @@ pub(crate) const ADDRESS_GROUP: &str = "address_group";
 pub(crate) const ANYCAST_SERVICE: &str = "anycast_service";
 /// What is behind a router and to be reached from outside.
 pub(crate) const EXPOSURE: &str = "exposure";
+/// An address outside that stands for one of a port's.
+pub(crate) const FLOATING_IP: &str = "floating_ip";
 /// The security group that its tenant's ports have if they name none.
 pub(crate) const DEFAULT_GROUP: &str = "default";
 
 /// All kinds, each after those that it may refer to.
-pub(crate) const KINDS: [&str; 12] = [
+pub(crate) const KINDS: [&str; 13] = [
     CHASSIS,
     FABRIC,
     NETWORK,
@@ -50,11 +52,12 @@ pub(crate) const KINDS: [&str; 12] = [
     DELEGATION,
     ANYCAST_SERVICE,
     EXPOSURE,
+    FLOATING_IP,
 ];
 
 /// The counter of segmentation ids; the other counters bear the names of kinds.
 pub(crate) const SEGMENT: &str = "segment";
-const COUNTERS: [&str; 11] = [
+const COUNTERS: [&str; 12] = [
     CHASSIS,
     NETWORK,
     SUBNET,
@@ -65,6 +68,7 @@ const COUNTERS: [&str; 11] = [
     DELEGATION,
     ANYCAST_SERVICE,
     EXPOSURE,
+    FLOATING_IP,
     SEGMENT,
 ];
 

@@ -12,8 +12,8 @@ use topology::{Change, Key, ResourceId};
 use super::findings::Findings;
 use super::history::{Past, PastId};
 use super::ident::{
-    self, ADDRESS_GROUP, ANYCAST_SERVICE, CHASSIS, DELEGATION, EXPOSURE, FABRIC, FABRIC_NAME, NETWORK, PORT,
-    RENUMBERING, ROUTER, SECURITY_GROUP, SUBNET, StoreKey,
+    self, ADDRESS_GROUP, ANYCAST_SERVICE, CHASSIS, DELEGATION, EXPOSURE, FABRIC, FABRIC_NAME, FLOATING_IP, NETWORK,
+    PORT, RENUMBERING, ROUTER, SECURITY_GROUP, SUBNET, StoreKey,
 };
 use super::kinds::{self, port::Assigned};
 use super::learned::{Address, Learned};
@@ -358,7 +358,8 @@ impl Catalog {
                     for subnet in both.collect::<BTreeSet<_>>() {
                         dirty.extend(self.users(&subnet, PORT).cloned());
                     }
-                    dirty.extend(before.delegations_over(&id).into_iter().chain(self.delegations_over(&id)).cloned())
+                    dirty.extend(before.delegations_over(&id).into_iter().chain(self.delegations_over(&id)).cloned());
+                    dirty.extend([before, self].into_iter().flat_map(|catalog| catalog.floating_by(&id)));
                 }
                 SECURITY_GROUP if renumbered => {
                     dirty.extend(self.users(&id, PORT).chain(self.users(&id, SECURITY_GROUP)).cloned());
@@ -367,7 +368,7 @@ impl Catalog {
                 CHASSIS if renumbered => dirty.extend(self.users(&id, PORT).cloned()),
                 NETWORK if renumbered => {
                     dirty.extend(self.users(&id, PORT).chain(self.users(&id, DELEGATION)).cloned());
-                    dirty.extend(self.users(&id, ANYCAST_SERVICE).cloned());
+                    dirty.extend(self.users(&id, ANYCAST_SERVICE).chain(self.users(&id, FLOATING_IP)).cloned());
                     dirty.extend(self.users(&id, ROUTER).cloned());
                     for subnet in self.users(&id, SUBNET) {
                         dirty.insert(subnet.clone());
@@ -379,6 +380,10 @@ impl Catalog {
             }
             dirty.insert(id);
         }
+        // Which address of a port one outside stands for hangs on the port's own.
+        let ports = dirty.iter().filter(|id| id.kind == PORT);
+        let floating: Vec<ResourceId> = ports.flat_map(|port| self.users(port, FLOATING_IP).cloned()).collect();
+        dirty.extend(floating);
         if self.mtu_max() != before.mtu_max() {
             dirty.insert(ident::id(FABRIC, "", FABRIC_NAME));
             dirty.extend(self.ids(NETWORK).cloned());

@@ -184,6 +184,9 @@ specs! {
     SecurityGroup SecurityGroupSpec { stateful = "stateful", rules = "rules" }
     AddressGroup AddressGroupSpec { addresses = "addresses" }
     AnycastService AnycastServiceSpec { network = "network", address = "address", ports = "ports", health = "health" }
+    FloatingIp FloatingIpSpec {
+        network = "network", floating_ip_address = "floating_ip_address", port = "port", fixed_ip_address = "fixed_ip_address"
+    }
     Delegation DelegationSpec {
         port = "port", pool = "pool", length = "length", prefix = "prefix", prefix_lifetimes = "prefix_lifetimes",
         router = "router", upstream = "upstream", hint = "hint", subnets = "subnets"

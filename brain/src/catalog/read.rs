@@ -139,6 +139,13 @@ impl Catalog {
                 let mac_address = router::anycast_mac(AnycastKey(record.key)).to_string();
                 r.status = Some(v1::AnycastServiceStatus { mac_address, ..Default::default() });
             }
+            (Kind::FloatingIp(r), model) => {
+                let floating = match model {
+                    Some(Model::FloatingIp(floating)) => Some(floating),
+                    _ => None,
+                };
+                r.status = Some(self.floating_status(id, floating));
+            }
             (Kind::Delegation(r), Some(Model::Upstream(upstream))) => r.status = Some(upstream.status(id)),
             (Kind::Exposure(r), _) => r.status = Some(v1::ExposureStatus::default()),
             (Kind::Delegation(r), model) => {

@@ -21,6 +21,7 @@ macro_rules! each {
             Kind::AddressGroup($body) => $result,
             Kind::AnycastService($body) => $result,
             Kind::Exposure($body) => $result,
+            Kind::FloatingIp($body) => $result,
         }
     };
 }
@@ -40,6 +41,7 @@ pub(crate) fn kind_of(kind: &Kind) -> &'static str {
         Kind::AddressGroup(_) => ident::ADDRESS_GROUP,
         Kind::AnycastService(_) => ident::ANYCAST_SERVICE,
         Kind::Exposure(_) => ident::EXPOSURE,
+        Kind::FloatingIp(_) => ident::FLOATING_IP,
     }
 }
 
@@ -85,6 +87,7 @@ pub(crate) fn listed(document: v1::Document) -> (String, Vec<(&'static str, Vec<
         renumberings,
         anycast_services,
         exposures,
+        floating_ips,
     } = document;
     let listed = vec![
         ("chassis", chassis.into_iter().map(Kind::Chassis).collect()),
@@ -99,6 +102,7 @@ pub(crate) fn listed(document: v1::Document) -> (String, Vec<(&'static str, Vec<
         ("renumberings", renumberings.into_iter().map(Kind::Renumbering).collect()),
         ("anycast_services", anycast_services.into_iter().map(Kind::AnycastService).collect()),
         ("exposures", exposures.into_iter().map(Kind::Exposure).collect()),
+        ("floating_ips", floating_ips.into_iter().map(Kind::FloatingIp).collect()),
     ];
     (tenant, listed)
 }

@@ -295,6 +295,7 @@ const fn feature(op: PuntOp) -> &'static str {
         PuntOp::Metadata => "metadata",
         PuntOp::Membership => "multicast",
         PuntOp::Neighbor | PuntOp::RouterAdvert | PuntOp::Upstream => "gateway",
+        PuntOp::QuotedInward | PuntOp::QuotedOutward => "mapping",
         PuntOp::Lldp => "links",
     }
 }

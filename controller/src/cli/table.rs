@@ -10,7 +10,7 @@ use crate::doc::shape::{KindShape, is_global};
 type Column = (&'static str, &'static str);
 
 /// A kind's columns, and those that `wide` adds. A kind that is not here gets its name and standing.
-const COLUMNS: [(&str, &[Column], &[Column]); 12] = [
+const COLUMNS: [(&str, &[Column], &[Column]); 13] = [
     (
         "chassis",
         &[
@@ -95,6 +95,17 @@ const COLUMNS: [(&str, &[Column], &[Column]); 12] = [
         "anycast_service",
         &[("NETWORK", "/spec/network"), ("ADDRESS", "/spec/address"), ("PORTS", "/spec/ports")],
         &[("HEALTH", "/spec/health"), ("MAC", "/status/mac_address"), ("INSTANCES", "/status/instances")],
+    ),
+    (
+        "floating_ip",
+        &[
+            ("NETWORK", "/spec/network"),
+            ("ADDRESS", "/status/floating_ip_address"),
+            ("PORT", "/spec/port"),
+            ("FIXED", "/status/fixed_ip_address"),
+            ("CHASSIS", "/status/chassis"),
+        ],
+        &[("ROUTER", "/status/router")],
     ),
     ("address_group", &[("ADDRESSES", "/spec/addresses")], &[]),
     (

@@ -241,6 +241,11 @@ service!(Exposure, "exposure", global: false, ExposureService in exposure_servic
     get get_exposure, list list_exposures as exposures in ListExposuresResponse, create create_exposure of CreateExposureRequest,
     update update_exposure of UpdateExposureRequest, delete delete_exposure);
 
+service!(FloatingIp, "floating_ip", global: false, FloatingIpService in floating_ip_service_server, field floating_ip,
+    get get_floating_ip, list list_floating_ips as floating_ips in ListFloatingIpsResponse,
+    create create_floating_ip of CreateFloatingIpRequest, update update_floating_ip of UpdateFloatingIpRequest,
+    delete delete_floating_ip);
+
 kind!(Fabric, "fabric", global: true);
 
 /// The one fabric is there or not: it has no list.
@@ -276,6 +281,7 @@ mod tests {
             v1::AddressGroup::NAME,
             v1::AnycastService::NAME,
             v1::Exposure::NAME,
+            v1::FloatingIp::NAME,
         ];
         for kind in shape::kinds() {
             assert!(here.contains(&kind.singular.as_str()), "{}", kind.singular);

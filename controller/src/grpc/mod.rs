@@ -168,6 +168,7 @@ async fn routes<B: Backend>(backend: B, stop: CancellationToken) -> Result<Route
         address_group_service_server::AddressGroupServiceServer,
         anycast_service_service_server::AnycastServiceServiceServer,
         exposure_service_server::ExposureServiceServer,
+        floating_ip_service_server::FloatingIpServiceServer,
         intent_service_server::IntentServiceServer,
         operation_service_server::OperationServiceServer,
     );

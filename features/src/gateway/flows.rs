@@ -183,8 +183,12 @@ fn leads_out(
 ) {
     let chassis = on.chassis();
     let row = on.row(Table::Route, crate::routing::static_priority(prefix), "outside");
-    let row = to_prefix(row, router, prefix);
-    match choice::exit(view, network, chassis, nexthops) {
+    let mut row = to_prefix(row, router, prefix);
+    let exit = choice::exit(view, network, chassis, nexthops);
+    if exit != Exit::Nowhere && view.maps(router) {
+        row = row.load(Reg::Maps, 1u64);
+    }
+    match exit {
         Exit::Here(nexthop) => row
             .dec_ttl()
             .load(Reg::Net, network.0)

@@ -4,5 +4,6 @@
 //! port if it is on the physical network: `gateway::choice` says which.
 
 mod flows;
+pub mod service;
 
 pub use self::flows::Mapping;

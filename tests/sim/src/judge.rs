@@ -226,6 +226,7 @@ pub fn standing_of(resource: &v1::Resource) -> Option<(String, Phase, &str)> {
         Kind::AddressGroup(r) => of!("address_group", r),
         Kind::AnycastService(r) => of!("anycast_service", r),
         Kind::Exposure(r) => of!("exposure", r),
+        Kind::FloatingIp(r) => of!("floating_ip", r),
     };
     let name = if meta.tenant.is_empty() { meta.name.clone() } else { format!("{}/{}", meta.tenant, meta.name) };
     Some((format!("{kind} {name}"), phase, reason))

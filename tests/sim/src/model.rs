@@ -244,6 +244,7 @@ fn key_of(resource: &v1::Resource) -> Option<(String, String, String)> {
         Kind::AddressGroup(r) => ("address_group", &r.meta),
         Kind::AnycastService(r) => ("anycast_service", &r.meta),
         Kind::Exposure(r) => ("exposure", &r.meta),
+        Kind::FloatingIp(r) => ("floating_ip", &r.meta),
     };
     let meta = meta.clone().unwrap_or_default();
     Some((kind.to_owned(), meta.tenant, meta.name))

@@ -18,6 +18,7 @@ pub(crate) mod delegation;
 mod dhcp_options;
 pub(crate) mod exposure;
 pub(crate) mod fabric;
+pub(crate) mod floating;
 pub(crate) mod gateway;
 pub(crate) mod instance;
 pub(crate) mod managed;
@@ -64,6 +65,7 @@ pub(crate) enum Model {
     AddressGroup(address_group::AddressGroup),
     AnycastService(anycast::AnycastService),
     Exposure(exposure::Exposure),
+    FloatingIp(floating::FloatingIp),
 }
 
 /// Reads a record, and spells its spec canonically. With findings the model, if there is one, is as far as the spec makes sense.
@@ -85,7 +87,7 @@ pub(crate) fn parse(id: &ResourceId, record: &mut v1::Record, findings: &mut Fin
             anycast::parse(id, r.spec.get_or_insert_default(), findings).map(Model::AnycastService)
         }
         Kind::Exposure(r) => exposure::parse(id, r.spec.get_or_insert_default(), findings).map(Model::Exposure),
-        Kind::Port(_) | Kind::Delegation(_) | Kind::Renumbering(_) => None,
+        Kind::Port(_) | Kind::Delegation(_) | Kind::Renumbering(_) | Kind::FloatingIp(_) => None,
     };
     record.mac_address = mac;
     match id.kind {
@@ -93,6 +95,7 @@ pub(crate) fn parse(id: &ResourceId, record: &mut v1::Record, findings: &mut Fin
         ident::RENUMBERING => renumbering::parse(id, record, findings).map(Model::Renumbering),
         ident::DELEGATION if upstream::is(record) => upstream::parse(id, record, findings).map(Model::Upstream),
         ident::DELEGATION => delegation::parse(id, record, findings).map(Model::Delegation),
+        ident::FLOATING_IP => floating::parse(id, record, findings).map(Model::FloatingIp),
         _ => model,
     }
 }
@@ -107,6 +110,7 @@ impl Model {
             Model::Router(router) => router::claims(catalog, router, &mut claims),
             Model::Port(port) => port::claims(catalog, id, port, &mut claims),
             Model::AnycastService(service) => anycast::claims(service, &mut claims),
+            Model::FloatingIp(floating) => floating::claims(floating, &mut claims),
             Model::Fabric(_)
             | Model::Subnet(_)
             | Model::Delegation(_)
@@ -130,6 +134,7 @@ impl Model {
             (_, Claim::Vlan(..)) => "segmentation_id".to_owned(),
             (_, Claim::Segment(_)) => "segmentation_id".to_owned(),
             (Model::AnycastService(_), Claim::Address(..)) => "address".to_owned(),
+            (Model::FloatingIp(_), Claim::Address(..)) => "floating_ip_address".to_owned(),
             (_, Claim::AutoPorts) => "auto_ports".to_owned(),
             _ => String::new(),
         }
@@ -149,6 +154,7 @@ impl Model {
             Model::Upstream(upstream) => upstream::check(catalog, id, upstream, findings),
             Model::AnycastService(service) => anycast::check(catalog, service, findings),
             Model::Exposure(exposure) => exposure::check(catalog, id, exposure, findings),
+            Model::FloatingIp(floating) => floating::check(catalog, id, floating, findings),
             Model::SecurityGroup(_) | Model::AddressGroup(_) => {}
         }
     }
@@ -192,6 +198,11 @@ pub(crate) fn references(id: &ResourceId, kind: &Kind) -> Vec<(String, ResourceI
             for (i, item) in spec.subnets.iter().enumerate() {
                 add(ident::SUBNET, &item.subnet, format!("subnets[{i}].subnet"));
             }
+        }
+        Kind::FloatingIp(floating) => {
+            let Some(spec) = &floating.spec else { return found };
+            add(ident::NETWORK, &spec.network, "network".to_owned());
+            spec.port.iter().for_each(|port| add(ident::PORT, port, "port".to_owned()));
         }
         Kind::AnycastService(service) => {
             let Some(spec) = &service.spec else { return found };
@@ -242,6 +253,7 @@ pub(crate) fn needs(catalog: &Catalog, id: &ResourceId, record: &v1::Record, mod
             needs.extend(catalog.port(&delegation.port).map(|port| port.network.clone()));
         }
         Model::AnycastService(service) => needs.extend(catalog.subnet_of(service).cloned()),
+        Model::FloatingIp(floating) => needs.extend(floating.subnet(catalog).cloned()),
         _ => {}
     }
     // A group whose rules name itself stands in nobody's way.
@@ -270,6 +282,7 @@ pub(crate) fn facts(catalog: &Catalog, id: &ResourceId, item: &Item) -> Vec<Chan
         Some(Model::SecurityGroup(group)) => security_group::facts(catalog, id, key, group, &mut facts),
         Some(Model::AnycastService(service)) => anycast::facts(catalog, id, key, service, &mut facts),
         Some(Model::Exposure(exposure)) => exposure::facts(catalog, id, key, exposure, &mut facts),
+        Some(Model::FloatingIp(floating)) => floating::facts(catalog, id, floating, &mut facts),
         Some(Model::AddressGroup(group)) => address_group::facts(id, key, group, &mut facts),
     }
     facts

@@ -30,7 +30,7 @@ pub(crate) struct Router {
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Interface {
     pub(crate) subnet: ResourceId,
-    address: Option<IpAddr>,
+    pub(crate) address: Option<IpAddr>,
     mac: Option<MacAddr>,
 }
 

@@ -4,6 +4,7 @@ mod addresses;
 mod anycast;
 mod automatic;
 mod delegations;
+mod floating;
 mod lifecycle;
 mod modes;
 mod property;

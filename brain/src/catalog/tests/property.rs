@@ -220,6 +220,16 @@ fn random_lease(r: &mut Random, now_ms: u64) -> Lease {
     Lease { server: b"server".to_vec().into(), prefixes, renew_at: Millis(now_ms), rebind_at: Millis(now_ms) }
 }
 
+fn random_floating(r: &mut Random) -> v1::FloatingIp {
+    let spec = v1::FloatingIpSpec {
+        network: r.one(&["red", "blue"]).to_owned(),
+        floating_ip_address: r.some(30, |r| r.one(&ADDRESSES).to_owned()),
+        port: r.some(70, |r| r.one(&["p1", "p2", "p3"]).to_owned()),
+        fixed_ip_address: r.some(20, |r| r.one(&ADDRESSES).to_owned()),
+    };
+    v1::FloatingIp { meta: meta(r.one(&["f1", "f2"])), spec: Some(spec), status: None }
+}
+
 fn random_delegation(r: &mut Random) -> v1::Delegation {
     if r.chance(20) {
         return random_upstream(r);
@@ -282,11 +292,12 @@ fn random_document(r: &mut Random) -> Document {
         address_groups: few(r, 1, random_addresses, |x| &x.meta),
         anycast_services: few(r, 1, random_anycast, |x| &x.meta),
         exposures: few(r, 1, random_exposure, |x| &x.meta),
+        floating_ips: few(r, 1, random_floating, |x| &x.meta),
     }
 }
 
 fn random_one(r: &mut Random) -> Kind {
-    let mut kind = match r.below(12) {
+    let mut kind = match r.below(13) {
         0 => return Kind::Chassis(random_chassis(r)),
         1 => return Kind::Fabric(random_fabric(r)),
         2 => Kind::Network(random_network(r)),
@@ -298,6 +309,7 @@ fn random_one(r: &mut Random) -> Kind {
         8 => Kind::AddressGroup(random_addresses(r)),
         9 => Kind::AnycastService(random_anycast(r)),
         10 => Kind::Exposure(random_exposure(r)),
+        11 => Kind::FloatingIp(random_floating(r)),
         _ => Kind::Port(random_port(r)),
     };
     crate::catalog::resource::meta_mut(&mut kind).tenant = r.one(&["acme", "acme", "umbra"]).to_owned();

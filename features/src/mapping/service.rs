@@ -1,0 +1,70 @@
+//! What no flow can translate: the packets that ICMP errors quote. And which addresses a punted packet had when it was sent.
+
+use std::net::IpAddr;
+
+use ::flows::{PuntOp, Reg, Table};
+use addr::OfPort;
+use ofp::{Action, Field, Match};
+use packet::{Side, addresses, quoted_addresses, readdress, readdress_quote};
+use topology::{ChassisKey, RouterKey, View};
+
+use crate::punt::{PacketOut, Unanswered, register};
+
+/// What an address outside is inside of a router; `None`: the same.
+fn inside_of(view: &View<'_>, router: RouterKey, outside: IpAddr) -> Option<IpAddr> {
+    let network = view.gateway(router)?.network;
+    view.presence(network, outside).filter(|presence| presence.router == router)?.inside
+}
+
+/// What an address inside of a router is outside; `None`: the same.
+fn outside_of(view: &View<'_>, router: RouterKey, inside: IpAddr) -> Option<IpAddr> {
+    view.outside_of(router, inside)
+}
+
+/// An ICMP error that crosses a router's mapping goes on, with what it quotes as the one that it is for knows it (RFC 6296, 5.2; RFC 5508, 4.2).
+/// One whose quote is of something else goes on as it is.
+pub fn quoted(
+    view: &View<'_>,
+    (chassis, in_port): (ChassisKey, OfPort),
+    op: PuntOp,
+    metadata: &Match,
+    mut frame: Vec<u8>,
+) -> Result<Vec<PacketOut>, Unanswered> {
+    let router = RouterKey(register(metadata, Reg::Router) as u32);
+    let (source, destination) = quoted_addresses(&frame).ok_or("malformed")?;
+    let (table, side, new) = match op {
+        PuntOp::QuotedInward => (Table::Route, Side::Source, inside_of(view, router, source)),
+        PuntOp::QuotedOutward => (Table::Onward, Side::Destination, outside_of(view, router, destination)),
+        _ => return Err("unknown_operation"),
+    };
+    if let Some(new) = new {
+        readdress_quote(&mut frame, side, new).ok_or("malformed")?;
+    }
+    Ok(vec![PacketOut { in_port, ..PacketOut::by(chassis, resumed(metadata, table), frame) }])
+}
+
+/// The actions by which a packet goes on from a table, as it was when it was punted.
+fn resumed(metadata: &Match, table: Table) -> Vec<Action> {
+    let registers = (0..16).map(Field::reg).filter_map(|field| {
+        let (value, _) = metadata.get(field)?;
+        Some(Action::SetField { field, value, mask: None })
+    });
+    registers.chain([Action::Resubmit { port: None, table: Some(table.id()), ct: false }]).collect()
+}
+
+/// A punted packet with the addresses that it had when it was sent, so that an error about it is understood.
+pub fn as_sent(view: &View<'_>, metadata: &Match, frame: &mut [u8]) {
+    let router = RouterKey(register(metadata, Reg::Router) as u32);
+    if router == RouterKey(0) || !view.maps(router) {
+        return;
+    }
+    let Some((source, destination)) = addresses(frame) else { return };
+    if let Some(inside) = inside_of(view, router, source) {
+        readdress(frame, Side::Source, inside);
+    }
+    if register(metadata, Reg::Mapped) == 1
+        && let Some(outside) = outside_of(view, router, destination)
+    {
+        readdress(frame, Side::Destination, outside);
+    }
+}

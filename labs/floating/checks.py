@@ -1,0 +1,169 @@
+"""Addresses outside that stand for hosts: both ways, on the nearest chassis, moving. Each check raises `LabFailed` where it is otherwise."""
+
+import subprocess
+import time
+
+from sextantlab import wait_until
+from sextantlab.site import expect
+
+from .wiring import FAR, FAR4, OUTSIDE_OF
+
+
+def told(site, say=print):
+    """Status says what stands for what, and who answers for it."""
+    expect(site.floating("vm1-v6")["chassis"] == "hv1", "vm1's chassis is on the physical network, and answers")
+    holder = site.floating("vm3-v6")["chassis"]
+    expect(holder in ("hv1", "hv2"), f"a gateway answers for vm3, not {holder!r}")
+    for name, inside in [("vm1-v6", site.inside("vm1")), ("vm3-v4", "10.1.0.13")]:
+        status = site.floating(name)
+        expect((status["fixed_ip_address"], status["router"]) == (inside, "r1"), f"{name}: {status}")
+    spare = site.floating("spare")
+    expect(spare["floating_ip_address"].startswith("203.0.113.") and spare["chassis"] == "", f"spare: {spare}")
+    say(f"vm1 is answered for by hv1, vm3 by {holder}; spare has {spare['floating_ip_address']}")
+    trace = site.controller.call("trace", "--port", "acme/vm1", f"icmp6 from {site.inside('vm1')} to {FAR}")
+    expect(f"ipv6_src={OUTSIDE_OF['vm1'][0]}" in trace and trace.strip().endswith("uplink: public@hv1"), trace)
+
+
+def both_ways(site, say=print):
+    """Echo, TCP and UDP, from inside and from outside, over both protocols; what is seen out there."""
+    for port in ("vm1", "vm3"):
+        host = site.host(port)
+        for far, outside in zip((FAR, FAR4), OUTSIDE_OF[port]):
+            with site.router.capture("icmp or icmp6") as seen:
+                answered = host.ping(far, count=5)
+                time.sleep(0.2)
+            expect(answered == 5, f"{port}: {answered} of 5 from {far}")
+            kind = "icmp6" if ":" in far else "icmp"
+            from_it = seen.count(f"{kind} and src host {outside} and dst host {far}")
+            expect(from_it >= 5, f"{port}: {far} saw {from_it} requests from {outside}: {seen.lines()}")
+            expect(host.tcp(far) == site.router.name, f"{port}: no TCP to {far}")
+            expect(host.udp(far) == site.router.name, f"{port}: no UDP to {far}")
+            expect(site.router.ping(outside, count=5) == 5, f"{port}: {outside} does not answer")
+            expect(site.router.tcp(outside) == host.name, f"{port}: no TCP to {outside}")
+            expect(site.router.udp(outside) == host.name, f"{port}: no UDP to {outside}")
+        say(f"{port}: echo, TCP and UDP both ways, as {' and '.join(OUTSIDE_OF[port])}")
+
+
+def no_tunnel(site, say=print):
+    """Where the chassis is on the physical network nothing takes a tunnel; else one hop."""
+    for port, hops in (("vm1", 0), ("vm3", 2)):
+        wires = [chassis.capture() for chassis in site.lab.chassis.values()]
+        for wire in wires:
+            wire.__enter__()
+        expect(site.router.ping(OUTSIDE_OF[port][0], count=5) == 5, f"{port} does not answer")
+        time.sleep(0.3)
+        for wire in wires:
+            wire.__exit__()
+        inside = site.inside(port)
+        # Each packet within the tunnel is seen where it leaves and where it arrives.
+        asked = sum(len(w.fields("frame.number", display=f"icmpv6.type == 128 && ipv6.dst == {inside}")) for w in wires)
+        expect(asked == 5 * hops, f"{port}: requests were seen {asked} times in tunnels")
+        say(f"{port}: {asked // 2} of 5 requests through a tunnel")
+
+
+def too_big(site, say=print):
+    """Path MTU discovery through a mapping, from both sides."""
+    inside, outside = site.host("vm1"), OUTSIDE_OF["vm1"][0]
+    done = site.router.run("ping", "-c", "3", "-i", "0.3", "-W", "2", "-s", "1440", "-M", "do", outside)
+    told_so = "Packet too big" in done.stdout or "too long" in done.stdout.lower()
+    expect(told_so, f"who sends from outside hears nothing of a smaller MTU: {done.stdout}")
+    route = site.router.cmd(f"ip -6 route get {outside}")
+    expect("mtu 1430" in route, f"it is not believed: {route}")
+    # A narrow way out there: the router says so to the address outside, about a packet from there.
+    site.router.cmd(f"ip -6 route add 2001:db8:ef::/48 via 2001:db8:100::1 dev lo mtu 1280 2>/dev/null;"
+                    f"ip link add narrow type veth peer name beyond; ip link set narrow up mtu 1280; ip link set beyond up;"
+                    f"ip -6 route replace 2001:db8:ef::/48 dev narrow; ip -6 neigh replace 2001:db8:ef::1 lladdr 02:00:00:00:ee:01 dev narrow")
+    done = inside.run("ping", "-c", "3", "-i", "0.3", "-W", "1", "-s", "1300", "-M", "do", "2001:db8:ef::1")
+    route = inside.cmd("ip -6 route get 2001:db8:ef::1")
+    site.router.cmd("ip link del narrow")
+    expect("mtu 1280" in route, f"the error about what a mapping translated is not believed: {route} {done.stdout}")
+    done = inside.run("ping", "-c", "1", "-W", "1", "2001:db8:ff::1")
+    expect("nreachable" in done.stdout, f"no route out there, and nobody says so: {done.stdout}")
+    # And what a host says of what came in.
+    done = site.router.run("/usr/bin/python3", "-c", REFUSED.format(outside))
+    expect("refused" in done.stdout, f"a closed port's error is not understood: {done.stdout}")
+    say("too big: told and believed, from outside and from inside; errors of hosts pass too")
+
+
+REFUSED = """
+import socket
+s = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM)
+s.settimeout(2)
+s.connect(('{}', 9))
+s.send(b'x')
+try:
+    print(s.recv(10))
+except ConnectionRefusedError:
+    print('refused')
+except TimeoutError:
+    print('silence')
+"""
+
+
+def hairpin(site, say=print):
+    """Who has an address outside reaches others by theirs; who has none is told apart from silence by a name."""
+    for protocol in (0, 1):
+        for one, other in (("vm1", "vm3"), ("vm3", "vm1")):
+            target = OUTSIDE_OF[other][protocol]
+            expect(site.host(one).ping(target) == 3, f"{one} does not reach {other} by {target}")
+            expect(site.host(one).tcp(target) == site.host(other).name, f"{one}: no TCP to {target}")
+    expect(site.host("vm2").ping(OUTSIDE_OF["vm1"][0], count=1) == 0, "vm2 has no address outside")
+    trace = site.controller.call("trace", "--port", "acme/vm2", f"icmp6 from {site.inside('vm2')} to {OUTSIDE_OF['vm1'][0]}")
+    expect(trace.strip().endswith("drop: no_mapping"), trace)
+    say("vm1 and vm3 reach each other by their addresses outside")
+
+
+class Pinger:
+    """A ping every 10 ms while a `with` lasts; how many were lost."""
+
+    def __init__(self, host, target):
+        self._host, self._target = host, target
+
+    def __enter__(self):
+        self._process = self._host.popen(["ping", "-q", "-i", "0.01", "-W", "1", self._target], stdin=subprocess.DEVNULL,
+                                         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        time.sleep(0.5)
+        return self
+
+    def __exit__(self, *_):
+        time.sleep(0.5)
+        self._process.send_signal(2)
+        output, _ = self._process.communicate(timeout=20)
+        words = next(line for line in output.splitlines() if " received" in line)
+        sent, received = (int(part.split()[0]) for part in words.split(", ")[:2])
+        self.lost, self.sent = sent - received, sent
+
+
+def moved(site, say=print):
+    """A floating IP goes to another port, of another chassis: neighbours are told, and it answers there."""
+    outside = OUTSIDE_OF["vm1"][0]
+    apply = "tenant: acme\nfloating_ips: [{{name: vm1-v6, network: public, floating_ip_address: '{}', port: {}}}]\n"
+    with site.router.capture("icmp6") as seen, Pinger(site.router, outside) as pinger:
+        site.controller.apply_text(apply.format(outside, "vm2"))
+        site.wait_floating("vm1-v6", chassis="hv2", phase="Active")
+        time.sleep(1.5)
+    adverts = seen.fields("icmpv6.nd.na.target_address", display="icmpv6.type == 136 && ipv6.dst == ff02::1")
+    told_of = sum(fields == [outside] for fields in adverts)
+    expect(told_of >= 3, f"neighbours were told {told_of} times")
+    expect(site.router.tcp(outside) == site.host("vm2").name, "vm2 does not answer")
+    say(f"moved to vm2 on hv2: {pinger.lost} of {pinger.sent} lost, {pinger.lost * 10} ms; told {told_of} times")
+    site.controller.apply_text(apply.format(outside, "vm1"))
+    site.wait_floating("vm1-v6", chassis="hv1", phase="Active")
+    wait_until("vm1 answers again", lambda: site.router.tcp(outside) == site.host("vm1").name)
+
+
+def uplink_lost(site, say=print):
+    """The chassis' cable is out: a gateway answers for its hosts; then it answers again itself."""
+    outside = OUTSIDE_OF["vm1"]
+    cable = site.lab.chassis["hv1"]
+    with Pinger(site.router, outside[0]) as v6, Pinger(site.router, outside[1]) as v4:
+        cable.cmd("ip link set eth1 down")
+        site.wait_floating("vm1-v6", chassis="hv2", phase="Active")
+        time.sleep(1)
+    for address in outside:
+        expect(site.router.ping(address) == 3, f"{address} is not answered for by hv2")
+    expect(site.host("vm1").ping(FAR) == 3, "no way out by the other gateway")
+    say(f"the cable is out: {v6.lost * 10} ms over IPv6, {v4.lost * 10} ms over IPv4")
+    cable.cmd("ip link set eth1 up")
+    site.wait_floating("vm1-v6", chassis="hv1", phase="Active")
+    wait_until("hv1 answers again", lambda: site.router.ping(outside[0]) == 3)
