@@ -5,10 +5,12 @@ use std::net::IpAddr;
 
 use addr::IpNet;
 use features::exposure::routes::{Route, routes};
+use features::gateway::choice;
 use proto::v1;
-use topology::{ChassisKey, ExposureKey, PortKey, ResourceId, RouterKey, View};
+use topology::{ChassisKey, ExposureKey, ExposureMethod, NetworkKey, PortKey, ResourceId, RouterKey, View};
 
 use crate::brain::Brain;
+use crate::catalog::{EXPOSURE, Proxied};
 use crate::effect::{Announcement, BgpPath, BgpPeer, Effect};
 use crate::event::Speaker;
 use crate::switch::Switch;
@@ -21,6 +23,8 @@ const NAMED_MAX: usize = 2;
 pub(crate) struct Exposures {
     /// The routes of each exposure, as last worked out.
     routes: BTreeMap<ResourceId, Routed>,
+    /// Of each exposure that has addresses answered for: these, with who does.
+    answered: BTreeMap<ResourceId, Vec<Answered>>,
     /// The peers that each router names.
     peers: BTreeMap<ResourceId, Vec<BgpPeer>>,
     /// What gobgpd said last; `None`: the controller was not told of one.
@@ -33,6 +37,9 @@ pub(crate) struct Exposures {
     stale: bool,
 }
 
+/// An address that is answered for, and by which chassis; `None`: by none.
+type Answered = (IpAddr, Option<ChassisKey>);
+
 /// An exposure's routes.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 struct Routed {
@@ -44,6 +51,7 @@ struct Routed {
 impl Exposures {
     /// A resource is gone.
     pub(crate) fn forget(&mut self, id: &ResourceId) {
+        self.answered.remove(id);
         self.stale |= self.routes.remove(id).is_some() || self.peers.remove(id).is_some();
     }
 
@@ -89,7 +97,15 @@ impl Brain {
         }
         for id in restless.iter().filter(|id| id.kind == "exposure") {
             let Some(exposure) = self.catalog.exposure(id) else { continue };
-            let router = exposure.router.clone();
+            let (router, method) = (exposure.router.clone(), exposure.method);
+            if method == ExposureMethod::NdProxy {
+                let answered = self.answered_of(id);
+                if self.exposures.answered.insert(id.clone(), answered.clone()) != Some(answered) {
+                    self.statuses.remove(id);
+                }
+            } else {
+                self.exposures.answered.remove(id);
+            }
             let routes = self.exposure_key(id).map(|key| routes(&View::new(&self.world), key)).unwrap_or_default();
             let routes = routes.into_iter().filter_map(|route| {
                 let sure = self.sure_of(&router, &route)?;
@@ -149,6 +165,32 @@ impl Brain {
         self.tell_speaker();
     }
 
+    /// What is answered for by way of an exposure.
+    fn answered_of(&self, id: &ResourceId) -> Vec<Answered> {
+        let view = View::new(&self.world);
+        let holder = |(port, Proxied { network, address, .. }): (ResourceId, Proxied)| {
+            let at = (NetworkKey(self.key_of(&network)), address);
+            let presence = self.world.presence(at.0, at.1)?;
+            let own = presence.port == Some(PortKey(self.key_of(&port))) && presence.inside.is_none();
+            own.then(|| (address, choice::holder(&view, at, presence)))
+        };
+        self.catalog.proxied_by(id).into_iter().filter_map(holder).collect()
+    }
+
+    /// The exposures that may stand otherwise, now that these resources do.
+    pub(crate) fn exposures_after(&self, restless: &BTreeSet<ResourceId>) -> Vec<ResourceId> {
+        let mut found = Vec::new();
+        for id in restless.iter().filter(|id| matches!(id.kind, "router" | "port")) {
+            found.extend(self.catalog.users(id, EXPOSURE).cloned());
+            if id.kind == "port" {
+                let for_port = self.world.presences_for(PortKey(self.key_of(id)));
+                let owners = for_port.filter_map(|at| Some(self.world.presence(at.0, at.1)?.owner.clone()));
+                found.extend(owners.filter(|owner| owner.kind == EXPOSURE));
+            }
+        }
+        found
+    }
+
     fn exposure_key(&self, id: &ResourceId) -> Option<ExposureKey> {
         self.catalog.by_id(id).map(|stored| ExposureKey(stored.record.key))
     }
@@ -185,7 +227,8 @@ impl Brain {
     pub(crate) fn exposure_standing(&self, id: &ResourceId) -> (v1::Phase, String) {
         let Some(exposure) = self.catalog.exposure(id) else { return (v1::Phase::Pending, String::new()) };
         let concerned = self.world.chassis_routing(RouterKey(self.key_of(&exposure.router)));
-        let (phase, reason) = self.spread_standing(&exposure.router, &concerned);
+        let flows_of = if exposure.method == ExposureMethod::NdProxy { id } else { &exposure.router };
+        let (phase, reason) = self.spread_standing(flows_of, &concerned);
         if matches!(phase, v1::Phase::Failed | v1::Phase::Installing) {
             return (phase, reason);
         }
@@ -225,6 +268,10 @@ impl Brain {
             let hint = |(address, _): &(IpAddr, _)| format!("{} via {address}", route.prefix);
             status.static_routes.extend(route.nexthops.iter().map(hint));
         }
+        for (address, holder) in self.exposures.answered.get(id).into_iter().flatten() {
+            let chassis = holder.map(name).unwrap_or_default();
+            status.addresses.push(v1::GatewayAddress { ip_address: address.to_string(), chassis });
+        }
         status.checks = self.preflight(id);
     }
 
@@ -253,12 +300,50 @@ impl Brain {
 impl Brain {
     fn preflight(&self, id: &ResourceId) -> Vec<v1::ExposureCheck> {
         let Some(exposure) = self.catalog.exposure(id) else { return Vec::new() };
+        if exposure.method == ExposureMethod::NdProxy {
+            return self.preflight_proxy(id);
+        }
         let none = Routed::default();
         let routed = self.exposures.routes.get(id).unwrap_or(&none);
         let mut checks = vec![self.check_gateways(&exposure.router)];
         checks.push(check_nexthops(routed));
         checks.push(self.check_bgp(&exposure.router));
-        checks.push(check_scope(routed));
+        checks.push(check_scope(routed.routes.iter().map(|(route, _)| route.prefix)));
+        checks
+    }
+
+    /// Of one whose addresses are answered for.
+    fn preflight_proxy(&self, id: &ResourceId) -> Vec<v1::ExposureCheck> {
+        let answered = self.exposures.answered.get(id).map(Vec::as_slice).unwrap_or_default();
+        let addresses: Vec<IpAddr> = answered.iter().map(|(address, _)| *address).collect();
+        let (mut off_link, mut taken) = (Vec::new(), Vec::new());
+        for (port, proxied) in self.catalog.proxied_by(id) {
+            if addresses.contains(&proxied.address) {
+                continue;
+            }
+            match self.catalog.on_link(&proxied.network, IpNet::from(proxied.address)) {
+                Ok(()) => taken.push(format!("{} of {port}", proxied.address)),
+                Err(_) => off_link.push(format!("{} of {port}", proxied.address)),
+            }
+        }
+        let nothing = addresses.is_empty().then(|| "no port has an address to be answered for".to_owned());
+        let nobody: Vec<String> =
+            answered.iter().filter(|(_, holder)| holder.is_none()).map(|(address, _)| address.to_string()).collect();
+        let nobody = (!nobody.is_empty()).then(|| {
+            let why = "its chassis has no way to the provider network that is up, and no gateway is there";
+            format!("nobody answers for {}: {why}", few(&nobody))
+        });
+        let mut checks = vec![check("addresses", nothing), check("gateways", nobody)];
+        if !off_link.is_empty() {
+            let words = format!("not on the link out there, and not answered for: {}", few(&off_link));
+            checks.push(verdict("on_link", v1::ExposureVerdict::Warning, words));
+        } else {
+            checks.push(check("on_link", None));
+        }
+        if !taken.is_empty() {
+            checks.push(check("unique", Some(format!("another has the address out there: {}", few(&taken)))));
+        }
+        checks.push(check_scope(addresses.into_iter().map(IpNet::from)));
         checks
     }
 
@@ -349,10 +434,8 @@ fn check_nexthops(routed: &Routed) -> v1::ExposureCheck {
 }
 
 /// What is exposed has a meaning outside.
-fn check_scope(routed: &Routed) -> v1::ExposureCheck {
-    let prefixes = || routed.routes.iter().map(|(route, _)| route.prefix);
-    let private: Vec<String> =
-        prefixes().filter(|prefix| is_private(*prefix)).map(|prefix| prefix.to_string()).collect();
+fn check_scope(prefixes: impl Iterator<Item = IpNet>) -> v1::ExposureCheck {
+    let private: Vec<String> = prefixes.filter(|prefix| is_private(*prefix)).map(|prefix| prefix.to_string()).collect();
     if private.is_empty() {
         return check("scope", None);
     }

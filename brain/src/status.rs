@@ -48,12 +48,13 @@ impl Brain {
         // A subnet stands as its network does, a renumbering as its subnet, a delegation or a floating IP as its port.
         let follow =
             [("subnet", "network"), ("renumbering", "subnet"), ("delegation", "port"), ("floating_ip", "port")];
-        // An exposure works where its router does, and its ports are.
-        for (of, stands_on) in follow.into_iter().chain([("exposure", "router"), ("exposure", "port")]) {
+        for (of, stands_on) in follow {
             let on = restless.iter().filter(|id| id.kind == stands_on);
             let followers: Vec<ResourceId> = on.flat_map(|id| self.catalog.users(id, of).cloned()).collect();
             restless.extend(followers);
         }
+        // An exposure works where its router does, and its ports are.
+        restless.extend(self.exposures_after(&restless));
         self.announce_exposed(&restless);
         for id in restless {
             let standing = self.standing(&id);

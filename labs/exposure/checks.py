@@ -9,7 +9,7 @@ from sextantlab import wait_until
 from sextantlab.bgp import settled
 from sextantlab.site import expect
 
-from .wiring import ADDRESSES, FAR, PREFIX
+from .wiring import ADDRESSES, FAR, NEAR, PREFIX
 
 HOST = "/128"
 
@@ -146,3 +146,100 @@ def deleted(site, say=print):
     site.controller.call("delete", "exposure", "acme/hosts")
     wait_until("all taken back", lambda: not site.bird.routes())
     say("exposures deleted: nothing is said any more")
+
+
+def asked(site, address):
+    """Who answers a solicitation from outside: the MACs of all answers."""
+    neighbor = site.outside("neighbor")
+    with neighbor.capture("icmp6 and ip6[40] == 136") as wire:
+        said = neighbor.run("ndisc6", "-1", "-n", "-w", "700", "-r", "1", address, "eth0").stdout
+        time.sleep(0.2)
+    answers = [mac for target, mac in wire.fields("icmpv6.nd.na.target_address", "eth.src") if target == address]
+    expect(bool(answers) == ("Target link-layer" in said), f"ndisc6 {address}: {said}")
+    return answers
+
+
+def answered(site):
+    """Which chassis answers for which exposed address."""
+    return {held["ip_address"]: held["chassis"] for held in site.exposure("near")["status"]["addresses"]}
+
+
+def near(site, say=print):
+    """Who is on the link out there finds exactly what is exposed, at the VM's chassis where that has the uplink."""
+    site.wait_phase("near", "Active")
+    holders = answered(site)
+    expect(set(holders) == {NEAR["vm4"], NEAR["vm5"]}, f"answered for: {holders}")
+    expect(holders[NEAR["vm4"]] == "hv1" and holders[NEAR["vm5"]] in ("hv1", "hv2"), f"answered for: {holders}")
+    for port, address in NEAR.items():
+        macs = asked(site, address)
+        expect(len(macs) == (port != "vm6"), f"{port}: {len(macs)} answers: {macs}")
+    for address in ("2001:db8:100:0:b::1", "2001:db8:100:0:b::7", "2001:db8:100:0:c::4", site.address("vm1")):
+        expect(not asked(site, address), f"{address} is answered for")
+    say(f"answered for by {holders}; nobody else's address is")
+    neighbor = site.outside("neighbor")
+    for port in ("vm4", "vm5"):
+        expect(site.host(port).agent, "an agent answers")
+        answers = neighbor.ping(NEAR[port], count=5)
+        expect(answers == 5, f"{port}: {answers} of 5")
+        who = neighbor.tcp(NEAR[port])
+        expect(who == f"acme-{port}", f"TCP to {port}: {who} answers")
+        expect(site.host(port).ping(FAR, count=3) == 3, f"{port} does not reach who is far away")
+        expect(site.outside("router").ping(NEAR[port], count=3, options=("-I", FAR)) == 3, f"{port} is not reached from far away")
+    expect(neighbor.ping(NEAR["vm6"], count=2) == 0, "vm6 is reached")
+    with site.lab.chassis["hv1"].capture() as tunnels:
+        answers = neighbor.ping(NEAR["vm4"], count=10, interval=0.05, options=("-p", "5e4742"))
+        time.sleep(0.3)
+    through = tunnels.fields("frame.number", display="frame contains 5e:47:42:5e:47:42")
+    expect(answers == 10 and not through, f"vm4: {answers} of 10, {len(through)} packets in tunnels")
+    say("vm4 and vm5: reached by a neighbour without a route, ping and TCP, and from far away; vm4 by no tunnel; vm6 is not")
+
+
+REBIND = """\
+tenant: acme
+ports:
+  - {{name: vm4, network: blue, mac_address: "02:00:00:00:01:04", fixed_ips: [{{ip_address: "2001:db8:100:0:b::4"}}],
+     security_groups: [open], binding: {{chassis: {chassis}, interface: acme-vm4}}}}
+"""
+
+
+def moved(site, say=print):
+    """A VM moves to another chassis: neighbours out there are told, more than once, and follow."""
+    neighbor, chassis = site.outside("neighbor"), site.lab.chassis
+    before = asked(site, NEAR["vm4"])
+    with neighbor.capture("icmp6 and ip6[40] == 136") as wire, Pinger(neighbor, NEAR["vm4"]) as pinger:
+        begin = time.monotonic()
+        chassis["hv1"].hand_over("acme-vm4", chassis["hv2"])
+        site.controller.apply_text(REBIND.format(chassis="hv2"))
+        took = time.monotonic() - begin
+        wait_until("hv2 answers", lambda: answered(site)[NEAR["vm4"]] == "hv2")
+        time.sleep(2.5)
+    after = asked(site, NEAR["vm4"])
+    expect(len(after) == 1 and after != before, f"before {before}, after {after}")
+    told = [mac for target, mac, solicited in wire.fields("icmpv6.nd.na.target_address", "eth.src", "icmpv6.nd.na.flag.s")
+            if target == NEAR["vm4"] and solicited in ("0", "False")]
+    say(f"vm4 to hv2, which took {took:.2f} s: {pinger.lost} of {pinger.sent} lost; unsolicited advertisements from {told}")
+    expect(told.count(after[0]) >= 3, f"{after[0]} was told {told.count(after[0])} times")
+    expect(pinger.lost * 0.005 < took + 2, f"{pinger.lost} of {pinger.sent} lost")
+    expect(neighbor.ping(NEAR["vm4"], count=5) == 5, "vm4 is not reached at hv2")
+
+
+def stand_in(site, say=print):
+    """The gateway that answers for a VM that is on no uplink is drained: the other one does, and nothing is lost."""
+    was = answered(site)[NEAR["vm5"]]
+    with Pinger(site.outside("neighbor"), NEAR["vm5"]) as pinger:
+        site.controller.call("drain", "chassis", was)
+        now = wait_until("another answers", lambda: answered(site)[NEAR["vm5"]] != was and answered(site)[NEAR["vm5"]])
+        time.sleep(2)
+        site.controller.call("drain", "chassis", was, "--undo")
+        wait_until("it answers again", lambda: answered(site)[NEAR["vm5"]] == was)
+        time.sleep(1)
+    say(f"vm5: {was} drained, {now} answered meanwhile; {pinger.lost} of {pinger.sent} lost")
+    expect(pinger.lost == 0, f"{pinger.lost} lost")
+
+
+def hidden(site, say=print):
+    """What is exposed no more is answered for no more."""
+    site.controller.call("delete", "exposure", "acme/near")
+    wait_until("nobody answers", lambda: not asked(site, NEAR["vm5"]))
+    expect(not asked(site, NEAR["vm4"]), "vm4 is answered for")
+    say("exposure deleted: nobody answers")

@@ -13,6 +13,10 @@ from sextantlab.site import checked, run_parts  # noqa: E402
 PARTS = [
     ("what the router upstream is told", checks.told),
     ("reached from far away", checks.reached),
+    ("answered for on the link", checks.near),
+    ("a VM moves", checks.moved),
+    ("who answers is drained", checks.stand_in),
+    ("hidden again", checks.hidden),
     ("a gateway is drained", checks.drained),
     ("the controller is killed", checks.restarted),
     ("gobgpd is killed", checks.speaker_lost),
@@ -22,5 +26,5 @@ PARTS = [
 
 
 if __name__ == "__main__":
-    run_parts("lab exposure", "3 chassis, 3 hosts, a physical network with bird and gobgpd, controller, intent",
+    run_parts("lab exposure", "3 chassis, 6 hosts, a physical network with bird and gobgpd, controller, intent",
               site, PARTS, show=checked)

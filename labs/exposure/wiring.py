@@ -16,15 +16,20 @@ FAR, FAR4 = "2001:db8:ee::1", "198.51.100.1"
 # The router's addresses out there.
 ADDRESSES = ["2001:db8:100::10", "2001:db8:100::11"]
 ADDRESSES4 = ["203.0.113.10", "203.0.113.11"]
-ROUTER, SPEAKER = "2001:db8:100::1", "2001:db8:100::99"
+ROUTER, SPEAKER, NEIGHBOR = "2001:db8:100::1", "2001:db8:100::99", "2001:db8:100::77"
 
 CHASSIS = [ChassisSpec(f"hv{n}", n, f"fd00:a::{n}") for n in (1, 2, 3)]
 HOSTS = [HostSpec("acme", f"vm{n}", "red", f"hv{n}", f"02:00:00:00:01:0{n}", addresses=[f"10.1.0.1{n}/24"],
                   routes=["default via 10.1.0.1"]) for n in (1, 2, 3)]
-# The router has bird, and no route by hand; gobgpd stands beside it, and forwards nothing.
+# Those on network blue have addresses of the prefix that is on the link out there; vm6 is not exposed.
+NEAR = {f"vm{n}": f"2001:db8:100:0:b::{n}" for n in (4, 5, 6)}
+HOSTS += [HostSpec("acme", f"vm{n}", "blue", chassis, f"02:00:00:00:01:0{n}", addresses=[f"{NEAR[f'vm{n}']}/128"])
+          for n, chassis in ((4, "hv1"), (5, "hv3"), (6, "hv2"))]
+# The router has bird, and no route by hand; a neighbour knows of nobody; gobgpd stands beside it, and forwards nothing.
 OUTSIDE = [
     (HostSpec("up", "router", "public", "outside", "02:00:00:00:aa:01", forwards=True,
               addresses=[f"{ROUTER}/64", "203.0.113.1/24"]), 101),
+    (HostSpec("up", "neighbor", "public", "outside", "02:00:00:00:aa:07", addresses=[f"{NEIGHBOR}/64"]), 101),
     (HostSpec("up", "speaker", "public", "outside", "02:00:00:00:aa:09", addresses=[f"{SPEAKER}/64"]), 101),
 ]
 
@@ -96,7 +101,8 @@ def site(isolation, say=print):
                 lab.controller.apply(os.path.join(HERE, "site.yaml"), wait=None)
                 here.wait_active()
                 for host in lab.hosts.values():
-                    host.wait_address(PREFIX)
+                    if host.spec.network == "red":
+                        host.wait_address(PREFIX)
                 wait_until("ways out", lambda: len(here.leaves()) == 4)
                 yield here
             except BaseException:

@@ -1,4 +1,4 @@
-"""What is behind a router is reached from outside: the parts of labs/exposure, in two labs."""
+"""What is behind a router is reached from outside: the parts of labs/exposure, in three labs."""
 
 from exposure import checks
 from exposure.wiring import site
@@ -18,3 +18,11 @@ def test_exposure_gateway_killed_and_deleted(isolation):
         checks.told(here)
         checks.killed(here)
         checks.deleted(here)
+
+
+def test_exposure_answered_for_on_the_link(isolation):
+    with site(isolation) as here:
+        checks.near(here)
+        checks.moved(here)
+        checks.stand_in(here)
+        checks.hidden(here)

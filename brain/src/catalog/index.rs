@@ -106,13 +106,16 @@ impl Catalog {
     pub(crate) fn remove(&mut self, id: &ResourceId) {
         self.release(id);
         let shown = self.shown_by(id);
+        let proxied = self.ports_proxied_with(id);
         self.items.remove_mut(id);
         self.refresh_users(id, shown);
+        proxied.iter().for_each(|port| self.refresh(port));
     }
 
     fn set(&mut self, id: &ResourceId, stored: Arc<Stored>, model: Option<Model>) {
         self.release(id);
         let mut shown = self.shown_by(id);
+        let mut proxied = self.ports_proxied_with(id);
         let uid = stored.meta().map(|meta| &*meta.uid).filter(|uid| !uid.is_empty());
         let mut claims: Vec<Claim> = uid.map(|uid| Claim::Uid(Arc::from(uid))).into_iter().collect();
         claims
@@ -149,6 +152,8 @@ impl Catalog {
         self.items.insert_mut(id.clone(), Arc::new(Item { stored, model, claims, references }));
         shown.extend(self.shown_by(id));
         self.refresh_users(id, shown);
+        proxied.extend(self.ports_proxied_with(id));
+        proxied.iter().for_each(|port| self.refresh(port));
     }
 
     fn release(&mut self, id: &ResourceId) {

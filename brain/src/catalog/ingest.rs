@@ -284,7 +284,7 @@ impl Catalog {
 
     /// Everything whose facts may differ: what changed, and what says something that depends on that.
     fn dirty(&self, before: &Catalog, ids: BTreeSet<ResourceId>) -> BTreeSet<ResourceId> {
-        let mut dirty = BTreeSet::new();
+        let mut dirty = self.dirty_exposed(before, &ids);
         for id in ids {
             let renumbered = self.key_of(&id) != before.key_of(&id);
             match id.kind {

@@ -53,9 +53,10 @@ use released::Released;
 
 pub(crate) use automatic::{Claimed, Found, Seen, Upkeep};
 pub(crate) use history::AGE_MAX_MS;
-pub(crate) use ident::{CHASSIS, association_word};
+pub(crate) use ident::{CHASSIS, EXPOSURE, association_word};
 pub(crate) use index::Claim;
 pub(crate) use kinds::chassis::Chassis;
+pub(crate) use kinds::proxy::Proxied;
 pub(crate) use kinds::upstream::Asks;
 pub(crate) use learned::Unlearnable;
 pub(crate) use leases::Leasing;

@@ -4,7 +4,7 @@ use addr::IpNet;
 use proto::v1;
 use topology::{Change, ExposureKey, ExposureMethod, NetworkKey, PortKey, ResourceId, RouterKey};
 
-use super::{Model, text};
+use super::{Model, proxy, text};
 use crate::catalog::Catalog;
 use crate::catalog::findings::Findings;
 use crate::catalog::ident::{EXPOSURE, PORT, ROUTER, SUBNET, short};
@@ -25,10 +25,7 @@ pub(super) fn parse(id: &ResourceId, spec: &mut v1::ExposureSpec, findings: &mut
     let router = text::target(ROUTER, &id.tenant, &spec.router, "router", findings);
     let method = match spec.method() {
         v1::ExposureMethod::Routed => Some(ExposureMethod::Routed),
-        v1::ExposureMethod::NdProxy => {
-            findings.spec("method", "nd-proxy is not built yet: routed is");
-            None
-        }
+        v1::ExposureMethod::NdProxy => Some(ExposureMethod::NdProxy),
         v1::ExposureMethod::Unspecified => {
             findings.spec("method", "is needed: routed or nd-proxy");
             None
@@ -84,6 +81,9 @@ pub(super) fn check(catalog: &Catalog, id: &ResourceId, exposure: &Exposure, fin
             let message = format!("{name} has no interface on {}, where {port} is", short(&id.tenant, network));
             findings.spec(format!("ports[{i}]"), message);
         }
+    }
+    if exposure.method == ExposureMethod::NdProxy {
+        proxy::check(catalog, id, exposure, &gateway.network, findings);
     }
     // Who is told of a prefix upstream gets what is for it: there is one for each, whichever tenant came first.
     let own = catalog.reach_of(exposure);

@@ -25,6 +25,7 @@ pub(crate) mod managed;
 pub(crate) mod modes;
 pub(crate) mod network;
 pub(crate) mod port;
+pub(crate) mod proxy;
 pub(crate) mod range;
 pub(crate) mod renumbering;
 pub(crate) mod router;

@@ -14,7 +14,7 @@ use super::dhcp_options::{self, Whose};
 use super::instance;
 use super::network::Network;
 use super::subnet::Subnet;
-use super::{Model, text};
+use super::{Model, proxy, text};
 use crate::catalog::Catalog;
 use crate::catalog::findings::Findings;
 use crate::catalog::ident::{self, CHASSIS, NETWORK, ROUTER, SECURITY_GROUP, SUBNET};
@@ -219,6 +219,7 @@ pub(super) fn claims(catalog: &Catalog, id: &ResourceId, port: &Port, claims: &m
     let shares = catalog.shares_of(port).into_iter();
     claims.extend(shares.map(|(_, share)| Claim::Address(port.network.clone(), IpAddr::V6(share.network()))));
     claims.extend(port.binding.clone().map(|(chassis, interface)| Claim::Interface(chassis, interface)));
+    proxy::claims(catalog, id, port, claims);
 }
 
 /// The field that a claim of a port is about.
@@ -331,6 +332,7 @@ pub(super) fn facts(catalog: &Catalog, id: &ResourceId, key: u32, port: &Port, f
         facts.push(Change::DhcpOptions(key, Some(port.dhcp_options.clone())));
     }
     facts.extend(port.dns_name.as_ref().map(|(label, _)| Change::Hostname(key, Some(label.clone()))));
+    proxy::facts(catalog, id, key, port, facts);
 }
 
 fn delegated((prefix, lifetimes): (Ipv6Net, v1::PrefixLifetimes)) -> topology::Delegated {

@@ -123,3 +123,63 @@ fn bgp_peers() {
         &[("routers[0].bgp_peers[0].password_file", "is no absolute path")],
     );
 }
+
+/// The site with port `vm9` on a part of what is on the link of the provider network, and an exposure by neighbour discovery.
+fn near(a: &mut Document, cidr: &str, ports: &[&str], subnets: &[&str]) {
+    leads_out(a, &["2001:db8:100::10"]);
+    a.networks.push(network("near"));
+    let mut near6 = subnet("near6", "near", cidr);
+    near6.spec.as_mut().unwrap().gateway_ip = Some(cidr.replace("::/", "::1/").split('/').next().unwrap().to_owned());
+    a.subnets.push(near6);
+    rt(a).interfaces.push(v1::RouterInterface { subnet: "near6".into(), ..Default::default() });
+    a.ports.push(port("vm9", "near"));
+    a.exposures.push(exposure(v1::ExposureMethod::NdProxy, ports, subnets));
+}
+
+#[test]
+fn what_is_not_on_the_link_out_there_is_not_answered_for() {
+    let at = "exposures[0].subnets[0]";
+    refuses(|_, a| near(a, "2001:db8:101::/80", &[], &["near6"]), &[(at, "is a part of no subnet of out")]);
+    refuses(
+        |_, a| near(a, "2001:db8:101::/80", &["vm9"], &[]),
+        &[("exposures[0].ports[0]", "is a part of one of out's")],
+    );
+    refuses(
+        |_, a| {
+            near(a, "2001:db8:100:0:b::/80", &[], &["near4"]);
+            a.subnets.push(subnet("near4", "near", "10.9.0.0/24"));
+            rt(a).interfaces.push(v1::RouterInterface { subnet: "near4".into(), ..Default::default() });
+        },
+        &[(at, "nd-proxy answers for IPv6 addresses")],
+    );
+}
+
+#[test]
+fn an_address_that_is_answered_for_is_a_presence_and_nobody_elses() {
+    let mut rig = Rig::default();
+    let mut documents = site();
+    near(&mut documents[1], "2001:db8:100:0:b::/80", &[], &["near6"]);
+    let vm9 = with_fixed(port("vm9", "near"), &["2001:db8:100:0:b::9"]);
+    *documents[1].ports.last_mut().unwrap() = vm9.clone();
+    rig.apply(&documents);
+    let present = |rig: &Rig| {
+        let network = topology::NetworkKey(rig.key("network", "acme", "out"));
+        rig.world.presences_on(network).map(|address| address.to_string()).collect::<Vec<_>>()
+    };
+    assert_eq!(present(&rig), ["2001:db8:100:0:b::9"]);
+    // A port that comes later is exposed with its subnet, and one that goes is not.
+    rig.apply(&[Document { ports: vec![with_fixed(port("vm8", "near"), &["2001:db8:100:0:b::8"])], ..doc() }]);
+    assert_eq!(present(&rig), ["2001:db8:100:0:b::8", "2001:db8:100:0:b::9"]);
+    let theirs = with_fixed(port("vm7", "out"), &["2001:db8:100:0:b::9"]);
+    let (_, violations) = rig.refused(&apply(&[Document { ports: vec![theirs.clone()], ..doc() }]));
+    assert!(violations[0].1.contains("is port acme/vm9's already"), "{violations:?}");
+    rig.send(delete("port", "acme", "vm8")).unwrap();
+    assert_eq!(present(&rig), ["2001:db8:100:0:b::9"]);
+    rig.send(delete("exposure", "acme", "e1")).unwrap();
+    assert_eq!(present(&rig), Vec::<String>::new());
+    // It is anybody's now, and then can't be exposed.
+    rig.apply(&[Document { ports: vec![theirs], ..doc() }]);
+    let again = exposure(v1::ExposureMethod::NdProxy, &["vm9"], &[]);
+    let (_, violations) = rig.refused(&apply(&[Document { exposures: vec![again], ..doc() }]));
+    assert!(violations[0].1.contains("is port acme/vm7's on network acme/out already"), "{violations:?}");
+}
