@@ -13,7 +13,7 @@ use super::Shared;
 use super::inbox::Taken;
 use super::keeper::Keeper;
 use crate::handle::{Change, Changed};
-use crate::openflow::Sent;
+use crate::openflow::{self, Sent};
 use crate::store::Transaction;
 
 /// What turns events into effects: the brain, or a test's stand-in.
@@ -97,8 +97,10 @@ fn carry_out(effect: Effect, shared: &Shared, keeper: &Keeper) {
         }
         Effect::Switch(session, command) => {
             let packet = matches!(command, SwitchCommand::PacketOut { .. });
-            let reason = match shared.sessions.command(session, command) {
-                Sent::Queued => return,
+            // While others wait to be thought about, sessions write: many packets in one go.
+            let at_once = packet && shared.inbox.lengths().packets == 0;
+            let reason = match openflow::command(shared, session, command, at_once) {
+                Sent::Queued | Sent::Written => return,
                 Sent::Full => "session_full",
                 Sent::Gone => "session_gone",
             };

@@ -1,21 +1,20 @@
-//! A connection's two ends: messages off the stream, and messages into a queue that a task writes.
+//! A connection's two ends: messages off the stream, and messages onto it.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 use bytes::{Bytes, BytesMut};
 use ofp::{Bad, Body, Message};
 use thiserror::Error;
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
-use tokio::sync::mpsc;
+use tokio::io::{AsyncRead, AsyncReadExt};
 
 use super::batch::Wire;
+use super::pipe::Pipe;
 use super::words;
 use crate::daemon::Shared;
 
 /// Bytes that may wait to be written. A switch that reads so little is not one that can be controlled.
 const QUEUED_BYTES_MAX: usize = 256 << 20;
-/// Bytes read, and written, at once.
+/// Bytes read at once.
 const CHUNK: usize = 64 << 10;
 
 /// Why a session ends.
@@ -108,100 +107,75 @@ impl<R: AsyncRead + Unpin> Incoming<R> {
     }
 }
 
-/// Numbers requests and queues them for writing.
+/// Numbers requests and writes them.
 pub(crate) struct Outgoing {
-    queue: mpsc::UnboundedSender<Bytes>,
-    queued_bytes: Arc<AtomicUsize>,
-    last_xid: u32,
+    pipe: Arc<Pipe>,
     shared: Arc<Shared>,
 }
 
 impl Outgoing {
-    /// A queue, and what writes it out. The writer ends when the queue is dropped, or with the first error.
-    pub(crate) fn new<W: AsyncWrite + Unpin>(
-        stream: W,
-        shared: Arc<Shared>,
-    ) -> (Outgoing, impl Future<Output = std::io::Result<()>>) {
-        let (queue, receiver) = mpsc::unbounded_channel();
-        let queued_bytes = Arc::new(AtomicUsize::new(0));
-        let writer = write(stream, receiver, Arc::clone(&queued_bytes));
-        (Outgoing { queue, queued_bytes, last_xid: 0, shared }, writer)
-    }
-
-    /// The next number for a request.
-    pub(crate) fn xid(&mut self) -> u32 {
-        self.xids(1)
+    /// What is written into a pipe, which is closed with this.
+    pub(crate) fn new(pipe: Arc<Pipe>, shared: Arc<Shared>) -> Outgoing {
+        Outgoing { pipe, shared }
     }
 
     /// The first of `count` numbers in a row.
-    pub(crate) fn xids(&mut self, count: u32) -> u32 {
-        let first = match self.last_xid.checked_add(count) {
-            Some(_) => self.last_xid + 1,
-            // Numbers in a row don't wrap; 0 is left out, as it is what a switch's own messages carry.
-            None => 1,
-        };
-        self.last_xid = first + count.saturating_sub(1);
-        first
+    pub(crate) fn xids(&self, count: u32) -> u32 {
+        self.pipe.xids(count)
     }
 
-    /// Queues a request under a new number, which it returns.
-    pub(crate) fn ask(&mut self, body: impl Into<Body>) -> Result<u32, Fault> {
-        let xid = self.xid();
+    /// Writes a request under a new number, which it returns.
+    pub(crate) fn ask(&self, body: impl Into<Body>) -> Result<u32, Fault> {
+        let xid = self.xids(1);
         self.send(&Message::new(xid, body))?;
         Ok(xid)
     }
 
-    /// Queues a message.
+    /// Writes a message.
     pub(crate) fn send(&self, message: &Message) -> Result<(), Fault> {
         let bytes = message.try_encode().map_err(Fault::TooLong)?;
-        self.queue(bytes)?;
+        self.write(bytes)?;
         count(&self.shared, "out", words::kind(&message.body), 1);
         Ok(())
     }
 
-    /// Queues messages that are bytes already.
+    /// Writes messages that are bytes already.
     pub(crate) fn send_wire(&self, wire: Wire) -> Result<(), Fault> {
-        self.queue(wire.bytes)?;
+        self.write(wire.bytes)?;
         wire.kinds.iter().for_each(|(kind, by)| count(&self.shared, "out", kind, *by));
         Ok(())
     }
 
-    fn queue(&self, bytes: Bytes) -> Result<(), Fault> {
-        let queued = self.queued_bytes.fetch_add(bytes.len(), Ordering::Relaxed) + bytes.len();
+    fn write(&self, bytes: Bytes) -> Result<(), Fault> {
+        let queued = self.pipe.queued_bytes() + bytes.len();
         if queued > QUEUED_BYTES_MAX {
             return Err(Fault::Limit(format!("{queued} bytes wait to be written: the switch does not read")));
         }
-        self.shared.metrics.bytes.get_or_create(&[("direction", "out")]).inc_by(bytes.len() as u64);
-        // Fails when the writer ended, which its owner sees.
-        drop(self.queue.send(bytes));
+        count_bytes(&self.shared, bytes.len());
+        self.pipe.send(bytes);
         Ok(())
     }
 
     /// Bytes that wait to be written.
     pub(crate) fn queued_bytes(&self) -> usize {
-        self.queued_bytes.load(Ordering::Relaxed)
+        self.pipe.queued_bytes()
     }
 }
 
-async fn write<W: AsyncWrite + Unpin>(
-    mut stream: W,
-    mut queue: mpsc::UnboundedReceiver<Bytes>,
-    queued_bytes: Arc<AtomicUsize>,
-) -> std::io::Result<()> {
-    let mut chunk = BytesMut::with_capacity(CHUNK);
-    while let Some(bytes) = queue.recv().await {
-        chunk.extend_from_slice(&bytes);
-        while chunk.len() < CHUNK
-            && let Ok(bytes) = queue.try_recv()
-        {
-            chunk.extend_from_slice(&bytes);
-        }
-        let length = chunk.len();
-        stream.write_all(&chunk).await?;
-        queued_bytes.fetch_sub(length, Ordering::Relaxed);
-        chunk.clear();
+impl Drop for Outgoing {
+    fn drop(&mut self) {
+        self.pipe.close();
     }
-    stream.shutdown().await
+}
+
+/// A message that was written past the session.
+pub(super) fn count_written(shared: &Shared, kind: &'static str, length: usize) {
+    count_bytes(shared, length);
+    count(shared, "out", kind, 1);
+}
+
+fn count_bytes(shared: &Shared, length: usize) {
+    shared.metrics.bytes.get_or_create(&[("direction", "out")]).inc_by(length as u64);
 }
 
 fn count(shared: &Shared, direction: &'static str, kind: &'static str, by: u64) {

@@ -16,6 +16,7 @@ use tokio_util::task::AbortOnDropHandle;
 use super::conn::{Fault, Incoming, Outgoing};
 use super::handshake::{Switch, shake};
 use super::news::News;
+use super::pipe::Pipe;
 use super::sessions::{Commands, Door};
 use super::watch::Watch;
 use super::words;
@@ -76,7 +77,8 @@ where
     W: AsyncWrite + Unpin + Send + 'static,
 {
     let mut incoming = Incoming::new(reader, Arc::clone(&shared));
-    let (mut outgoing, writing) = Outgoing::new(writer, Arc::clone(&shared));
+    let (pipe, writing) = Pipe::new(writer);
+    let mut outgoing = Outgoing::new(Arc::clone(&pipe), Arc::clone(&shared));
     let mut writing = AbortOnDropHandle::new(tokio::spawn(writing));
     let shaken = tokio::select! {
         biased;
@@ -87,7 +89,7 @@ where
     let fault = match shaken {
         Err(fault) => fault,
         Ok(switch) => {
-            let (door, commands) = Door::new(switch.dpid);
+            let (door, commands) = Door::new(switch.dpid, pipe);
             let mut session = Session::new(id, &switch, outgoing, Arc::clone(&shared));
             // In this order, and not by chance: a run can be repeated to the letter.
             let ended = tokio::select! {
@@ -165,6 +167,7 @@ impl Session {
                     // The door is in the registry until the session ends.
                     let command = command.ok_or(Fault::Stopping)?;
                     self.obey(command)?;
+                    commands.obeyed();
                 }
                 turn = self.work.turn.wait() => self.read_back(turn)?,
                 room = shared.inbox.room(), if !self.news.is_empty() => {

@@ -15,7 +15,7 @@ use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 
-use super::session;
+use super::{command, session};
 use crate::daemon::{Clock, Shared, Taken};
 
 /// The switch's end, the daemon's state, and the session between them.
@@ -300,7 +300,7 @@ async fn malformed_bytes_cost_their_session_only() {
 #[tokio::test]
 async fn a_batch_is_a_bundle_that_is_committed_after_a_barrier() {
     let (mut fake, id) = Fake::up().await;
-    fake.shared.sessions.command(id, flows(5, 2));
+    command(&fake.shared, id, flows(5, 2), false);
     let (event, asked) = fake.serve().await;
     assert!(matches!(event, Event::Switch(_, SwitchEvent::BatchDone { batch: 5, .. })), "{event:?}");
     let bundle = ["bundle_control", "bundle_add", "bundle_add", "barrier_request", "bundle_control", "barrier_request"];
@@ -311,8 +311,8 @@ async fn a_batch_is_a_bundle_that_is_committed_after_a_barrier() {
 #[tokio::test]
 async fn a_batch_with_a_bad_flow_is_discarded_and_the_next_goes_on() {
     let (mut fake, id) = Fake::up().await;
-    fake.shared.sessions.command(id, flows(1, 2));
-    fake.shared.sessions.command(id, flows(2, 1));
+    command(&fake.shared, id, flows(1, 2), false);
+    command(&fake.shared, id, flows(2, 1), false);
     let mut adds = 0;
     let mut controls = Vec::new();
     while adds < 2 || controls.len() < 2 {
@@ -351,12 +351,11 @@ async fn what_is_too_long_to_send_costs_no_session() {
         |bytes| SwitchCommand::PacketOut { in_port: OfPort::CONTROLLER, actions: vec![], data: vec![0; bytes] };
     let flow = FlowMod { instructions: vec![ofp::Instruction::GotoTable(1); 9000], ..FlowMod::default() };
     let operations = vec![FlowMod::default().into(), flow.into()];
-    fake.shared.sessions.command(id, packet(70_000));
-    fake.shared
-        .sessions
-        .command(id, SwitchCommand::Batch(Batch { number: 1, operations, follows: None, gentle: false }));
-    fake.shared.sessions.command(id, flows(2, 1));
-    fake.shared.sessions.command(id, packet(14));
+    command(&fake.shared, id, packet(70_000), false);
+    let batch = SwitchCommand::Batch(Batch { number: 1, operations, follows: None, gentle: false });
+    command(&fake.shared, id, batch, false);
+    command(&fake.shared, id, flows(2, 1), false);
+    command(&fake.shared, id, packet(14), false);
     let (event, _) = fake.serve().await;
     let Event::Switch(_, SwitchEvent::BatchFailed { batch: 1, operation: Some(1), error }) = event else {
         panic!("{event:?}")
@@ -373,9 +372,9 @@ async fn what_is_too_long_to_send_costs_no_session() {
 async fn work_keeps_its_order_and_packets_wait_for_none_of_it() {
     let (mut fake, id) = Fake::up().await;
     let packet = SwitchCommand::PacketOut { in_port: OfPort::CONTROLLER, actions: Vec::new(), data: vec![0; 14] };
-    fake.shared.sessions.command(id, SwitchCommand::ReadBack);
-    fake.shared.sessions.command(id, flows(1, 1));
-    fake.shared.sessions.command(id, packet);
+    command(&fake.shared, id, SwitchCommand::ReadBack, false);
+    command(&fake.shared, id, flows(1, 1), false);
+    command(&fake.shared, id, packet, false);
     let mut asked = Vec::new();
     while asked.last() != Some(&"packet_out") {
         let message = fake.expect().await;
@@ -400,7 +399,7 @@ async fn work_keeps_its_order_and_packets_wait_for_none_of_it() {
     asked.retain(|kind| *kind != "packet_out");
     let bundle = ["bundle_control", "bundle_add", "barrier_request", "bundle_control", "barrier_request"];
     assert_eq!(asked, [&["multipart_request"; 4][..], &bundle].concat());
-    fake.shared.sessions.command(id, SwitchCommand::Close { reason: "told to".to_owned() });
+    command(&fake.shared, id, SwitchCommand::Close { reason: "told to".to_owned() }, false);
     assert_eq!(fake.down().await, "told to");
 }
 
@@ -420,8 +419,8 @@ async fn what_follows_a_refused_batch_is_left_out() {
         batch(4, None),
         batch(5, Some(4)),
     ];
-    for command in commands {
-        fake.shared.sessions.command(id, command);
+    for each in commands {
+        command(&fake.shared, id, each, false);
     }
     let mut heard = Vec::new();
     while heard.last() != Some(&5) {
@@ -445,8 +444,8 @@ async fn a_switch_that_forwards_rests_between_bundles_and_no_other() {
     let mut took = Vec::new();
     for (first, gentle) in [(1, true), (3, false)] {
         let start = Instant::now();
-        fake.shared.sessions.command(id, batch(first, gentle));
-        fake.shared.sessions.command(id, batch(first + 1, gentle));
+        command(&fake.shared, id, batch(first, gentle), false);
+        command(&fake.shared, id, batch(first + 1, gentle), false);
         fake.serve_at_once(4).await;
         took.push(start.elapsed());
         while fake.try_event().is_some() {}
@@ -459,7 +458,7 @@ async fn a_switch_that_forwards_rests_between_bundles_and_no_other() {
 #[tokio::test]
 async fn while_the_brain_takes_nothing_the_session_reads_on_and_drops_are_named() {
     let (mut fake, id) = Fake::up().await;
-    fake.shared.sessions.command(id, flows(1, 1));
+    command(&fake.shared, id, flows(1, 1), false);
     // The control queue is full of others' events: nothing of this session's has room.
     while let Some(room) = fake.shared.inbox.room_now() {
         fake.shared.inbox.push_into(room, Event::Tick, None).unwrap();
@@ -543,7 +542,7 @@ async fn a_handshake_and_a_batch_have_their_time() {
     assert!(fake.try_event().is_none());
 
     let (mut fake, id) = Fake::up().await;
-    fake.shared.sessions.command(id, flows(1, 1));
+    command(&fake.shared, id, flows(1, 1), false);
     let start = Instant::now();
     // It answers echoes, but not what matters.
     while let Some(message) = fake.next().await {
@@ -581,7 +580,7 @@ async fn no_bytes_make_a_session_panic() {
     };
     for _ in 0..300 {
         let (mut fake, id) = Fake::up().await;
-        fake.shared.sessions.command(id, flows(1, 1));
+        command(&fake.shared, id, flows(1, 1), false);
         let mut bytes = chatter();
         for _ in 0..=random(4) {
             let at = random(bytes.len());

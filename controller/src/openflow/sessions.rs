@@ -6,7 +6,13 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use addr::Dpid;
 use brain::{SessionId, SwitchCommand};
 use dashmap::DashMap;
+use ofp::{Body, Message, NO_BUFFER, PacketOut};
 use tokio::sync::{Semaphore, mpsc};
+
+use super::conn::count_written;
+use super::pipe::Pipe;
+use super::words;
+use crate::daemon::Shared;
 
 /// Connections at most, those in their handshake included.
 const CONNECTIONS_MAX: usize = 4096;
@@ -16,7 +22,6 @@ const READ_BACKS_MAX: usize = 16;
 pub(crate) const PACKET_OUTS_MAX: usize = 1024;
 
 /// The sessions.
-#[derive(Debug)]
 pub(crate) struct Sessions {
     last: AtomicU64,
     doors: DashMap<SessionId, Door>,
@@ -27,11 +32,13 @@ pub(crate) struct Sessions {
 }
 
 /// The way to a session.
-#[derive(Clone, Debug)]
 pub(crate) struct Door {
     /// Bounded for packets by `packet_outs`, for the rest by the brain, which waits for its answers.
     commands: mpsc::UnboundedSender<SwitchCommand>,
+    /// Commands that are not obeyed yet, and the packets among those that wait.
+    open: Arc<AtomicUsize>,
     packet_outs: Arc<AtomicUsize>,
+    pipe: Arc<Pipe>,
     dpid: Dpid,
 }
 
@@ -40,6 +47,8 @@ pub(crate) struct Door {
 pub(crate) enum Sent {
     /// It waits for its turn.
     Queued,
+    /// It was a packet, and is on its way.
+    Written,
     /// It was a packet and too many wait.
     Full,
     /// The session is gone.
@@ -73,14 +82,6 @@ impl Sessions {
         self.doors.remove(&id).is_some()
     }
 
-    /// Passes a command on.
-    pub(crate) fn command(&self, id: SessionId, command: SwitchCommand) -> Sent {
-        match self.doors.get(&id) {
-            Some(door) => door.send(command),
-            None => Sent::Gone,
-        }
-    }
-
     /// The datapath id of a session that is up.
     pub(crate) fn dpid(&self, id: SessionId) -> Option<Dpid> {
         self.doors.get(&id).map(|door| door.dpid)
@@ -92,13 +93,51 @@ impl Sessions {
     }
 }
 
+/// Passes a command on. A packet goes straight to the switch if `at_once`, and nothing that was said before is still on its way.
+pub(crate) fn command(shared: &Shared, id: SessionId, command: SwitchCommand, at_once: bool) -> Sent {
+    let Some(door) = shared.sessions.doors.get(&id) else { return Sent::Gone };
+    match command {
+        SwitchCommand::PacketOut { in_port, actions, data } if at_once && door.is_quiet() => {
+            door.write(shared, PacketOut { buffer_id: NO_BUFFER, in_port, actions, data: data.into() })
+        }
+        command => door.send(command),
+    }
+}
+
 impl Door {
     /// A door, and the room behind it.
-    pub(crate) fn new(dpid: Dpid) -> (Door, Commands) {
+    pub(crate) fn new(dpid: Dpid, pipe: Arc<Pipe>) -> (Door, Commands) {
         let (sender, receiver) = mpsc::unbounded_channel();
-        let packet_outs = Arc::new(AtomicUsize::new(0));
-        let door = Door { commands: sender, packet_outs: Arc::clone(&packet_outs), dpid };
-        (door, Commands { receiver, packet_outs })
+        let (open, packet_outs) = <(Arc<AtomicUsize>, Arc<AtomicUsize>)>::default();
+        let commands = Commands { receiver, open: Arc::clone(&open), packet_outs: Arc::clone(&packet_outs) };
+        (Door { commands: sender, open, packet_outs, pipe, dpid }, commands)
+    }
+
+    /// Whether each command has been obeyed.
+    fn is_quiet(&self) -> bool {
+        self.open.load(Ordering::Acquire) == 0
+    }
+
+    fn write(&self, shared: &Shared, packet: PacketOut) -> Sent {
+        let message = Message::new(self.pipe.xids(1), packet);
+        let Ok(bytes) = message.try_encode() else { return self.again(message) };
+        let length = bytes.len();
+        if self.pipe.send_first(bytes).is_err() {
+            return self.again(message);
+        }
+        count_written(shared, words::kind(&message.body), length);
+        shared.metrics.packet_outs.get_or_create(&vec![("dpid", self.dpid.to_string())]).inc();
+        Sent::Written
+    }
+
+    /// By way of the session, which finds the words for what is wrong.
+    fn again(&self, message: Message) -> Sent {
+        match message.body {
+            Body::PacketOut(PacketOut { in_port, actions, data, .. }) => {
+                self.send(SwitchCommand::PacketOut { in_port, actions, data: data.into() })
+            }
+            _ => Sent::Gone,
+        }
     }
 
     fn send(&self, command: SwitchCommand) -> Sent {
@@ -107,6 +146,7 @@ impl Door {
             self.packet_outs.fetch_sub(1, Ordering::Relaxed);
             return Sent::Full;
         }
+        self.open.fetch_add(1, Ordering::Release);
         match self.commands.send(command) {
             Ok(()) => Sent::Queued,
             Err(_) => Sent::Gone,
@@ -118,6 +158,7 @@ impl Door {
 #[derive(Debug)]
 pub(crate) struct Commands {
     receiver: mpsc::UnboundedReceiver<SwitchCommand>,
+    open: Arc<AtomicUsize>,
     packet_outs: Arc<AtomicUsize>,
 }
 
@@ -130,6 +171,11 @@ impl Commands {
         }
         command
     }
+
+    /// The last one has been obeyed.
+    pub(crate) fn obeyed(&self) {
+        self.open.fetch_sub(1, Ordering::Release);
+    }
 }
 
 #[cfg(test)]
@@ -138,23 +184,59 @@ mod tests {
     use brain::Batch;
 
     use super::*;
+    use crate::daemon::Clock;
+
+    fn packet() -> SwitchCommand {
+        SwitchCommand::PacketOut { in_port: OfPort(1), actions: Vec::new(), data: Vec::new() }
+    }
+
+    fn batch() -> SwitchCommand {
+        SwitchCommand::Batch(Batch { number: 1, operations: Vec::new(), follows: None, gentle: false })
+    }
+
+    /// A session that is up, whose commands nobody takes yet, and the switch's end of its stream.
+    fn up() -> (Shared, SessionId, Commands, tokio::io::DuplexStream) {
+        let (there, here) = tokio::io::duplex(64);
+        let (pipe, _) = Pipe::new(here);
+        let (door, commands) = Door::new(Dpid(7), pipe);
+        let shared = Shared::new(0, Clock::start());
+        let id = shared.sessions.number();
+        shared.sessions.enter(id, door);
+        (shared, id, commands, there)
+    }
 
     #[tokio::test]
     async fn packet_outs_are_bounded_and_batches_are_not_dropped() {
-        let sessions = Sessions::default();
-        let (door, mut commands) = Door::new(Dpid(7));
-        let id = sessions.number();
-        sessions.enter(id, door);
-        let packet = || SwitchCommand::PacketOut { in_port: OfPort(1), actions: Vec::new(), data: Vec::new() };
+        let (shared, id, mut commands, _there) = up();
         for _ in 0..PACKET_OUTS_MAX {
-            assert_eq!(sessions.command(id, packet()), Sent::Queued);
+            assert_eq!(command(&shared, id, packet(), false), Sent::Queued);
         }
-        assert_eq!(sessions.command(id, packet()), Sent::Full);
-        let batch = Batch { number: 1, operations: Vec::new(), follows: None, gentle: false };
-        assert_eq!(sessions.command(id, SwitchCommand::Batch(batch)), Sent::Queued);
+        assert_eq!(command(&shared, id, packet(), false), Sent::Full);
+        assert_eq!(command(&shared, id, batch(), false), Sent::Queued);
         assert!(matches!(commands.next().await, Some(SwitchCommand::PacketOut { .. })));
-        assert_eq!(sessions.command(id, packet()), Sent::Queued);
-        assert!(sessions.remove(id));
-        assert_eq!(sessions.command(id, packet()), Sent::Gone);
+        assert_eq!(command(&shared, id, packet(), false), Sent::Queued);
+        assert!(shared.sessions.remove(id));
+        assert_eq!(command(&shared, id, packet(), false), Sent::Gone);
+    }
+
+    #[tokio::test]
+    async fn a_packet_goes_straight_to_the_switch_but_past_nothing() {
+        let (shared, id, mut commands, _there) = up();
+        assert_eq!(command(&shared, id, packet(), true), Sent::Written);
+        assert_eq!(command(&shared, id, batch(), true), Sent::Queued);
+        assert_eq!(command(&shared, id, packet(), true), Sent::Queued, "the batch was said before");
+        for _ in 0..2 {
+            commands.next().await;
+            assert_eq!(command(&shared, id, packet(), true), Sent::Queued, "it is not obeyed yet");
+            commands.obeyed();
+        }
+        for _ in 0..2 {
+            commands.next().await;
+            commands.obeyed();
+        }
+        assert_eq!(command(&shared, id, packet(), true), Sent::Written);
+        // The stream has room for two such messages: the third begins, and ends when there is room again.
+        assert_eq!(command(&shared, id, packet(), true), Sent::Written);
+        assert_eq!(command(&shared, id, packet(), true), Sent::Queued, "the one before is not out yet");
     }
 }
