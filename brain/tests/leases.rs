@@ -93,16 +93,22 @@ fn a_lease_is_durable_before_it_is_told_and_outlives_a_restart() {
     assert_eq!(says(&mut site, Dhcp6Kind::Request, 1, 7), [(Dhcp6Kind::Reply, vec![address])]);
     assert_eq!(stored(&site), ["/sextant/v1/lease/acme/vm1/na-7"]);
     let [lease] = &leases(&mut site)[..] else { panic!() };
-    let day = 86_400_000;
-    assert_eq!((lease.since_ms, lease.until_ms, lease.client.as_str()), (10_000, 10_000 + day, "000401"));
+    let recorded = 86_400_000 + 60_000;
+    assert_eq!((lease.since_ms, lease.until_ms, lease.client.as_str()), (10_000, 10_000 + recorded, "000401"));
     assert_eq!((&lease.leased[..], lease.association.as_str()), (&[address.to_string()][..], "na-7"));
     // After a restart the same client goes on with it, and it began when it began.
     let mut site = site.restarted();
     site.connect_all();
-    site.now = 50_000;
+    // What the disk has until then is as much as it is told for a minute: nothing is written, and the answer waits for nothing.
+    (site.now, site.broken_store) = (70_000, true);
+    assert_eq!(says(&mut site, Dhcp6Kind::Renew, 1, 7), [(Dhcp6Kind::Reply, vec![address])]);
+    site.now = 70_001;
+    assert_eq!(says(&mut site, Dhcp6Kind::Renew, 1, 7), [], "now there is something to write");
+    site.broken_store = false;
+    site.tick(10_000);
     assert_eq!(says(&mut site, Dhcp6Kind::Renew, 1, 7), [(Dhcp6Kind::Reply, vec![address])]);
     let [lease] = &leases(&mut site)[..] else { panic!() };
-    assert_eq!((lease.since_ms, lease.until_ms), (10_000, 50_000 + day));
+    assert_eq!((lease.since_ms, lease.until_ms), (10_000, 80_001 + recorded));
 }
 
 #[test]

@@ -18,6 +18,10 @@ use super::Catalog;
 use super::admit::Admission;
 use super::ident::{DELEGATION, PORT};
 
+/// A lease is recorded for longer than its client is told: by a tenth, a minute at most.
+const SLACK_PART: u64 = 10;
+const SLACK_MAX_MS: u64 = 60_000;
+
 /// A lease's name: its port, and which of the port's it is.
 pub(crate) type LeaseId = (ResourceId, Association);
 
@@ -178,9 +182,17 @@ impl Admission<'_> {
         let id = (port.clone(), association);
         let goes_on = self.after.lease(&id).filter(|lease| lease.client == client && !lease.is_over(now_ms));
         let since_ms = goes_on.map_or(now_ms, |lease| lease.since_ms);
-        let until_ms = match valid_s {
+        let told_ms = match valid_s {
             u32::MAX => u64::MAX,
             valid_s => now_ms.saturating_add(u64::from(valid_s) * 1000),
+        };
+        // What is recorded is later than what is told, so that a client that asks again soon costs no write.
+        let stands = |lease: &&Arc<Lease>| {
+            (&lease.leased, &lease.agreement) == (&leased, &agreement) && lease.until_ms >= told_ms
+        };
+        let until_ms = match goes_on.filter(stands) {
+            Some(lease) => lease.until_ms,
+            None => told_ms.saturating_add((u64::from(valid_s) * 1000 / SLACK_PART).min(SLACK_MAX_MS)),
         };
         let taken: BTreeSet<IpNet> = leased.iter().copied().collect();
         // What is registered may be leased, too: by that it is no other's.
