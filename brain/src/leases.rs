@@ -25,7 +25,7 @@ impl Brain {
         answer: fn(&World, &Punted, Secret) -> Result<Served, Unanswered>,
     ) -> Outcome {
         let served = answer(&self.world, punted, self.links.mark.0);
-        let Served { operation, port, packets, leases, reconfigure, lacks } = match served {
+        let Served { operation, port, packets, leases, ahead, reconfigure, lacks } = match served {
             Ok(served) => served,
             Err(reason) => return self.unserved(punted, reason),
         };
@@ -38,18 +38,30 @@ impl Brain {
         }
         if leases.is_empty() {
             self.send(packets);
+            self.write_ahead(port, (punted.op.name(), operation), ahead);
             return Ok(operation);
         }
         let agreement = self.agreed(port, &leases, reconfigure);
         let told = agreement.as_ref().and_then(|_| reconfigure::told(&self.world, port));
         let port = self.world.resource_of(&Key::Port(port)).ok_or("gone")?;
         let of = punted.op.name();
-        let leasing = Leasing { port, of, operation, changes: leases, agreement, told, answer: packets };
+        let ahead = false;
+        let leasing = Leasing { port, of, operation, changes: leases, agreement, told, answer: packets, ahead };
         if !self.learning.wishes.lease(leasing) {
             return Err("too_many_leases_to_write");
         }
         self.next_write();
         Ok("leases")
+    }
+
+    /// What was offered will be asked for: it is on disk by then, or nearly.
+    fn write_ahead(&mut self, port: PortKey, (of, operation): (&'static str, &'static str), changes: Vec<LeaseChange>) {
+        let Some(port) = self.world.resource_of(&Key::Port(port)).filter(|_| !changes.is_empty()) else { return };
+        let (agreement, told, answer) = (None, None, Vec::new());
+        let leasing = Leasing { port, of, operation, changes, agreement, told, answer, ahead: true };
+        // Without room it is written when it is asked for.
+        self.learning.wishes.lease(leasing);
+        self.next_write();
     }
 
     /// A message gets no answer. What no good client sends is told of.
@@ -65,7 +77,10 @@ impl Brain {
 
     /// Leases are durable: what was promised may be told.
     pub(crate) fn leased(&mut self, leases: Vec<Leasing>) {
-        for Leasing { port, of, operation, changes, agreement, told, answer } in leases {
+        for Leasing { port, of, operation, changes, agreement, told, answer, ahead } in leases {
+            if ahead {
+                continue;
+            }
             self.count_punt(of, operation);
             self.send(answer);
             // Who registers an address has agreed on nothing by that.

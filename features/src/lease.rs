@@ -80,6 +80,8 @@ pub struct Served {
     pub packets: Vec<PacketOut>,
     /// To be made durable first.
     pub leases: Vec<LeaseChange>,
+    /// What the client will ask for next. Written meanwhile, so that then it need not wait for that.
+    pub ahead: Vec<LeaseChange>,
     /// Of the leases that it binds.
     pub reconfigure: Reconfigure,
     /// Why addresses were asked for in vain.

@@ -168,6 +168,13 @@ fn four_messages_and_two() {
     let address = v6("2001:db8::77");
     let (offer, leases) = asks(&world, &message(Dhcp6Kind::Solicit, vec![ia(7, &[])])).unwrap();
     assert_eq!((offer.kind, &leases[..]), (Dhcp6Kind::Advertise, &[][..]));
+    let ahead = |message: &Dhcp6Message| service::answer(&world, &punted(frame(message)), SECRET).unwrap().ahead;
+    let offered = [(Association::Na(7), vec!["2001:db8::77/128".parse().unwrap()])];
+    assert_eq!(bound(&ahead(&message(Dhcp6Kind::Solicit, vec![ia(7, &[])]))), offered, "it asks for it next");
+    let mut accepts = message(Dhcp6Kind::Solicit, vec![ia(7, &[])]);
+    accepts.options.push(Dhcp6Option::ReconfigureAccept);
+    assert_eq!(ahead(&accepts), [], "a key is agreed on with the lease, and written with it");
+    assert_eq!(ahead(&message(Dhcp6Kind::Request, vec![ia(7, &[])])), []);
     assert!(offer.options.contains(&Dhcp6Option::Preference(255)));
     assert_eq!(got(&offer), [(7, vec![(address, 500, 1000)], None)]);
     let (reply, leases) = asks(&world, &message(Dhcp6Kind::Request, vec![ia(7, &["2001:db8::77"])])).unwrap();

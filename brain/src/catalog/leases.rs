@@ -57,6 +57,8 @@ pub(crate) struct Leasing {
     pub(crate) told: Option<u64>,
     /// To be sent once that is durable.
     pub(crate) answer: Vec<PacketOut>,
+    /// Nobody waits for it: it is written before it is asked for.
+    pub(crate) ahead: bool,
 }
 
 impl Lease {

@@ -51,6 +51,7 @@ pub fn answer(world: &World, punted: &Punted, _: Secret) -> Result<Served, Unans
             port: punted.port,
             packets: vec![],
             leases: vec![LeaseChange::End { association: Association::V4 }],
+            ahead: vec![],
             reconfigure: Reconfigure::Never,
             lacks: None,
         });
@@ -67,6 +68,7 @@ pub fn answer(world: &World, punted: &Punted, _: Secret) -> Result<Served, Unans
         port: punted.port,
         packets,
         leases,
+        ahead: vec![],
         reconfigure: Reconfigure::Never,
         lacks: None,
     })

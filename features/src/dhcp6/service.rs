@@ -48,13 +48,20 @@ pub fn answer(world: &World, punted: &Punted, secret: Secret) -> Result<Served, 
         let (answer, leases) = register::taken(view, (asked.client, asked.network), source, message)?;
         let packets = vec![sent(punted, (&frame, ip.src), &asked, &answer)?];
         let (operation, port) = (message.kind.name(), asked.client);
-        return Ok(Served { operation, port, packets, leases, reconfigure: Reconfigure::Never, lacks: None });
+        let (ahead, reconfigure) = (vec![], Reconfigure::Never);
+        return Ok(Served { operation, port, packets, leases, ahead, reconfigure, lacks: None });
     }
     let offers = offer::of(view, asked.client, asked.network, punted.at)
         .or_else(|| associations::goes_on(message).then(Offers::default))
         .ok_or("not_served")?;
     let ids = Ids::check(message, duid_ll(network_mac(asked.network)))?;
-    let (mut answer, leases) = reply(message, &ids, &offers)?;
+    let (mut answer, changes) = reply(message, &ids, &offers)?;
+    // Who is only offered something asks for it next. With whom a key is to be agreed on, that is written then.
+    let offered = answer.kind == Dhcp6Kind::Advertise;
+    let (leases, mut ahead) = if offered { (vec![], changes) } else { (changes, vec![]) };
+    if asked.is_relayed() || message.options.contains(&Dhcp6Option::ReconfigureAccept) {
+        ahead.clear();
+    }
     answer.options.extend(register::offered(view, asked.network, message));
     let reconfigure = reconfigure::agree(&asked, ip.src, &mut answer, &leases, punted.at, secret);
     let lacks = match () {
@@ -63,7 +70,7 @@ pub fn answer(world: &World, punted: &Punted, secret: Secret) -> Result<Served, 
         () => None,
     };
     let packets = vec![sent(punted, (&frame, ip.src), &asked, &answer)?];
-    Ok(Served { operation: message.kind.name(), port: asked.client, packets, leases, reconfigure, lacks })
+    Ok(Served { operation: message.kind.name(), port: asked.client, packets, leases, ahead, reconfigure, lacks })
 }
 
 /// An answer on its way back to who sent the question.
@@ -147,7 +154,6 @@ fn reply(message: &Dhcp6Message, ids: &Ids, offers: &Offers) -> Result<(Dhcp6Mes
     } else if message.kind == Solicit {
         answer.message.kind = Advertise;
         answer.add(Dhcp6Option::Preference(PREFERENCE));
-        answered.changes.clear();
     }
     answer.message.options.extend(answered.options);
     Ok((answer.message, answered.changes))
