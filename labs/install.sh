@@ -22,6 +22,7 @@ provider) packages="$packages $watchers $clients $routers dnsmasq-base" ;;
 delegation) packages="$packages $watchers $clients $routers" ;;
 multicast) packages="$packages $watchers iperf ssmping smcroute nftables" ;;
 attack) packages="$packages $watchers ipv6toolkit" ;;
+sriov) packages="$packages $watchers $clients curl" ;;
 addresses | groups | nics) packages="$packages $watchers $clients" ;;
 metadata) packages="$packages $watchers $clients $cloud" ;;
 ipsec) packages="$packages $watchers $ike" ;;

@@ -223,7 +223,7 @@ impl Brain {
 
     fn bound_chassis(&self, port: &ResourceId) -> String {
         let binding = self.catalog.port(port).and_then(|port| port.binding.as_ref());
-        binding.map(|(chassis, _)| chassis.name.to_string()).unwrap_or_default()
+        binding.map_or_else(|| self.served_by(port), |(chassis, _)| chassis.name.to_string())
     }
 
     /// Rows to count by are new: the first drop of that name on that port, or the first for an hour.

@@ -126,8 +126,7 @@ impl Brain {
 
     /// A gateway is within reach, or not.
     pub(crate) fn gateway_within_reach(&mut self, chassis: ChassisKey, within: bool) {
-        let is_gateway =
-            View::new(&self.world).chassis(chassis).is_some_and(|chassis| chassis.gateway_priority.is_some());
+        let is_gateway = self.has_stand_ins(chassis);
         if self.peers.is_unheard(chassis) {
             return;
         }
@@ -139,10 +138,16 @@ impl Brain {
         }
     }
 
+    /// Whether others take a chassis' place when it is out of reach: it is a gateway, or serves pass-through NICs.
+    fn has_stand_ins(&self, chassis: ChassisKey) -> bool {
+        let gateway = View::new(&self.world).chassis(chassis).is_some_and(|c| c.gateway_priority.is_some());
+        gateway || self.world.is_home(chassis)
+    }
+
     /// Chassis are others: gateways that don't connect are not waited for longer than this.
     pub(crate) fn await_gateways(&mut self) {
         for chassis in self.world.chassis_keys() {
-            let gateway = View::new(&self.world).chassis(chassis).is_some_and(|c| c.gateway_priority.is_some());
+            let gateway = self.has_stand_ins(chassis);
             let connected = self.switches.get(&chassis).is_some_and(|switch| switch.session().is_some());
             if gateway && !connected && !self.world.is_lame(chassis) {
                 self.gateways.missing.entry(chassis).or_insert(self.now.after_ms(FIRST_GRACE_MS));

@@ -4,6 +4,7 @@ mod anycast;
 mod bindings;
 mod brain;
 mod catalog;
+mod directs;
 mod drift;
 mod drops;
 mod effect;

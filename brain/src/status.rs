@@ -126,7 +126,8 @@ impl Brain {
                 let status = r.status.get_or_insert_default();
                 (status.phase, status.reason) = (phase, reason);
                 let place = self.port_key(id).and_then(|key| View::new(&self.world).place(key));
-                status.ofport = place.map_or(0, |place| place.ofport.0);
+                status.ofport = place.filter(|place| place.shared.is_none()).map_or(0, |place| place.ofport.0);
+                status.served_by = self.served_by(id);
             }
             Kind::Renumbering(r) => {
                 let status = r.status.get_or_insert_default();
@@ -193,7 +194,7 @@ impl Brain {
         self.number(id).and_then(|n| u16::try_from(n).ok()).map(ChassisKey)
     }
 
-    fn port_key(&self, id: &ResourceId) -> Option<PortKey> {
+    pub(crate) fn port_key(&self, id: &ResourceId) -> Option<PortKey> {
         self.number(id).map(PortKey)
     }
 
@@ -362,6 +363,9 @@ impl Brain {
         let pending = |reason: String| (v1::Phase::Pending, reason);
         let view = View::new(&self.world);
         let Some(key) = self.port_key(id) else { return pending(String::new()) };
+        if let Some(words) = self.direct_standing(key) {
+            return words;
+        }
         let (Some(port), Some(binding)) = (view.port(key), view.binding(key)) else {
             return pending(self.claim_words(id).unwrap_or_else(|| "not bound to a chassis".to_owned()));
         };

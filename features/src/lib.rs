@@ -5,6 +5,7 @@ pub mod anycast;
 pub mod arp;
 pub mod dhcp4;
 pub mod dhcp6;
+pub mod direct;
 pub mod dns;
 pub mod exposure;
 pub mod gateway;
@@ -60,4 +61,5 @@ pub const ALL: &[&dyn Feature] = &[
     &metadata::Metadata,
     &gateway::Gateway,
     &mapping::Mapping,
+    &direct::Direct,
 ];

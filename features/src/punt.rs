@@ -5,7 +5,10 @@ use crate::time::Millis;
 use addr::{MacAddr, OfPort};
 use flows::{PuntOp, Reg};
 use ofp::{Action, Match};
-use topology::{ChassisKey, NetworkKey, Place, PortKey, RouterKey, View};
+use topology::{ChassisKey, NetworkKey, Place, PortKey, RouterKey, Shared, View};
+
+use crate::router::CHASSIS_MAC_PREFIX;
+use crate::{direct, provider};
 
 /// A packet that a row punted, with what the registers said there.
 #[derive(Clone, Debug)]
@@ -45,10 +48,19 @@ impl PacketOut {
         PacketOut { chassis, in_port: OfPort::CONTROLLER, actions, frame: frame.into() }
     }
 
-    /// Out of one port.
+    /// To one port. To a pass-through NIC it goes over the physical network, from a MAC of the chassis.
     pub fn to(place: Place, frame: impl Into<Vec<u8>>) -> PacketOut {
-        let actions = vec![Action::Output { port: place.ofport, max_len: 0 }];
-        PacketOut::by(place.chassis, actions, frame)
+        let mut frame = frame.into();
+        let Some(Shared { port, vlan }) = place.shared else {
+            let actions = vec![Action::Output { port: place.ofport, max_len: 0 }];
+            return PacketOut::by(place.chassis, actions, frame);
+        };
+        if let Some(source) = frame.get_mut(6..12)
+            && source.first() != Some(&CHASSIS_MAC_PREFIX)
+        {
+            source.copy_from_slice(&direct::speaks_from(place.chassis).0);
+        }
+        PacketOut::by(place.chassis, provider::copy_to(vlan, port), frame)
     }
 }
 

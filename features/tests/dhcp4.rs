@@ -86,7 +86,7 @@ fn frame(message: &Dhcp4, to_mac: MacAddr, to: Ipv4Addr) -> Vec<u8> {
 }
 
 fn punted(frame: Vec<u8>) -> Punted {
-    let place = Place { chassis: ChassisKey(2), ofport: OfPort(HOST) };
+    let place = Place::plugged(ChassisKey(2), OfPort(HOST));
     Punted {
         op: PuntOp::Dhcp4,
         port: PortKey(HOST),

@@ -76,7 +76,7 @@ fn frame(message: &Dhcp6Message) -> Vec<u8> {
 }
 
 fn punted(frame: Vec<u8>) -> Punted {
-    let place = Place { chassis: ChassisKey(2), ofport: OfPort(HOST) };
+    let place = Place::plugged(ChassisKey(2), OfPort(HOST));
     Punted {
         op: PuntOp::Dhcp6,
         port: PortKey(HOST),

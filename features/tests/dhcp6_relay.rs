@@ -98,7 +98,7 @@ fn frame(payload: &[u8], to: Ipv6Addr) -> Vec<u8> {
 }
 
 fn asks(world: &World, relay: &Dhcp6Relay) -> Result<(Dhcp6Relay, Served), &'static str> {
-    let place = Place { chassis: ChassisKey(2), ofport: OfPort(RELAY) };
+    let place = Place::plugged(ChassisKey(2), OfPort(RELAY));
     let frame = frame(&relay.emit().unwrap(), ALL_DHCP_SERVERS_OF_SITE);
     let punted = Punted {
         op: PuntOp::Dhcp6,

@@ -24,7 +24,7 @@ fn world() -> World {
 
 /// Port 4 is on network 1 (router 1, beside network 3) and chassis 2.
 fn punted(op: PuntOp, network: u32, frame: &[u8]) -> Punted {
-    let place = Place { chassis: ChassisKey(2), ofport: addr::OfPort(4) };
+    let place = Place::plugged(ChassisKey(2), addr::OfPort(4));
     Punted {
         op,
         port: HOST,

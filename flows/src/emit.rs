@@ -396,6 +396,14 @@ impl Row<'_> {
         self.keep_bits(Field::IN_PORT.sub(0, 16), Reg::Judged).ask(Table::Answers)
     }
 
+    /// As if it came in by another port: what shares one with others has a number of its own.
+    pub fn enters_by(mut self, port: OfPort) -> Self {
+        self.check(self.spec.sets.contains(&Field::IN_PORT_NXM), || "may not set in_port".to_owned());
+        let value = u64::from(port.0);
+        self.emit.draft.actions.push(Action::RegLoad { dst: Subfield::all(Field::IN_PORT_NXM), value });
+        self
+    }
+
     /// Lowers the hop limit by one.
     pub fn dec_ttl(self) -> Self {
         self.emit.draft.actions.push(Action::DecNwTtl);

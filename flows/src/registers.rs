@@ -86,6 +86,8 @@ pub enum Reg {
     Group,
     /// The set of addresses that rules of the group name.
     AddressSet,
+    /// It came from a pass-through NIC over a physical network: 1: that this chassis serves; 2: of which another does.
+    Nic,
 }
 
 /// What a port's security groups are asked.
@@ -151,7 +153,7 @@ const fn row(
 }
 
 /// The register map, in the order of [`Reg`].
-pub const REGISTERS: [RegSpec; 38] = [
+pub const REGISTERS: [RegSpec; 39] = [
     row(Reg::Net, "net", (0, 0, 24), Table::Classify, Table::Punt, "network key"),
     row(Reg::FromFabric, "from_fabric", (0, 24, 1), Table::Classify, Table::Fabric, "came from another chassis"),
     row(Reg::Secured, "secured", (0, 25, 1), Table::Classify, Table::Nd, "sends only with its own addresses"),
@@ -273,6 +275,14 @@ pub const REGISTERS: [RegSpec; 38] = [
         Table::Groups,
         Table::Rules,
         "whose addresses the other end's is looked for among",
+    ),
+    row(
+        Reg::Nic,
+        "nic",
+        (13, 21, 2),
+        Table::Classify,
+        Table::Reply,
+        "sent by a pass-through NIC, 1: that is served here, 2: that another chassis serves",
     ),
 ];
 

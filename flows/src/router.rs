@@ -77,6 +77,7 @@ pub(crate) const ROUTE: TableSpec = TableSpec {
     sets: &[Field::ETH_SRC, Field::ETH_DST],
     loads: &[
         Reg::Net,
+        Reg::FromLocalnet,
         Reg::Routed,
         Reg::Nexthop,
         Reg::ByRouter,

@@ -7,6 +7,7 @@ use std::net::{IpAddr, Ipv6Addr};
 
 use addr::{IpNet, MacAddr, OfPort};
 
+use crate::direct::{self, Direct};
 use crate::exposures::{self, Exposure};
 use crate::facts::{
     AddressGroup, Advert, Alive, Anycast, Binding, Chassis, Dhcp4, Dhcp6, DhcpOptions, ExternalGateway, Fabric, Hop,
@@ -64,6 +65,8 @@ pub enum Change {
     Route(RouterKey, IpNet, Option<Route>),
     Port(PortKey, Option<Port>),
     Binding(PortKey, Option<Binding>),
+    /// Who is a pass-through NIC has no binding of its own: it follows from this.
+    Direct(PortKey, Option<Direct>),
     Policy(PortKey, Option<Policy>),
     DhcpOptions(PortKey, Option<DhcpOptions>),
     /// One label, in lower case.
@@ -94,6 +97,7 @@ pub(crate) struct Marks {
     changed: BTreeSet<Key>,
     stale_places: BTreeSet<PortKey>,
     pub(crate) stale_spares: BTreeSet<(ChassisKey, OfPort)>,
+    pub(crate) stale_directs: direct::Stale,
     pub(crate) stale_needs: needs::Stale,
     pub(crate) stale_sets: groups::Stale,
     pub(crate) stale_audiences: listeners::Stale,
@@ -104,6 +108,16 @@ impl Marks {
     pub(crate) fn changed(&mut self, key: Key) {
         self.changed.insert(key);
     }
+
+    /// What has changed so far.
+    pub(crate) fn concerned(&self) -> impl Iterator<Item = &Key> {
+        self.changed.iter()
+    }
+
+    /// A port may be plugged elsewhere.
+    pub(crate) fn stale_place(&mut self, port: PortKey) {
+        self.stale_places.insert(port);
+    }
 }
 
 impl World {
@@ -113,6 +127,7 @@ impl World {
         for change in changes {
             self.apply(&mut marks, change);
         }
+        direct::refresh(self, &mut marks);
         for port in std::mem::take(&mut marks.stale_places) {
             self.refresh_place(&mut marks, port);
         }
@@ -189,6 +204,7 @@ impl World {
             Change::Route(router, prefix, new) => self.apply_route(marks, router, prefix, new),
             Change::Port(key, new) => self.apply_port(marks, key, new),
             Change::Binding(key, new) => self.apply_binding(marks, key, new),
+            Change::Direct(key, new) => direct::changed(self, marks, key, new),
             Change::DhcpOptions(key, new) => {
                 if put(&mut self.dhcp_options, key, new).is_some() {
                     marks.changed(Key::DhcpOptions(key));
@@ -414,6 +430,7 @@ impl World {
         let Some(old) = put(&mut self.ports, key, new) else { return };
         let networks = [&old, &after].map(|port| port.as_ref().map(|port| port.network));
         listeners::port_moved(self, marks, key, networks[0], networks[1]);
+        direct::port_moved(self, marks, key, networks);
         groups::say_port(self, marks, key, true);
         marks.changed(Key::Port(key));
         self.rename(marks, key, name);
@@ -428,22 +445,25 @@ impl World {
         self.moved(marks, key, before);
     }
 
-    fn apply_binding(&mut self, marks: &mut Marks, key: PortKey, new: Option<Binding>) {
+    pub(crate) fn apply_binding(&mut self, marks: &mut Marks, key: PortKey, new: Option<Binding>) {
         let before = self.whereabouts(key);
         let after = new.clone();
         let Some(old) = put(&mut self.bindings, key, new) else { return };
         marks.changed(Key::Binding(key));
-        if let Some(Binding { chassis, interface }) = old {
+        for (binding, present) in [(old, false), (after, true)] {
+            let Some(Binding { chassis, interface }) = binding else { continue };
+            if interface.is_empty() {
+                self.served.set(chassis, key, present);
+                marks.stale_directs.chassis.insert(chassis);
+                continue;
+            }
             let at = (chassis, interface);
             spares::stale_name(self, marks, &at);
-            if self.bound_by_interface.get(&at) == Some(&key) {
+            if present {
+                self.bound_by_interface.insert_mut(at, key);
+            } else if self.bound_by_interface.get(&at) == Some(&key) {
                 self.bound_by_interface.remove_mut(&at);
             }
-        }
-        if let Some(Binding { chassis, interface }) = after {
-            let at = (chassis, interface);
-            spares::stale_name(self, marks, &at);
-            self.bound_by_interface.insert_mut(at, key);
         }
         self.moved(marks, key, before);
     }
@@ -509,13 +529,19 @@ impl World {
         }
     }
 
+    fn plugged_place(&self, port: PortKey) -> Option<Place> {
+        let binding = self.bindings.get(&port).filter(|_| self.ports.contains_key(&port))?;
+        let at = (binding.chassis, binding.interface.clone());
+        // Where two claim one interface, the one that is registered has it.
+        let owner = self.bound_by_interface.get(&at) == Some(&port);
+        self.plugs.get(&at).filter(|_| owner).map(|ofport| Place::plugged(binding.chassis, *ofport))
+    }
+
     fn refresh_place(&mut self, marks: &mut Marks, port: PortKey) {
-        let place = self.bindings.get(&port).filter(|_| self.ports.contains_key(&port)).and_then(|binding| {
-            let at = (binding.chassis, binding.interface.clone());
-            // Where two claim one interface, the one that is registered has it.
-            let owner = self.bound_by_interface.get(&at) == Some(&port);
-            self.plugs.get(&at).filter(|_| owner).map(|ofport| Place { chassis: binding.chassis, ofport: *ofport })
-        });
+        let place = match self.directs.contains_key(&port) {
+            true => self.direct_place(port),
+            false => self.plugged_place(port),
+        };
         if put(&mut self.places, port, place).is_none() {
             return;
         }

@@ -196,7 +196,8 @@ impl World {
     /// The security groups that a port's packets are judged by: none where nobody has to judge, for the groups that it has let
     /// everything through, both ways.
     pub(crate) fn filter(&self, port: PortKey) -> Option<&Membership> {
-        let membership = self.memberships.get(&port)?;
+        // What passes a pass-through NIC, no chassis sees.
+        let membership = self.memberships.get(&port).filter(|_| !self.directs.contains_key(&port))?;
         let groups = membership.groups.iter().filter_map(|group| self.security_groups.get(group));
         let open = groups.fold(Open::default(), |open, group| open.or(group.open()));
         (!open.is_wide()).then_some(membership)

@@ -5,6 +5,7 @@
 //! records every key that they looked at.
 
 mod commit;
+mod direct;
 mod exposures;
 mod facts;
 mod gateways;
@@ -20,6 +21,7 @@ mod view;
 mod world;
 
 pub use commit::{Change, Committed};
+pub use direct::Direct;
 pub use exposures::{Exposure, ExposureMethod};
 pub use facts::{
     AddressGroup, AddressPair, Advert, Alive, Anycast, Binding, Chassis, Check, Delegated, Dhcp4, Dhcp6, DhcpOption,
@@ -35,5 +37,5 @@ pub use keys::{
 pub use listeners::{Audience, Case, is_routed as is_routed_group, is_snooped};
 pub use needs::Need;
 pub use presences::Presence;
-pub use view::{Holder, Member, Place, View};
+pub use view::{Holder, Member, Place, Shared, View};
 pub use world::World;

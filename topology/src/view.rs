@@ -28,8 +28,26 @@ pub use crate::world::Holder;
 pub struct Place {
     /// On which chassis.
     pub chassis: ChassisKey,
-    /// By which OpenFlow port.
+    /// By which OpenFlow port; or the number that it has in one's place.
     pub ofport: OfPort,
+    /// It shares an OpenFlow port with others; `None`: `ofport` is its own.
+    pub shared: Option<Shared>,
+}
+
+/// The OpenFlow port that leads to a pass-through NIC, over the physical network.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Shared {
+    /// The port.
+    pub port: OfPort,
+    /// The tag of frames there (IEEE 802.1Q); `None`: untagged.
+    pub vlan: Option<u16>,
+}
+
+impl Place {
+    /// By an OpenFlow port of its own.
+    pub fn plugged(chassis: ChassisKey, ofport: OfPort) -> Place {
+        Place { chassis, ofport, shared: None }
+    }
 }
 
 /// A plugged port of a network on a chassis.
@@ -459,11 +477,24 @@ impl<'w> View<'w> {
         self.world.residents.of(network).collect()
     }
 
-    /// The plugged ports of a network on a chassis, in the order of their keys.
+    /// The pass-through NICs of a network that a chassis serves, in the order of their keys.
+    pub fn directs(&self, network: NetworkKey, chassis: ChassisKey) -> Vec<PortKey> {
+        self.read(Key::Members(network, chassis));
+        let here = self.world.bound.of((network, chassis));
+        here.filter(|port| self.world.places.get(port).is_some_and(|place| place.shared.is_some())).collect()
+    }
+
+    /// Whether a port is a pass-through NIC.
+    pub fn is_direct(&self, port: PortKey) -> bool {
+        self.read(Key::Binding(port));
+        self.world.directs.contains_key(&port)
+    }
+
+    /// The plugged ports of a network on a chassis, in the order of their keys; without pass-through NICs.
     pub fn members(&self, network: NetworkKey, chassis: ChassisKey) -> Vec<Member> {
         self.read(Key::Members(network, chassis));
         let plugged = |port| {
-            let place: &Place = self.world.places.get(&port)?;
+            let place = self.world.places.get(&port).filter(|place| place.shared.is_none())?;
             let secured = self.world.policies.get(&port).is_none_or(|p| p.secured);
             let filtered = self.world.filter(port).is_some();
             Some(Member { port, ofport: place.ofport, secured, filtered })

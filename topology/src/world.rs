@@ -8,6 +8,7 @@ use addr::{IpNet, MacAddr, OfPort};
 use rpds::{HashTrieMapSync, RedBlackTreeMapSync, RedBlackTreeSetSync};
 use rustc_hash::FxBuildHasher;
 
+use crate::direct::Direct;
 use crate::exposures::Exposure;
 use crate::facts::{
     AddressGroup, Advert, Alive, Anycast, Binding, Chassis, Dhcp4, Dhcp6, DhcpOptions, ExternalGateway, Fabric, Hop,
@@ -57,6 +58,7 @@ pub struct World {
     pub(crate) down: RedBlackTreeSetSync<(ChassisKey, OfPort)>,
     pub(crate) ports: Map<PortKey, Port>,
     pub(crate) bindings: Map<PortKey, Binding>,
+    pub(crate) directs: Map<PortKey, Direct>,
     pub(crate) policies: Map<PortKey, Policy>,
     pub(crate) dhcp_options: Map<PortKey, DhcpOptions>,
     pub(crate) hostnames: Map<PortKey, Arc<str>>,
@@ -73,6 +75,11 @@ pub struct World {
     /// Who is bound to an interface of a bridge.
     pub(crate) bound_by_interface: Map<(ChassisKey, Arc<str>), PortKey>,
     pub(crate) places: Map<PortKey, Place>,
+    /// Pass-through NICs by their chassis and networks; those that are served by a chassis, with their numbers there.
+    pub(crate) directs_of: Index<ChassisKey, PortKey>,
+    pub(crate) directs_on: Index<NetworkKey, PortKey>,
+    pub(crate) served: Index<ChassisKey, PortKey>,
+    pub(crate) stand_ins: Map<PortKey, OfPort>,
     /// The plugs by their numbers.
     pub(crate) plugged: RedBlackTreeSetSync<(ChassisKey, OfPort, Arc<str>)>,
     pub(crate) spares: RedBlackTreeMapSync<(ChassisKey, OfPort), Arc<str>>,

@@ -362,7 +362,7 @@ impl Brain {
 
     /// A port's link has changed.
     pub(crate) fn look_at_instance_port(&mut self, chassis: ChassisKey, ofport: OfPort) {
-        let place = Place { chassis, ofport };
+        let place = Place::plugged(chassis, ofport);
         let there = self.anycast.instances.iter().filter(|(_, instance)| instance.place == Some(place));
         for at in there.map(|(at, _)| *at).collect::<Vec<_>>() {
             self.anycast.turns.set(at, self.now, 0);

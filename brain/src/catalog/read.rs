@@ -9,7 +9,7 @@ use features::{dns::names, router};
 use proto::v1::{self, resource::Kind};
 use topology::{AnycastKey, ResourceId};
 
-use super::kinds::{Model, port::Port};
+use super::kinds::{Model, class::NOT_ENFORCED, port::Port};
 use super::{Catalog, Stored, ident, resource};
 use crate::effect::{Refusal, RefusalKind, Violation};
 
@@ -114,7 +114,10 @@ impl Catalog {
                 r.status = Some(v1::PortStatus {
                     mac_address: port.mac.map(|mac| mac.to_string()).unwrap_or_default(),
                     addresses: assigned.into_iter().chain(local).collect(),
-                    chassis: port.binding.as_ref().map(|(chassis, _)| chassis.name.to_string()).unwrap_or_default(),
+                    chassis: (port.binding.as_ref().map(|(chassis, _)| chassis).or(port.home()))
+                        .map(|chassis| chassis.name.to_string())
+                        .unwrap_or_default(),
+                    not_enforced: port.home().map(|_| NOT_ENFORCED.map(str::to_owned).to_vec()).unwrap_or_default(),
                     interface: port.binding.as_ref().map(|(_, interface)| interface.to_string()).unwrap_or_default(),
                     automatic: port.automatic,
                     prefixes: self.routed_to(id, port).iter().map(Ipv6Net::to_string).collect(),

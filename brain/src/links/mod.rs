@@ -242,7 +242,7 @@ impl Brain {
         let (name, mac) = (session.ports.get(&port)?, session.macs.get(&port)?);
         let probe = Probe { chassis, port, at: self.now };
         let frame = probe.frame(self.links.mark, session.dpid, (&session.bridge, name), *mac);
-        Some(PacketOut::to(Place { chassis, ofport: port }, frame))
+        Some(PacketOut::to(Place::plugged(chassis, port), frame))
     }
 
     /// A chassis' ports and connection as they are now.

@@ -6,12 +6,12 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::IpAddr;
 
 use addr::{MacAddr, OfPort};
-use features::{metadata, punt::Punted};
+use features::{direct, metadata, punt::Punted};
 use flows::eval::{Fate, Output, Problem, Step, Switch, Trace, Tunnel};
 use flows::{Item, PuntOp, Table};
-use ofp::{Match, Value};
+use ofp::{Field, Match, Value};
 use proto::v1;
-use topology::{ChassisKey, Key, Place, PortKey, View};
+use topology::{ChassisKey, Key, Place, PortKey, Shared, View};
 
 use crate::brain::Brain;
 use crate::effect::{Refusal, RefusalKind, Reply, Violation};
@@ -26,6 +26,7 @@ const ARRIVALS_MAX: usize = 256;
 const DELIVERED: &str = "delivered: ";
 
 /// A frame on its way to a switch.
+#[derive(Clone)]
 struct Arrival {
     chassis: ChassisKey,
     in_port: OfPort,
@@ -68,8 +69,12 @@ impl Brain {
         };
         match frame {
             Some(frame) => {
-                let first = Arrival { chassis: place.chassis, in_port: place.ofport, tunnel: None, frame };
-                self.follow(first, &mut seen)?;
+                let (in_port, frame) = enters(place, frame);
+                let first = Arrival { chassis: place.chassis, in_port, tunnel: None, frame };
+                // What a pass-through NIC sends, everybody on the physical network gets.
+                let beyond = place.shared.map(|shared| self.beyond(place.chassis, shared.port)).unwrap_or_default();
+                let others = beyond.into_iter().map(|(chassis, in_port)| Arrival { chassis, in_port, ..first.clone() });
+                self.follow([first.clone()].into_iter().chain(others).collect(), &mut seen)?;
             }
             None => seen.drops.push("drop: no_router".to_owned()),
         }
@@ -94,7 +99,7 @@ impl Brain {
             return Ok((port.mac, group));
         }
         if metadata::is_own(spec.to) {
-            return Ok((port.mac, metadata::MAC));
+            return Ok((port.mac, direct::known_as(view, place, port.network, metadata::MAC)));
         }
         let subnets = view.subnets_of(port.network).into_iter().filter_map(|subnet| view.subnet(subnet));
         let local = matches!(spec.to, IpAddr::V6(to) if addr::is_link_local(to));
@@ -104,7 +109,8 @@ impl Brain {
                 .filter_map(|(router, subnet)| view.interface(router, subnet))
                 .find(|interface| interface.address.is_ipv6() == spec.to.is_ipv6());
             let outside = view.localnet(port.network, place.chassis).map(|_| SOMEBODY);
-            return Ok((port.mac, router.map(|router| router.mac).or(outside).ok_or(None)?));
+            let router = router.map(|router| direct::known_as(view, place, port.network, router.mac));
+            return Ok((port.mac, router.or(outside).ok_or(None)?));
         }
         let question: Vec<u8> = match spec.to {
             IpAddr::V6(to) => {
@@ -114,13 +120,16 @@ impl Brain {
                 packet::arp_request(port.mac, port.v4().next().unwrap_or(std::net::Ipv4Addr::UNSPECIFIED), to).into()
             }
         };
-        let trace = self.switch(place.chassis, seen).run(&question, place.ofport, None);
+        let (in_port, question) = enters(place, question);
+        let trace = self.switch(place.chassis, seen).run(&question, in_port, None);
         // An answer comes from the MAC asked for; a question that is handed to the one host who can answer goes to it.
-        let (out, output) = trace.sent().next().ok_or(Some(question.clone()))?;
-        if view.localnet(port.network, place.chassis) == Some(out) {
+        let Some((out, output)) = trace.sent().next() else {
+            return if place.shared.is_some() { Ok((port.mac, SOMEBODY)) } else { Err(Some(question)) };
+        };
+        if place.shared.is_none() && view.localnet(port.network, place.chassis) == Some(out) {
             return Ok((port.mac, SOMEBODY));
         }
-        let at = if out == place.ofport { 6..12 } else { 0..6 };
+        let at = if out == in_port { 6..12 } else { 0..6 };
         let mac = output.frame.get(at).and_then(|mac| mac.try_into().ok()).map(MacAddr);
         mac.map(|mac| (port.mac, mac)).ok_or(Some(question))
     }
@@ -135,9 +144,8 @@ impl Brain {
         self.catalog.get("port", tenant, name).map(|stored| PortKey(stored.record.key))
     }
 
-    fn follow(&self, first: Arrival, seen: &mut Seen) -> Result<(), Refusal> {
+    fn follow(&self, mut arrivals: VecDeque<Arrival>, seen: &mut Seen) -> Result<(), Refusal> {
         let view = View::new(&self.world);
-        let mut arrivals = VecDeque::from([first]);
         let mut count = 0;
         while let Some(Arrival { chassis, in_port, tunnel, frame }) = arrivals.pop_front() {
             count += 1;
@@ -154,7 +162,11 @@ impl Brain {
                     Fate::Port(port) if self.world.localnets(chassis).iter().any(|(_, there)| there == port) => {
                         let vlan = tag(&output.frame);
                         let network = self.network_beyond(chassis, *port, vlan);
-                        seen.ends.insert(format!("uplink: {}", self.uplink_name(network, chassis)));
+                        let nic = network.and_then(|network| self.direct_with(network, &output.frame));
+                        seen.ends.insert(match nic {
+                            Some(port) => format!("{DELIVERED}{port}"),
+                            None => format!("uplink: {}", self.uplink_name(network, chassis)),
+                        });
                         let beyond = self.beyond(chassis, *port).into_iter();
                         arrivals.extend(beyond.map(|(chassis, in_port)| Arrival {
                             chassis,
@@ -173,8 +185,10 @@ impl Brain {
                     Fate::Port(port) if *port == in_port => drop(seen.ends.insert(self.answerer(&trace))),
                     Fate::Port(port) => drop(seen.ends.insert(self.delivered(chassis, *port))),
                     Fate::Controller { userdata, metadata, .. } => {
+                        // What shares a port with others has come in by a number of its own.
+                        let by = metadata.get(Field::IN_PORT).map_or(in_port, |(port, _)| OfPort(port as u32));
                         let punted =
-                            Punted::read(&view, chassis, in_port, userdata, metadata, output.frame.clone(), self.now);
+                            Punted::read(&view, chassis, by, userdata, metadata, output.frame.clone(), self.now);
                         let end = match punted.map(|punted| punted.op) {
                             Ok(PuntOp::Metadata) => "answered: metadata".to_owned(),
                             Ok(op) => format!("punted: {}", feature(op)),
@@ -217,9 +231,11 @@ impl Brain {
 
     /// The port that is bound to an OpenFlow port.
     pub(crate) fn port_behind(&self, chassis: ChassisKey, ofport: OfPort) -> Option<PortKey> {
-        let plugs = self.plugs.get(&chassis)?;
-        let (interface, _) = plugs.iter().find(|(_, port)| **port == ofport)?;
-        self.world.bound_to(chassis, interface)
+        let plugged = self.plugs.get(&chassis).and_then(|plugs| plugs.iter().find(|(_, port)| **port == ofport));
+        match plugged {
+            Some((interface, _)) => self.world.bound_to(chassis, interface),
+            None => self.world.numbered(chassis, ofport),
+        }
     }
 
     /// Who is spoken for by a row that answers: the last one that knew an address.
@@ -256,6 +272,16 @@ impl Brain {
         let changes = if matches!(**item, Item::Flow(_)) { step.changes.iter().map(write).collect() } else { vec![] };
         Some(v1::TraceStep { row: Some(row), changes })
     }
+}
+
+/// Where a port's frame comes in, and as which: that of a pass-through NIC by the physical network, with its tag.
+fn enters(place: Place, mut frame: Vec<u8>) -> (OfPort, Vec<u8>) {
+    let Some(Shared { port, vlan }) = place.shared else { return (place.ofport, frame) };
+    if let Some(vlan) = vlan.filter(|_| frame.len() >= 12) {
+        let [high, low] = vlan.to_be_bytes();
+        frame.splice(12..12, [0x81, 0x00, high, low]);
+    }
+    (port, frame)
 }
 
 /// Stands for the MAC of somebody on a physical network, which only he can tell.

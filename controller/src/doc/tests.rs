@@ -258,7 +258,7 @@ fn the_json_of_each_kind_is_pinned() {
             "spec": {"network": "red", "mac_address": "02:00:00:00:01:01",
                 "fixed_ips": [{"subnet": "red6"}, {"ip_address": "10.1.0.5"}], "binding": {"chassis": "hv1", "interface": "vm1"}},
             "status": {"phase": "Installing", "reason": "", "mac_address": "", "addresses": [], "chassis": "", "ofport": 3,
-                "automatic": false, "prefixes": [], "dns_assignment": [], "interface": ""}})
+                "automatic": false, "prefixes": [], "dns_assignment": [], "interface": "", "served_by": "", "not_enforced": []}})
     );
     let empty = v1::Port { meta: meta("vm2", "acme"), ..site.ports[1].clone() };
     assert_eq!(shown(v1::resource::Kind::Port(empty))["spec"], json!({"network": "red", "fixed_ips": []}));

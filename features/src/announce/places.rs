@@ -5,8 +5,8 @@
 use topology::{ChassisKey, Encap, Key, NetworkKey, PortKey, View, World};
 
 use crate::overlay::{copy_to, warm};
-use crate::provider;
 use crate::punt::PacketOut;
+use crate::{direct, provider};
 
 /// Milliseconds to the second and third frame of a port that has come.
 const AGAIN_MS: [u64; 2] = [1_000, 2_000];
@@ -44,11 +44,21 @@ pub(super) fn on(world: &World, chassis: ChassisKey) -> Vec<PortKey> {
 }
 
 fn members(world: &World, network: NetworkKey, chassis: ChassisKey) -> Vec<PortKey> {
-    View::new(world).members(network, chassis).into_iter().map(|member| member.port).collect()
+    let view = View::new(world);
+    let members = view.members(network, chassis).into_iter().map(|member| member.port);
+    members.chain(view.directs(network, chassis)).collect()
 }
 
-/// The frame that tells where a port is; nothing if it is nowhere, or if it does not matter.
-pub(super) fn frame(world: &World, key: PortKey) -> Option<PacketOut> {
+/// The frames that tell where a port is; none if it is nowhere, or if it does not matter. To a pass-through NIC, where those are that it may
+/// know.
+pub(super) fn frames(world: &World, key: PortKey) -> Vec<PacketOut> {
+    match View::new(world).is_direct(key) {
+        true => direct::frames(world, key),
+        false => frame(world, key).into_iter().collect(),
+    }
+}
+
+fn frame(world: &World, key: PortKey) -> Option<PacketOut> {
     let view = View::new(world);
     let (place, port) = (view.place(key)?, view.port(key)?);
     let actions = match view.physical(port.network) {

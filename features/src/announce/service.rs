@@ -71,8 +71,9 @@ impl Service {
         while out.len() < BURST
             && let Some((port, count)) = self.places.take(now)
         {
-            if let Some(frame) = places::frame(world, port).filter(|frame| ready(frame.chassis)) {
-                out.push(frame);
+            let frames = places::frames(world, port);
+            if frames.first().is_some_and(|frame| ready(frame.chassis)) {
+                out.extend(frames);
                 let sent = count.saturating_add(1);
                 self.places.set(port, now.after_ms(places::interval_ms(port, sent)), sent);
             }
@@ -95,7 +96,7 @@ impl Service {
     }
 
     fn place(&mut self, world: &World, port: PortKey, now: Millis) {
-        if places::frame(world, port).is_some() {
+        if !places::frames(world, port).is_empty() {
             self.places.set(port, now, 0);
         } else {
             self.places.remove(port);

@@ -5,8 +5,8 @@ use std::net::IpAddr;
 use packet::{Frame, Net, OP_REQUEST, arp_reply};
 use topology::View;
 
-use crate::holder;
 use crate::punt::{PacketOut, Punted, Unanswered};
+use crate::{direct, holder};
 
 /// A reply for an address that somebody else on the network holds (RFC 5227, 2.1.1).
 pub fn probed(view: &View<'_>, punted: &Punted) -> Result<Vec<PacketOut>, Unanswered> {
@@ -16,5 +16,6 @@ pub fn probed(view: &View<'_>, punted: &Punted) -> Result<Vec<PacketOut>, Unansw
         return Err("malformed");
     }
     let other = holder::other(view, punted, IpAddr::V4(arp.tpa))?;
-    Ok(vec![PacketOut::to(punted.place, arp_reply(other.mac, arp))])
+    let mac = direct::known_as(view, punted.place, punted.network, other.mac);
+    Ok(vec![PacketOut::to(punted.place, arp_reply(mac, arp))])
 }

@@ -78,7 +78,11 @@ fn reach(view: &View<'_>, emit: &mut Emit, key: PortKey, chassis: ChassisKey) {
     if view.need(port.network, chassis).is_none() {
         return;
     }
-    let mut on = emit.on(chassis);
+    let (mut on, direct) = (emit.on(chassis), view.is_direct(key));
+    // Whoever is on the physical network reaches a pass-through NIC there.
+    if direct && (binding.chassis == chassis || view.localnet(port.network, chassis).is_some()) {
+        return;
+    }
     if binding.chassis == chassis {
         if let Some(place) = view.place(key) {
             let row = on.row(Table::Out, 100, "the port is here");
@@ -88,7 +92,8 @@ fn reach(view: &View<'_>, emit: &mut Emit, key: PortKey, chassis: ChassisKey) {
                 None => row.output(place.ofport),
             }
         }
-    } else if let Some(segment) = view.segment(port.network).filter(|_| view.physical(port.network).is_none()) {
+    } else if let Some(segment) = view.segment(port.network).filter(|_| direct || view.physical(port.network).is_none())
+    {
         on.row(Table::Out, 100, "the port is on another chassis")
             .when_reg(Reg::Net, port.network.0)
             .when(Field::ETH_DST, port.mac)

@@ -68,7 +68,7 @@ pub fn ask(
         let members = view.members(network, chassis).into_iter().filter(|member| learns(member.port));
         let spares = world.spares(chassis).map(|(port, _)| port).filter(|port| learnable(chassis, *port));
         let ports = members.map(|member| member.ofport).chain(spares);
-        let ports: Vec<OfPort> = ports.filter(|ofport| asker != Some(Place { chassis, ofport: *ofport })).collect();
+        let ports: Vec<OfPort> = ports.filter(|ofport| asker != Some(Place::plugged(chassis, *ofport))).collect();
         for some in ports.chunks(OUTPUTS_MAX) {
             let actions = some.iter().map(|port| Action::Output { port: *port, max_len: 0 }).collect();
             packets.push(PacketOut::by(chassis, actions, frame));

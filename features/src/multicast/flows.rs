@@ -144,7 +144,8 @@ const fn arriving(physical: bool) -> Reg {
 
 /// Ports with their places.
 fn plugged(view: &View<'_>, ports: impl IntoIterator<Item = PortKey>) -> Vec<(PortKey, Place)> {
-    ports.into_iter().filter_map(|port| Some((port, view.place(port)?))).collect()
+    let plugged = |port| view.place(port).filter(|place| place.shared.is_none());
+    ports.into_iter().filter_map(|port| Some((port, plugged(port)?))).collect()
 }
 
 /// Copies by where they go.

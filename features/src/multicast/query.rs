@@ -107,7 +107,7 @@ pub fn to_everybody(view: &View<'_>, punted: &Punted) -> Vec<PacketOut> {
     let own = punted.place;
     let ports = |chassis| {
         let members = view.members(punted.network, chassis).into_iter();
-        members.map(|member| member.ofport).filter(|ofport| own != Place { chassis, ofport: *ofport }).collect()
+        members.map(|member| member.ofport).filter(|ofport| own != Place::plugged(chassis, *ofport)).collect()
     };
     let physical = to_physical(view, punted);
     let chassis = view.residents(punted.network).into_iter();

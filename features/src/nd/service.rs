@@ -9,7 +9,7 @@ use topology::{ChassisKey, NetworkKey, RouterKey, View};
 use crate::gateway::choice;
 use crate::punt::{PacketOut, Punted, Unanswered};
 use crate::router::sends_from;
-use crate::{holder, provider};
+use crate::{direct, holder, provider};
 
 /// The same for one that came in from a physical network, for an address of a router's that is answered for by this chassis.
 pub fn solicited_outside(
@@ -49,7 +49,8 @@ pub fn solicited(view: &View<'_>, punted: &Punted) -> Result<Vec<PacketOut>, Una
     } else {
         holder::of(view, punted.network, address).ok_or(holder::UNKNOWN_TARGET)?
     };
-    let what = Advertised { mac: who.mac, target, src: target, router: who.router, override_: !who.anycast };
+    let mac = direct::known_as(view, punted.place, punted.network, who.mac);
+    let what = Advertised { mac, target, src: target, router: who.router, override_: !who.anycast };
     let answer = neighbor_advert(&what, Some((frame.ethernet.src, ip.src)));
     Ok(vec![PacketOut::to(punted.place, answer)])
 }

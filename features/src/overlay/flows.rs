@@ -94,7 +94,9 @@ fn arrival(view: &View<'_>, emit: &mut Emit, key: NetworkKey, chassis: ChassisKe
         return;
     };
     let provider = view.physical(key).is_some();
-    let exit = provider && view.is_exit(key, chassis) && view.localnet(key, chassis).is_some();
+    // Of provider networks, from chassis that are not on them: what is for outside, and for pass-through NICs.
+    let leads = || view.is_exit(key, chassis) || !view.directs(key, chassis).is_empty();
+    let exit = provider && view.localnet(key, chassis).is_some() && leads();
     if !exit && (!multicast::arrives(view, key, chassis) || provider) {
         return;
     }

@@ -19,6 +19,8 @@ pub struct Provider;
 
 const ROUTER_SOLICIT: u8 = 133;
 const NEIGHBOR_ADVERT: u8 = 136;
+/// No port has this number.
+const NO_PORT: OfPort = OfPort(0);
 /// "A tag is there", above the identifier (OpenFlow 1.3.5, 7.2.3.7).
 const PRESENT: u16 = 0x1000;
 /// The first three bytes of the MACs of IPv6 groups with a solicited node's address (RFC 2464, 7; RFC 4291, 2.7.1).
@@ -81,8 +83,7 @@ fn everywhere(view: &View<'_>, emit: &mut Emit, chassis: ChassisKey) {
 
 /// A provider network on a chassis that has ports of it.
 fn segment(view: &View<'_>, emit: &mut Emit, key: NetworkKey, chassis: ChassisKey) {
-    let Some(need) = view.need(key, chassis).filter(|need| need.resident || need.external) else { return };
-    let Some(physical) = view.physical(key) else { return };
+    let (Some(need), Some(physical)) = (view.need(key, chassis), view.physical(key)) else { return };
     let mut on = emit.on(chassis);
     let Some(port) = view.localnet(key, chassis) else {
         on.row(Table::Out, 30, "whoever it is, he is on the physical network, and nothing here leads there")
@@ -90,6 +91,14 @@ fn segment(view: &View<'_>, emit: &mut Emit, key: NetworkKey, chassis: ChassisKe
             .drop(Drop::NoUplink);
         return;
     };
+    leaves(&mut on, key, physical.vlan, port);
+    on.row(Table::Out, 30, "whoever it is, he is on the physical network")
+        .when_reg(Reg::Net, key.0)
+        .when_reg(Reg::FromLocalnet, 0u64)
+        .goto(Table::Localnet);
+    if !need.resident && !need.external {
+        return;
+    }
     let arrives = on.row(Table::Classify, 100, "arrives from the physical network").when(Field::IN_PORT, port);
     let arrives = match physical.vlan {
         Some(vlan) => arrives.when(Field::VLAN_VID, PRESENT | vlan).pop_vlan(),
@@ -97,15 +106,10 @@ fn segment(view: &View<'_>, emit: &mut Emit, key: NetworkKey, chassis: ChassisKe
     };
     arrives.load(Reg::Net, key.0).load(Reg::FromLocalnet, 1u64).goto(Table::Border);
     border::routers(&mut on, key, &physical.routers);
-    leaves(&mut on, key, physical.vlan, port);
     if need.resident {
         border::servers(view, &mut on, key);
         questions(view, &mut on, key);
     }
-    on.row(Table::Out, 30, "whoever it is, he is on the physical network")
-        .when_reg(Reg::Net, key.0)
-        .when_reg(Reg::FromLocalnet, 0u64)
-        .goto(Table::Localnet);
 }
 
 /// A frame gets the tag that its network has.
@@ -126,7 +130,8 @@ fn leaves(on: &mut On<'_>, key: NetworkKey, vlan: Option<u16>, port: OfPort) {
         .copy_bits(Reg::Router.subfield(), source.sub(0, 24))
         .load_bits(source.sub(24, 16), u64::from(chassis.0))
         .load_bits(source.sub(40, 8), u64::from(CHASSIS_MAC_PREFIX));
-    tagged(row, vlan).output(port);
+    // Nothing goes out of the port that it came in by, and this may: on another network, or by another router.
+    tagged(row, vlan).enters_by(NO_PORT).output(port);
     let row = on.row(Table::Localnet, 100, "onto the physical network").when_reg(Reg::Net, key.0);
     tagged(row, vlan).output(port);
 }
@@ -188,6 +193,10 @@ fn attached(view: &View<'_>, emit: &mut Emit, key: PortKey, chassis: ChassisKey)
     let (Some(port), Some(binding)) = (view.port(key), view.binding(key)) else { return };
     let network = port.network;
     if binding.chassis != chassis || view.physical(network).is_none() || view.localnet(network, chassis).is_none() {
+        return;
+    }
+    // What it sends comes from there.
+    if view.is_direct(key) {
         return;
     }
     let mut on = emit.on(chassis);

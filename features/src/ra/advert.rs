@@ -127,21 +127,26 @@ pub enum To {
 /// more addresses from, servers not to be asked any more. A sender that says nothing now gives up being a router (RFC 4861,
 /// 6.2.5).
 pub fn frame(sender: &Sender, to: To, taken_back: &[Advert], now: Millis) -> Vec<u8> {
+    frame_from(sender, sender.mac, to, taken_back, now)
+}
+
+/// The same by another MAC, where hosts have to know the sender by that: its address stays what it is.
+pub fn frame_from(sender: &Sender, mac: MacAddr, to: To, taken_back: &[Advert], now: Millis) -> Vec<u8> {
     let source = link_local(sender.mac);
-    let advert = advert(sender, taken_back, now);
+    let advert = advert(sender, mac, taken_back, now);
     let to = match to {
         To::Everybody => None,
         To::One(mac) => Some((mac, addr::ALL_NODES)),
         To::Asker(mac, address) if address.is_unspecified() => Some((mac, addr::ALL_NODES)),
         To::Asker(mac, address) => Some((mac, address)),
     };
-    router_advert(sender.mac, source, to, &advert).to_vec()
+    router_advert(mac, source, to, &advert).to_vec()
 }
 
-fn advert(sender: &Sender, taken_back: &[Advert], now: Millis) -> RouterAdvert {
+fn advert(sender: &Sender, mac: MacAddr, taken_back: &[Advert], now: Millis) -> RouterAdvert {
     let is_default = sender.router.is_some() && sender.adverts.iter().any(|a| a.default_router);
     let adverts = &sender.adverts;
-    let mut options = vec![NdOption::SourceLinkLayer(sender.mac), NdOption::Mtu(sender.mtu)];
+    let mut options = vec![NdOption::SourceLinkLayer(mac), NdOption::Mtu(sender.mtu)];
     // A prefix that is shared out among hosts is told to nobody as a whole.
     let shown = |a: &&Advert| a.advertise_prefix && !(a.per_host && a.prefix.prefix_len() < 64);
     for advert in adverts.iter().filter(shown) {

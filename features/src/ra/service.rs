@@ -8,6 +8,7 @@ use packet::{Frame, Icmpv6, Net};
 use topology::{Advert, ChassisKey, Key, Member, NetworkKey, Place, PortKey, View, World};
 
 use super::advert::{self, MAX_INTERVAL_S, Sender, To};
+use crate::direct;
 use crate::l2::group_here;
 use crate::punt::{PacketOut, Punted, Unanswered};
 use crate::time::Millis;
@@ -60,8 +61,10 @@ pub fn solicited(view: &View<'_>, punted: &Punted) -> Result<Vec<PacketOut>, Una
     let senders = advert::senders(view, punted.network);
     let to = To::Asker(frame.ethernet.src, ip.src);
     let told = senders.iter().map(|sender| {
+        let mac = direct::known_as(view, punted.place, punted.network, sender.mac);
         let alone = advert::alone(view, sender, punted.port);
-        PacketOut::to(punted.place, advert::frame(alone.as_ref().unwrap_or(sender), to, &[], punted.at))
+        let frame = advert::frame_from(alone.as_ref().unwrap_or(sender), mac, to, &[], punted.at);
+        PacketOut::to(punted.place, frame)
     });
     Ok(told.collect())
 }
@@ -86,7 +89,10 @@ impl Service {
         }
         for key in changed {
             match *key {
-                Key::Place(port) => drop(self.note_alone(&view, port)),
+                Key::Place(port) => {
+                    self.note_alone(&view, port);
+                    out.extend(Self::served(&view, port, now).into_iter().filter(|packet| ready(packet.chassis)));
+                }
                 Key::Port(port) => out.extend(self.readdressed(&view, port, now)),
                 _ => {}
             }
@@ -108,7 +114,8 @@ impl Service {
             let advert = sender.adverts.iter().find(|advert| shared(advert))?;
             let taken_back: Vec<Advert> = gone.iter().map(|gone| advert::only_prefix(advert, *gone)).collect();
             let alone = advert::alone(view, sender, port).unwrap_or_else(|| sender.clone());
-            Some(PacketOut::to(place, advert::frame(&alone, To::One(fact.mac), &taken_back, now)))
+            let mac = direct::known_as(view, place, fact.network, sender.mac);
+            Some(PacketOut::to(place, advert::frame_from(&alone, mac, To::One(fact.mac), &taken_back, now)))
         };
         told.into_iter().flat_map(|told| &told.senders).filter_map(frame).collect()
     }
@@ -130,10 +137,21 @@ impl Service {
             return Vec::new();
         };
         let frame = |sender: &Sender| {
+            let mac = direct::known_as(view, place, fact.network, sender.mac);
             let alone = advert::alone(view, sender, port);
-            advert::frame(alone.as_ref().unwrap_or(sender), To::One(fact.mac), &[], now)
+            advert::frame_from(alone.as_ref().unwrap_or(sender), mac, To::One(fact.mac), &[], now)
         };
         told.senders.iter().map(|sender| PacketOut::to(place, frame(sender))).collect()
+    }
+
+    /// A pass-through NIC is served by another chassis: it is told at once by which MACs it knows its routers now.
+    fn served(view: &View<'_>, port: PortKey, now: Millis) -> Vec<PacketOut> {
+        let at = view.place(port).filter(|place| place.shared.is_some()).zip(view.port(port));
+        let packets = at.map(|(place, fact)| {
+            let senders = advert::senders(view, fact.network).into_iter();
+            senders.filter_map(|sender| to_direct(view, (port, place.chassis), &sender, &[], now)).collect::<Vec<_>>()
+        });
+        packets.unwrap_or_default()
     }
 
     /// A chassis has come into step: its ports hear what there is to hear.
@@ -258,13 +276,36 @@ fn to_everybody(
             others.push(Action::Output { port: ofport, max_len: 0 });
             continue;
         };
-        out.push(PacketOut::to(Place { chassis, ofport }, advert::frame(&alone, To::One(fact.mac), taken_back, now)));
+        out.push(PacketOut::to(
+            Place::plugged(chassis, ofport),
+            advert::frame(&alone, To::One(fact.mac), taken_back, now),
+        ));
     }
+    let directs = view.directs(network, chassis).into_iter();
+    let directs: Vec<PacketOut> =
+        directs.filter_map(|port| to_direct(view, (port, chassis), sender, taken_back, now)).collect();
     if out.is_empty() {
-        return vec![PacketOut::by(chassis, vec![Action::Group(group_here(network))], frame)];
+        let all = PacketOut::by(chassis, vec![Action::Group(group_here(network))], frame);
+        return directs.into_iter().chain([all]).collect();
     }
+    out.extend(directs);
     out.extend(others.chunks(OUTPUTS_MAX).map(|ports| PacketOut::by(chassis, ports.to_vec(), frame.clone())));
     out
+}
+
+/// To a pass-through NIC that a chassis serves.
+fn to_direct(
+    view: &View<'_>,
+    (port, chassis): (PortKey, ChassisKey),
+    sender: &Sender,
+    taken_back: &[Advert],
+    now: Millis,
+) -> Option<PacketOut> {
+    let (fact, place) = (view.port(port)?, view.place(port).filter(|place| place.chassis == chassis)?);
+    let mac = direct::known_as(view, place, fact.network, sender.mac);
+    let alone = advert::alone(view, sender, port);
+    let told = alone.as_ref().unwrap_or(sender);
+    Some(PacketOut::to(place, advert::frame_from(told, mac, To::One(fact.mac), taken_back, now)))
 }
 
 /// Milliseconds to the next advertisement: short ones first, then spread over a third to the whole of the longest interval,

@@ -94,10 +94,13 @@ fn interface(view: &View<'_>, emit: &mut Emit, router: RouterKey, subnet: Subnet
     let Some(prefix) = view.subnet(subnet).map(|s| s.cidr) else { return };
     let mut on = emit.on(chassis);
     let row = on.row(Table::Route, connected_priority(prefix), "a connected network");
-    to_prefix(row, router, prefix)
-        .dec_ttl()
-        .set(Field::ETH_SRC, interface.mac)
-        .load(Reg::Net, interface.network.0)
+    let row = to_prefix(row, router, prefix).dec_ttl().set(Field::ETH_SRC, interface.mac);
+    let row = match view.physical(interface.network) {
+        // Though it came from a physical network, it may go onto one: it is another frame by now.
+        Some(_) => row.load(Reg::FromLocalnet, 0u64),
+        None => row,
+    };
+    row.load(Reg::Net, interface.network.0)
         .load(Reg::Routed, 1u64)
         // A router before this one may have set it.
         .load(Reg::Nexthop, 0u64)

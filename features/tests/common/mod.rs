@@ -10,8 +10,9 @@ use std::sync::Arc;
 use addr::{Dpid, IpNet, MacAddr, OfPort, eui64_address};
 use topology::{
     AddressGroup, AddressGroupKey, AddressPair, Advert, Anycast, AnycastKey, Binding, Change, Chassis, ChassisKey,
-    Check, Direction, Encap, Fabric, GroupKey, Health, Hop, Interface, Lane, Listener, Membership, Network, NetworkKey,
-    Policy, Port, PortKey, Remote, Role, Route, Router, RouterKey, Rule, SecurityGroup, SetKey, Subnet, SubnetKey, Way,
+    Check, Direct, Direction, Encap, Fabric, GroupKey, Health, Hop, Interface, Lane, Listener, Membership, Network,
+    NetworkKey, Policy, Port, PortKey, Remote, Role, Route, Router, RouterKey, Rule, SecurityGroup, SetKey, Subnet,
+    SubnetKey, Way,
 };
 
 pub fn fabric(encap: Encap) -> Change {
@@ -142,6 +143,11 @@ pub fn port(p: u32, n: u32) -> Change {
 
 pub fn bind(p: u32, c: u16) -> Change {
     Change::Binding(PortKey(p), Some(Binding { chassis: ChassisKey(c), interface: format!("vm{p}").into() }))
+}
+
+/// A pass-through NIC of a chassis, in place of a port of its bridge.
+pub fn direct(p: u32, c: u16) -> [Change; 2] {
+    [Change::Binding(PortKey(p), None), Change::Direct(PortKey(p), Some(Direct { home: ChassisKey(c) }))]
 }
 
 pub fn policy(p: u32, secured: bool) -> Change {

@@ -23,7 +23,6 @@ pub(super) struct Run<'s> {
     original: Headers,
     /// The fields as they are.
     headers: Headers,
-    in_port: OfPort,
     depth: usize,
     lookups: usize,
     /// The next length that is measured comes out the other way.
@@ -67,7 +66,6 @@ impl<'s> Run<'s> {
             layout,
             original,
             headers,
-            in_port,
             depth: 0,
             lookups: 0,
             contrary: false,
@@ -304,10 +302,12 @@ impl<'s> Run<'s> {
     }
 
     fn output(&mut self, at: Option<usize>, meter: Option<u32>, port: OfPort) {
+        // Rows may have put another in its place.
+        let in_port = OfPort(self.headers.get(Field::IN_PORT) as u32);
         match port {
-            OfPort::IN_PORT => self.leave(at, Fate::Port(self.in_port)),
+            OfPort::IN_PORT => self.leave(at, Fate::Port(in_port)),
             OfPort::CONTROLLER => self.punt(at, meter, &Controller::default()),
-            port if port == self.in_port => {}
+            port if port == in_port => {}
             port if port.is_ordinary() || port == OfPort::LOCAL => self.leave(at, Fate::Port(port)),
             port => self.unknown(format!("output to {port}")),
         }
@@ -372,6 +372,7 @@ impl<'s> Run<'s> {
     }
 
     fn write(&mut self, at: Option<usize>, field: Field, value: u128) {
+        let field = if field == Field::IN_PORT_NXM { Field::IN_PORT } else { field };
         self.headers.set(field, value);
         self.note(at, field);
     }

@@ -14,6 +14,7 @@ mod address_pairs;
 pub(crate) mod anycast;
 mod bgp;
 pub(crate) mod chassis;
+pub(crate) mod class;
 pub(crate) mod delegation;
 mod dhcp_options;
 pub(crate) mod exposure;

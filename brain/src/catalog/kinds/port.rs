@@ -10,6 +10,7 @@ use topology::{
 };
 
 use super::address_pairs;
+use super::class::{self, Class};
 use super::dhcp_options::{self, Whose};
 use super::instance;
 use super::network::Network;
@@ -41,6 +42,8 @@ pub(crate) struct Port {
     pub(crate) by_iface_id: bool,
     /// Where that must be.
     pub(crate) on_chassis: Option<ResourceId>,
+    /// How it is attached.
+    pub(crate) class: Class,
     secured: bool,
     /// Its security groups; `None`: nothing is filtered.
     groups: Option<Vec<ResourceId>>,
@@ -84,9 +87,7 @@ pub(super) fn parse(id: &ResourceId, record: &mut v1::Record, findings: &mut Fin
     let read_mac = if record.automatic { text::unicast_mac } else { text::mac };
     let given = read_mac(&mut spec.mac_address, "mac_address", findings);
     let fixed = spec.fixed_ips.as_mut().map(|list| parse_fixed(id, &mut list.items, findings));
-    if v1::VnicType::try_from(spec.vnic_type).is_err() {
-        findings.spec("vnic_type", "is unknown: normal is the type of ports");
-    }
+    let class = class::read(spec, findings);
     let role = match v1::PortRole::try_from(spec.role) {
         Ok(v1::PortRole::Router) => Role::Router,
         Ok(v1::PortRole::Monitor) => Role::Monitor,
@@ -96,15 +97,15 @@ pub(super) fn parse(id: &ResourceId, record: &mut v1::Record, findings: &mut Fin
             Role::Host
         }
     };
-    // Absent means them, and is stored as them.
-    spec.vnic_type = v1::VnicType::Normal.into();
+    // Absent means it, and is stored as it.
     if spec.role == v1::PortRole::Unspecified as i32 {
         spec.role = v1::PortRole::Host.into();
     }
     let on_chassis =
         spec.binding.as_ref().and_then(|b| text::target(CHASSIS, "", &b.chassis, "binding.chassis", findings));
-    let by_iface_id = spec.binding.as_ref().is_none_or(|binding| binding.interface.is_empty());
-    if let Some(binding) = spec.binding.as_ref().filter(|_| !by_iface_id) {
+    let direct = class == Class::Direct;
+    let by_iface_id = !direct && spec.binding.as_ref().is_none_or(|binding| binding.interface.is_empty());
+    if let Some(binding) = spec.binding.as_ref().filter(|_| !by_iface_id && !direct) {
         text::interface(&binding.interface, "binding.interface", findings);
     }
     let elsewhere =
@@ -113,7 +114,8 @@ pub(super) fn parse(id: &ResourceId, record: &mut v1::Record, findings: &mut Fin
         record.claimed = None;
     }
     let bound = if by_iface_id { record.claimed.as_ref() } else { spec.binding.as_ref() };
-    let binding = bound.map(|b| (ident::id(CHASSIS, "", &b.chassis), Arc::from(b.interface.as_str())));
+    let binding = bound.filter(|_| !direct);
+    let binding = binding.map(|b| (ident::id(CHASSIS, "", &b.chassis), Arc::from(b.interface.as_str())));
     let pairs = address_pairs::read(&mut spec.allowed_address_pairs, given, findings);
     if !pairs.is_empty() && spec.port_security_enabled == Some(false) {
         findings.spec("allowed_address_pairs", "go with port security: without it the port sends from any address");
@@ -134,6 +136,7 @@ pub(super) fn parse(id: &ResourceId, record: &mut v1::Record, findings: &mut Fin
         binding,
         by_iface_id,
         on_chassis,
+        class,
         secured: spec.port_security_enabled.unwrap_or(true),
         groups,
         dhcp_options,
@@ -258,6 +261,7 @@ pub(super) fn check(catalog: &Catalog, port: &Port, findings: &mut Findings) {
     {
         findings.spec("binding.interface", format!("{interface} is the fabric's interface"));
     }
+    class::check(catalog, port, findings);
     let shares = catalog.shares_of(port);
     for (i, (subnet, share)) in shares.iter().enumerate() {
         if let Some((_, other)) = shares[..i].iter().find(|(other, _)| other == subnet) {
@@ -312,6 +316,9 @@ pub(super) fn facts(catalog: &Catalog, id: &ResourceId, key: u32, port: &Port, f
     {
         let fact = topology::Binding { chassis: ChassisKey(chassis), interface: interface.clone() };
         facts.push(Change::Binding(key, Some(fact)));
+    }
+    if let Some(Ok(chassis)) = port.home().and_then(|home| catalog.key_of(home)).map(u16::try_from) {
+        facts.push(Change::Direct(key, Some(topology::Direct { home: ChassisKey(chassis) })));
     }
     let forming = !port.automatic && catalog.formed_by(id).local;
     let policy = topology::Policy {

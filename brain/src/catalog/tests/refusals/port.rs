@@ -44,7 +44,28 @@ fn port_rules() {
         |_, a| a.ports.push(with_mac(port("vm3", "red"), "02:00:00:00:01:01")),
         &[("ports[2].mac_address", "02:00:00:00:01:01 on network acme/red is port acme/vm1's already")],
     );
-    refuses(|_, a| prt(a, 0).vnic_type = 2, &[("ports[0].vnic_type", "is unknown: normal")]);
+    refuses(|_, a| prt(a, 0).vnic_type = 9, &[("ports[0].vnic_type", "is unknown: normal, direct")]);
+    let direct = |a: &mut v1::Document, interface: &str| {
+        a.ports[0] = bound(port("vm1", "red"), "hv1", interface);
+        prt(a, 0).vnic_type = v1::VnicType::Direct.into();
+    };
+    let overlay = ("ports[0].network", "network acme/red is an overlay: a pass-through NIC is on a provider network");
+    refuses(|_, a| direct(a, ""), &[overlay]);
+    refuses(|_, a| direct(a, "vm1"), &[("ports[0].binding.interface", "its chassis is enough")]);
+    let grouped = |a: &mut v1::Document| {
+        direct(a, "");
+        prt(a, 0).security_groups = Some(v1::NameList { items: vec![] });
+        prt(a, 0).role = v1::PortRole::Router.into();
+        prt(a, 0).dhcp_relay = true;
+    };
+    refuses(
+        |_, a| grouped(a),
+        &[
+            ("ports[0].security_groups", "can't be enforced on a port that passes the bridge by"),
+            ("ports[0].role", "is host where a port passes the bridge by"),
+            ("ports[0].dhcp_relay", "is of ports of the bridge"),
+        ],
+    );
     refuses(|_, a| prt(a, 0).role = 9, &[("ports[0].role", "is unknown: host, router and monitor")]);
     refuses(
         |_, a| a.ports[0] = bound(port("vm1", "red"), "hv9", "vm1"),
