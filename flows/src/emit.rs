@@ -397,11 +397,8 @@ impl Row<'_> {
     }
 
     /// As if it came in by another port: what shares one with others has a number of its own.
-    pub fn enters_by(mut self, port: OfPort) -> Self {
-        self.check(self.spec.sets.contains(&Field::IN_PORT_NXM), || "may not set in_port".to_owned());
-        let value = u64::from(port.0);
-        self.emit.draft.actions.push(Action::RegLoad { dst: Subfield::all(Field::IN_PORT_NXM), value });
-        self
+    pub fn enters_by(self, port: OfPort) -> Self {
+        self.load_bits(Subfield::all(Field::IN_PORT_NXM), port.0.into())
     }
 
     /// Lowers the hop limit by one.

@@ -306,7 +306,9 @@ impl World {
     fn apply_network(&mut self, marks: &mut Marks, key: NetworkKey, new: Option<Network>) {
         let segment = new.as_ref().map(|network| network.segment);
         let tenant = |network: Option<&Network>| network.map(|network| network.tenant.clone());
-        let another = tenant(self.networks.get(&key)) != tenant(new.as_ref());
+        let beyond = |network: Option<&Network>| network.is_some_and(|network| network.physical.is_some());
+        let whose = |network: Option<&Network>| (tenant(network), beyond(network));
+        let another = whose(self.networks.get(&key)) != whose(new.as_ref());
         if another {
             groups::say_network(self, marks, key, false);
         }

@@ -209,9 +209,10 @@ impl World {
         self.default_groups.range(all).next().map(|(_, group)| *group)
     }
 
-    /// The group that a network tells its ports to be in.
+    /// The group that a network tells its ports to be in. A provider network tells nothing: who else is there may have any address.
     fn told_by(&self, network: NetworkKey) -> Option<GroupKey> {
-        self.default_group(&self.networks.get(&network)?.tenant)
+        let network = self.networks.get(&network).filter(|network| network.physical.is_none())?;
+        self.default_group(&network.tenant)
     }
 
     fn covers_a_subnet(&self, network: NetworkKey, prefix: IpNet) -> bool {
@@ -224,7 +225,9 @@ impl World {
         let tenant = self.security_groups.get(&group).filter(|found| found.default).map(|found| &found.tenant);
         let tenant = tenant.filter(|tenant| self.default_group(tenant) == Some(group));
         let networks = tenant.into_iter().flat_map(|_| self.networks.iter());
-        networks.filter(move |(_, network)| tenant == Some(&network.tenant)).map(|(key, _)| *key)
+        let tells =
+            move |network: &crate::facts::Network| network.physical.is_none() && tenant == Some(&network.tenant);
+        networks.filter(move |(_, network)| tells(network)).map(|(key, _)| *key)
     }
 
     /// Whether an address is in a group, if it must be said on a chassis. Where several have it, on networks that don't know

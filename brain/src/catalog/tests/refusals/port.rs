@@ -51,7 +51,7 @@ fn port_rules() {
     };
     let overlay = ("ports[0].network", "network acme/red is an overlay: a pass-through NIC is on a provider network");
     refuses(|_, a| direct(a, ""), &[overlay]);
-    refuses(|_, a| direct(a, "vm1"), &[("ports[0].binding.interface", "its chassis is enough")]);
+    refuses(|_, a| direct(a, "vm1"), &[("ports[0].binding.interface", "its chassis is enough"), overlay]);
     let grouped = |a: &mut v1::Document| {
         direct(a, "");
         prt(a, 0).security_groups = Some(v1::NameList { items: vec![] });
@@ -64,6 +64,7 @@ fn port_rules() {
             ("ports[0].security_groups", "can't be enforced on a port that passes the bridge by"),
             ("ports[0].role", "is host where a port passes the bridge by"),
             ("ports[0].dhcp_relay", "is of ports of the bridge"),
+            overlay,
         ],
     );
     refuses(|_, a| prt(a, 0).role = 9, &[("ports[0].role", "is unknown: host, router and monitor")]);
