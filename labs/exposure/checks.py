@@ -177,6 +177,10 @@ def near(site, say=print):
         expect(not asked(site, address), f"{address} is answered for")
     say(f"answered for by {holders}; nobody else's address is")
     neighbor = site.outside("neighbor")
+    neighbor.cmd(f"ip addr add {NEAR['vm4']}/64 dev eth0")
+    wait_until("a duplicate", lambda: any(a["local"] == NEAR["vm4"] and a.get("dadfailed") for a in neighbor.inet()))
+    neighbor.cmd(f"ip addr del {NEAR['vm4']}/64 dev eth0")
+    say("who out there takes an exposed address for its own is told that somebody has it")
     for port in ("vm4", "vm5"):
         expect(site.host(port).agent, "an agent answers")
         answers = neighbor.ping(NEAR[port], count=5)

@@ -92,13 +92,17 @@ def site(isolation, say=print):
         router.cmd("sysctl -qw net.ipv4.ip_forward=1 net.ipv6.fib_multipath_hash_policy=1;"
                    f"ip addr add {FAR}/128 dev lo; ip addr add {FAR4}/32 dev lo")
         gobgpd = Gobgpd(speaker, 65010, "192.0.2.10")
-        bird = Bird(router, 65001, "192.0.2.1", ROUTER, SPEAKER, 65010)
+        secret = os.path.join(isolation.rundir, "bgp.secret")
+        with open(secret, "w", encoding="ascii") as file:
+            file.write("not a secret in a lab\n")
+        bird = Bird(router, 65001, "192.0.2.1", ROUTER, SPEAKER, 65010, "not a secret in a lab")
         here = Exposed(lab, say, gobgpd, bird)
         with Radvd(router, "eth0"), gobgpd, bird:
             try:
                 lab.controller.flags = ["--gobgp", gobgpd.api]
                 lab.controller.start()
-                lab.controller.apply(os.path.join(HERE, "site.yaml"), wait=None)
+                with open(os.path.join(HERE, "site.yaml"), encoding="ascii") as file:
+                    lab.controller.apply_text(file.read().replace("SECRET", secret), wait=None)
                 here.wait_active()
                 for host in lab.hosts.values():
                     if host.spec.network == "red":

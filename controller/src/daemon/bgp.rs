@@ -140,8 +140,8 @@ async fn compare_peers(client: &mut Client, wanted: &[BgpPeer]) -> Result<(Vec<P
     }
     let (mut states, mut fault) = (Vec::new(), None);
     for peer in wanted {
-        let password = match peer.password_file.as_deref().map(password).transpose() {
-            Ok(password) => password.unwrap_or_default(),
+        let password = match password(peer.password_file.as_deref()).await {
+            Ok(password) => password,
             Err(error) => {
                 let words = format!("password_file of {}: {error}", peer.address);
                 states.push(PeerState { address: peer.address, established: false, state: words.clone() });
@@ -180,9 +180,10 @@ async fn delete(client: &mut Client, address: IpAddr) -> Result<(), String> {
     client.delete_peer(request).await.map_err(words).map(drop)
 }
 
-/// The first line of a file.
-fn password(file: &str) -> std::io::Result<String> {
-    let text = std::fs::read_to_string(file)?;
+/// The first line of a file; none: no password.
+async fn password(file: Option<&str>) -> std::io::Result<String> {
+    let Some(file) = file else { return Ok(String::new()) };
+    let text = tokio::fs::read_to_string(file).await?;
     Ok(text.lines().next().unwrap_or_default().to_owned())
 }
 
@@ -195,3 +196,7 @@ fn words(status: tonic::Status) -> String {
     }
     deepest.map_or_else(|| status.message().to_owned(), ToString::to_string)
 }
+
+#[cfg(test)]
+#[path = "bgp_tests.rs"]
+mod tests;

@@ -248,7 +248,7 @@ fn the_json_of_each_kind_is_pinned() {
         shown(v1::resource::Kind::Router(router)),
         json!({"kind": "router", "name": "r1", "tenant": "acme", "uid": "u", "revision": 7,
             "spec": {"interfaces": [{"subnet": "red6"}], "routes": [{"destination": "::/0", "nexthop": "fe80::ffff"}]},
-            "status": {"reason": "", "mac_address": "", "gateway_addresses": [], "gateway_nexthops": []}})
+            "status": {"reason": "", "mac_address": "", "gateway_addresses": [], "gateway_nexthops": [], "bgp_sessions": []}})
     );
     let status = v1::PortStatus { phase: v1::Phase::Installing.into(), ofport: 3, ..Default::default() };
     let port = v1::Port { meta: meta("vm1", "acme"), status: Some(status), ..site.ports[0].clone() };
