@@ -61,6 +61,11 @@ impl PrefixPair {
         self.internal.prefix_len() <= NPT_SUBNETS
     }
 
+    /// Whether the prefixes' sums are the same: nothing is made up for, and addresses differ in the prefix alone.
+    pub fn is_plain(&self) -> bool {
+        self.adjustment == 0 || self.adjustment == 0xffff
+    }
+
     /// What an address inside is outside; `None`: it is not inside, or it can't be translated (the word that would have to make up
     /// for the difference is 0xffff).
     pub fn outward(&self, address: Ipv6Addr) -> Option<Ipv6Addr> {
@@ -78,6 +83,9 @@ fn translate(address: Ipv6Addr, from: Ipv6Net, to: Ipv6Net, adjustment: u16) -> 
         return None;
     }
     let host = u128::from(address) & u128::from(from.hostmask());
+    if adjustment == 0 || adjustment == 0xffff {
+        return Some(Ipv6Addr::from(u128::from(to.network()) | host));
+    }
     let mut words = Ipv6Addr::from(u128::from(to.network()) | host).segments();
     let at = if from.prefix_len() <= NPT_SUBNETS {
         SUBNET_WORD

@@ -1,8 +1,8 @@
-//! Floating IPs: who answers for them, and how they stand.
+//! Floating IPs and prefix mappings: who answers for them, and how they stand.
 
 use features::gateway::choice;
 use proto::v1;
-use topology::{ChassisKey, ResourceId, View};
+use topology::{ChassisKey, ResourceId, RouterKey, View};
 
 use crate::brain::Brain;
 
@@ -11,6 +11,24 @@ impl Brain {
     pub(crate) fn floating_holder(&self, id: &ResourceId) -> Option<ChassisKey> {
         let (network, address) = self.catalog.floating_at(id)?;
         choice::answered_by(&View::new(&self.world), network, address).map(|(_, chassis)| chassis)
+    }
+
+    /// A prefix mapping works where its router does, and leads out.
+    pub(crate) fn mapping_standing(&self, id: &ResourceId) -> (v1::Phase, String) {
+        let Some(mapping) = self.catalog.prefix_mapping(id) else { return (v1::Phase::Pending, String::new()) };
+        let Some(key) = self.catalog.key_of(&mapping.router).map(RouterKey) else {
+            return (v1::Phase::Pending, String::new());
+        };
+        if self.world.gateway(key).is_none() {
+            return (v1::Phase::Pending, format!("{} leads nowhere: it has no external_gateway", mapping.router));
+        }
+        let standing = self.spread_standing(id, &self.world.chassis_routing(key));
+        match self.standing_of(&mapping.router) {
+            (v1::Phase::Degraded | v1::Phase::Failed, words) if standing.0 == v1::Phase::Active => {
+                (v1::Phase::Degraded, format!("{}: {words}", mapping.router))
+            }
+            _ => standing,
+        }
     }
 
     /// A floating IP works where its port does and its rows are, if somebody answers for it.

@@ -46,8 +46,13 @@ impl Brain {
         let revision = self.catalog.revision();
         let mut restless = std::mem::take(&mut self.restless);
         // A subnet stands as its network does, a renumbering as its subnet, a delegation or a floating IP as its port.
-        let follow =
-            [("subnet", "network"), ("renumbering", "subnet"), ("delegation", "port"), ("floating_ip", "port")];
+        let follow = [
+            ("subnet", "network"),
+            ("renumbering", "subnet"),
+            ("delegation", "port"),
+            ("floating_ip", "port"),
+            ("prefix_mapping", "router"),
+        ];
         for (of, stands_on) in follow {
             let on = restless.iter().filter(|id| id.kind == stands_on);
             let followers: Vec<ResourceId> = on.flat_map(|id| self.catalog.users(id, of).cloned()).collect();
@@ -156,6 +161,10 @@ impl Brain {
                 (status.phase, status.reason) = (phase, reason);
                 self.exposure_status(id, status);
             }
+            Kind::PrefixMapping(r) => {
+                let status = r.status.get_or_insert_default();
+                (status.phase, status.reason) = (phase, reason);
+            }
             Kind::FloatingIp(r) => {
                 let status = r.status.get_or_insert_default();
                 (status.phase, status.reason) = (phase, reason);
@@ -261,6 +270,7 @@ impl Brain {
             "delegation" if self.catalog.upstream(id).is_some() => self.upstream_standing(id),
             "delegation" => self.delegation_standing(id),
             "floating_ip" => self.floating_standing(id),
+            "prefix_mapping" => self.mapping_standing(id),
             "security_group" => {
                 let key = self.number(id).map(GroupKey);
                 let at = |key| [self.world.chassis_with(key), self.world.chassis_naming(SetKey::Group(key))].concat();

@@ -4,7 +4,7 @@ mod common;
 
 use std::net::{IpAddr, Ipv6Addr};
 
-use addr::OfPort;
+use addr::{IpNet, Ipv6Net, OfPort, PrefixPair};
 use common::outside::*;
 use common::port_mac;
 use features::gateway::choice;
@@ -13,7 +13,7 @@ use features::router::{generated_mac, sends_from};
 use flows::eval::{Fate, Trace};
 use flows::{Drop, Engine, PuntOp};
 use packet::{Frame, Icmpv6Error, Net, addresses, icmpv6_error, neighbor_solicit, quoted_addresses};
-use topology::{Change, ChassisKey, Encap, Key, PortKey, Presence, ResourceId, View, World};
+use topology::{Change, ChassisKey, Encap, Key, PortKey, PrefixMapping, Presence, ResourceId, View, World};
 
 /// Addresses outside for the ports on chassis 2 and 1.
 const FLOATING: Ipv6Addr = Ipv6Addr::new(0x2001, 0xdb8, 0x100, 0, 0, 0, 0, 0x80);
@@ -219,4 +219,90 @@ fn what_is_too_big_is_told_so_by_the_address_that_it_was_sent_to() {
     let (metadata, mut frame) = punt.unwrap();
     service::as_sent(&View::new(&world), &metadata, &mut frame);
     assert_eq!(sound(&frame), (far(), FLOATING));
+}
+
+/// Router 1's ports are in 2001:db8:1::/64.
+fn mapped(internal: &str, external: &str) -> Change {
+    let owner = ResourceId { kind: "prefix_mapping", tenant: "acme".into(), name: "out".into() };
+    let internal: Ipv6Net = internal.parse().unwrap();
+    let pair = PrefixPair::new(internal, external.parse().unwrap()).unwrap();
+    Change::PrefixMapping(R, IpNet::V6(internal), Some(PrefixMapping { owner, pair }))
+}
+
+#[test]
+fn a_prefix_is_another_outside_and_checksums_stay() {
+    let near = Ipv6Net::new(v6(HERE), 64).unwrap().trunc();
+    let of = |length: u8| Ipv6Net::new(near.network(), length).unwrap().trunc().to_string();
+    for (length, external) in
+        [(48, "2001:db8:77::/48"), (56, "2001:db8:77:ab00::/56"), (64, "2001:db8:77:1::/64"), (47, "fd00:1:2::/47")]
+    {
+        let mapping = mapped(&of(length), external);
+        let Change::PrefixMapping(_, _, Some(PrefixMapping { pair, .. })) = mapping.clone() else { unreachable!() };
+        let mut world = world(Encap::Geneve, &[mapping]);
+        let outside = pair.outward(v6(HERE)).unwrap();
+        assert!(pair.external().contains(&outside));
+        let before = outward(HERE);
+        let (port, tunnel, frame) = left(&switch(&world, 2).run(&before, OfPort(HERE), None));
+        let frame = untagged(&frame);
+        assert_eq!((port, tunnel, sound(&frame)), (UPLINK, None, (outside, far())), "/{length}");
+        assert_eq!(frame[60..62], before[60..62], "the UDP checksum is what it was");
+        // Back, and from elsewhere.
+        let mac = sends_from(ChassisKey(2), R);
+        let answer = tagged(&data((NEXT_MAC, far()), (mac, outside), 64));
+        let (port, _, frame) = left(&switch(&world, 2).run(&answer, OfPort(UPLINK), None));
+        assert_eq!((port, sound(&frame)), (HERE, (far(), v6(HERE))), "/{length}");
+        let lost = pair.outward(v6(LOST)).unwrap();
+        let answer = tagged(&data((NEXT_MAC, far()), (mac, lost), 64));
+        let (port, _, frame) = left(&switch(&world, 2).run(&answer, OfPort(UPLINK), None));
+        assert_eq!((port, sound(&frame)), (TUNNEL, (far(), v6(LOST))), "/{length}");
+        let (port, _, frame) = left(&switch(&world, 1).run(&outward(LOST), OfPort(LOST), None));
+        assert_eq!((port, sound(&frame)), (TUNNEL, (lost, far())), "/{length}");
+        // Each other by their addresses outside (RFC 6296, 5).
+        let hairpin = data((port_mac(HERE), v6(HERE)), (generated_mac(R), lost), 64);
+        let (port, _, frame) = left(&switch(&world, 2).run(&hairpin, OfPort(HERE), None));
+        assert_eq!((port, sound(&frame)), (TUNNEL, (outside, v6(LOST))), "/{length}");
+        // What a floating IP says goes before.
+        world.commit(floating());
+        let (_, _, frame) = left(&switch(&world, 2).run(&outward(HERE), OfPort(HERE), None));
+        assert_eq!(sound(&untagged(&frame)), (FLOATING, far()), "/{length}");
+    }
+}
+
+#[test]
+fn an_error_that_crosses_a_prefix_mapping_quotes_what_was_sent() {
+    let near = Ipv6Net::new(v6(HERE), 48).unwrap().trunc();
+    let world = world(Encap::Geneve, &[mapped(&near.to_string(), "2001:db8:77::/48")]);
+    let (_, _, sent) = left(&switch(&world, 2).run(&outward(HERE), OfPort(HERE), None));
+    let router: Ipv6Addr = "2001:db8:ee::ff".parse().unwrap();
+    let error = icmpv6_error(NEXT_MAC, router, Icmpv6Error::PacketTooBig { mtu: 1280 }, &untagged(&sent)).unwrap();
+    let trace = switch(&world, 2).run(&tagged(&error), OfPort(UPLINK), None);
+    assert_eq!(punted(&trace), Some(PuntOp::QuotedInward));
+    let (port, _, frame) = left(&resumed(&world, 2, (UPLINK, &trace)));
+    assert_eq!((port, sound(&frame)), (HERE, (router, v6(HERE))));
+    assert_eq!(quoted_addresses(&frame), Some((v6(HERE).into(), far().into())));
+}
+
+#[test]
+fn prefix_mappings_come_and_go_piece_by_piece() {
+    let mut world = world(Encap::Geneve, &floating());
+    let mut engine = Engine::new(features::ALL);
+    engine.update(&world, &world.all_keys());
+    let near = |length: u8| Ipv6Net::new(v6(HERE), length).unwrap().trunc().to_string();
+    let gone = |length: u8| Change::PrefixMapping(R, near(length).parse().unwrap(), None);
+    let changes = [
+        mapped(&near(48), "2001:db8:77::/48"),
+        mapped(&near(48), "2001:db8:78::/48"),
+        mapped(&near(64), "2001:db8:79:1::/64"),
+        gone(48),
+        Change::Presence(OUT, FLOATING.into(), None),
+        Change::Presence(OUT, FLOATING_LOST.into(), None),
+        gone(64),
+    ];
+    for change in changes {
+        let committed = world.commit(vec![change.clone()]);
+        let delta = engine.update(&world, &committed.changed);
+        assert_eq!((delta.faults, delta.conflicts), (vec![], vec![]), "{change:?}");
+        let (fresh, _) = Engine::from_scratch(features::ALL, &world);
+        assert!(engine.differences(&fresh).is_empty(), "{change:?}");
+    }
 }

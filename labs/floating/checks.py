@@ -69,20 +69,23 @@ def too_big(site, say=print):
     expect(told_so, f"who sends from outside hears nothing of a smaller MTU: {done.stdout}")
     route = site.router.cmd(f"ip -6 route get {outside}")
     expect("mtu 1430" in route, f"it is not believed: {route}")
-    # A narrow way out there: the router says so to the address outside, about a packet from there.
-    site.router.cmd(f"ip -6 route add 2001:db8:ef::/48 via 2001:db8:100::1 dev lo mtu 1280 2>/dev/null;"
-                    f"ip link add narrow type veth peer name beyond; ip link set narrow up mtu 1280; ip link set beyond up;"
-                    f"ip -6 route replace 2001:db8:ef::/48 dev narrow; ip -6 neigh replace 2001:db8:ef::1 lladdr 02:00:00:00:ee:01 dev narrow")
-    done = inside.run("ping", "-c", "3", "-i", "0.3", "-W", "1", "-s", "1300", "-M", "do", "2001:db8:ef::1")
-    route = inside.cmd("ip -6 route get 2001:db8:ef::1")
-    site.router.cmd("ip link del narrow")
-    expect("mtu 1280" in route, f"the error about what a mapping translated is not believed: {route} {done.stdout}")
+    narrow(site, "vm1", "2001:db8:ef::1")
     done = inside.run("ping", "-c", "1", "-W", "1", "2001:db8:ff::1")
     expect("nreachable" in done.stdout, f"no route out there, and nobody says so: {done.stdout}")
     # And what a host says of what came in.
     done = site.router.run("/usr/bin/python3", "-c", REFUSED.format(outside))
     expect("refused" in done.stdout, f"a closed port's error is not understood: {done.stdout}")
     say("too big: told and believed, from outside and from inside; errors of hosts pass too")
+
+
+def narrow(site, port, target):
+    """A narrow way out there: the router says so to the address outside, about a packet from there."""
+    site.router.cmd("ip link add narrow type veth peer name beyond; ip link set narrow up mtu 1280; ip link set beyond up;"
+                    f"ip -6 route replace 2001:db8:ef::/48 dev narrow; ip -6 neigh replace {target} lladdr 02:00:00:00:ee:01 dev narrow")
+    done = site.host(port).run("ping", "-c", "3", "-i", "0.3", "-W", "1", "-s", "1300", "-M", "do", target)
+    route = site.host(port).cmd(f"ip -6 route get {target}")
+    site.router.cmd("ip link del narrow")
+    expect("mtu 1280" in route, f"the error about what a mapping translated is not believed: {route} {done.stdout}")
 
 
 REFUSED = """
@@ -98,6 +101,36 @@ except ConnectionRefusedError:
 except TimeoutError:
     print('silence')
 """
+
+
+def prefix(site, say=print):
+    """A prefix that is another one outside (RFC 6296): both ways, errors, each other; checksums are what they were."""
+    for port in ("vm4", "vm5"):
+        host, outside = site.host(port), site.mapped(port)
+        with site.router.capture("icmp6") as seen:
+            expect(host.ping(FAR, count=5) == 5, f"{port}: no echo from {FAR}")
+            time.sleep(0.2)
+        from_it = seen.count(f"icmp6 and src host {outside} and dst host {FAR}")
+        expect(from_it >= 5, f"{port}: {FAR} saw {from_it} requests from {outside}: {seen.lines()}")
+        expect(host.tcp(FAR) == site.router.name and host.udp(FAR) == site.router.name, f"{port}: no TCP or UDP to {FAR}")
+        expect(site.router.ping(outside, count=5) == 5, f"{port}: {outside} does not answer")
+        expect(site.router.tcp(outside) == host.name and site.router.udp(outside) == host.name, f"{port}: no TCP or UDP to {outside}")
+    say(f"vm4 and vm5 both ways, as {site.mapped('vm4')} and {site.mapped('vm5')}")
+    sums = []
+    inside, wire = site.host("vm4").capture("udp port 9999"), site.router.capture("udp port 9999")
+    with inside, wire:
+        site.host("vm4").run("/usr/bin/python3", "-c", f"import socket; s = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM); s.sendto(b'sum', ('{FAR}', 9999))")
+        time.sleep(0.5)
+    for capture in (inside, wire):
+        sums.append(capture.fields("udp.checksum", display="udp.dstport == 9999 && ipv6 && !icmpv6")[0])
+    expect(sums[0] == sums[1], f"the checksum was {sums[0]}, and is {sums[1]}")
+    say(f"a datagram's checksum is {sums[0][0]} inside and outside")
+    narrow(site, "vm4", "2001:db8:ef::2")
+    done = site.router.run("/usr/bin/python3", "-c", REFUSED.format(site.mapped("vm5")))
+    expect("refused" in done.stdout, f"a closed port's error is not understood: {done.stdout}")
+    expect(site.host("vm4").ping(site.mapped("vm5")) == 3, "vm4 does not reach vm5 by its address outside")
+    expect(site.host("vm5").tcp(site.mapped("vm4")) == site.host("vm4").name, "no TCP by the address outside")
+    say("path MTU from inside; errors; each other by the prefix outside")
 
 
 def hairpin(site, say=print):

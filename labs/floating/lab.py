@@ -16,6 +16,7 @@ PARTS = [
     ("by the nearest chassis", checks.no_tunnel),
     ("errors and path MTU", checks.too_big),
     ("each other", checks.hairpin),
+    ("another prefix", checks.prefix),
     ("a floating IP moves", checks.moved),
     ("a cable is out", checks.uplink_lost),
 ]

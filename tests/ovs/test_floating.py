@@ -13,6 +13,11 @@ def test_floating_both_ways(isolation):
         checks.hairpin(here)
 
 
+def test_floating_prefix(isolation):
+    with site(isolation) as here:
+        checks.prefix(here)
+
+
 def test_floating_moves(isolation):
     with site(isolation) as here:
         checks.told(here)

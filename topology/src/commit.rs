@@ -21,7 +21,7 @@ use crate::keys::{
 use crate::listeners;
 use crate::localnets;
 use crate::needs;
-use crate::presences::{self, Presence};
+use crate::presences::{self, PrefixMapping, Presence};
 use crate::spares;
 use crate::view::Place;
 use crate::world::{Holder, Map, World};
@@ -56,6 +56,8 @@ pub enum Change {
     Gateway(RouterKey, Option<ExternalGateway>),
     /// Of an address on a provider network.
     Presence(NetworkKey, IpAddr, Option<Presence>),
+    /// Of a prefix behind a router.
+    PrefixMapping(RouterKey, IpNet, Option<PrefixMapping>),
     Subnet(SubnetKey, Option<Subnet>),
     Advert(SubnetKey, Option<Advert>),
     Dhcp6(SubnetKey, Option<Dhcp6>),
@@ -178,6 +180,7 @@ impl World {
             }
             Change::Upstream(network, router, new) => gateways::set_upstream(self, marks, (network, router), new),
             Change::Gateway(key, new) => gateways::changed(self, marks, key, new),
+            Change::PrefixMapping(router, prefix, new) => presences::mapped(self, marks, (router, prefix), new),
             Change::Presence(network, address, new) => presences::changed(self, marks, (network, address), new),
             Change::Subnet(key, new) => self.apply_subnet(marks, key, new),
             Change::Advert(key, new) => {

@@ -151,6 +151,14 @@ pub enum Key {
     Presence(NetworkKey, std::net::IpAddr),
     /// The same, as a chassis has it that routes for the router.
     PresenceAt(NetworkKey, std::net::IpAddr, ChassisKey),
+    /// A prefix behind a router that is another outside.
+    PrefixMapping(RouterKey, IpNet),
+    /// The same, as a chassis has it that routes for the router.
+    PrefixMappingAt(RouterKey, IpNet, ChassisKey),
+    /// The prefixes behind a router that are others outside.
+    PrefixMappings(RouterKey),
+    /// Whether there is any of those that goes by whole addresses.
+    LongMappings,
     /// Whether addresses behind a router are others outside.
     Maps(RouterKey),
     /// Whether a chassis routes for a router of which that is so.
@@ -268,6 +276,10 @@ pub enum KeyKind {
     Upstreams,
     Presence,
     PresenceAt,
+    PrefixMapping,
+    PrefixMappingAt,
+    PrefixMappings,
+    LongMappings,
     Maps,
     MapsAt,
     Outside,
@@ -316,7 +328,7 @@ impl Key {
     pub(crate) fn noun(&self) -> Key {
         match *self {
             // Of the whole system.
-            Key::Fabric | Key::AutoNetwork => Key::Fabric,
+            Key::Fabric | Key::AutoNetwork | Key::LongMappings => Key::Fabric,
             Key::Chassis(c)
             | Key::Uplink(c)
             | Key::Localnets(c)
@@ -349,6 +361,7 @@ impl Key {
             | Key::Forwarded(n)
             | Key::Holder(n, _) => Key::Network(n),
             Key::Presence(n, a) | Key::PresenceAt(n, a, _) => Key::Presence(n, a),
+            Key::PrefixMapping(r, p) | Key::PrefixMappingAt(r, p, _) => Key::PrefixMapping(r, p),
             Key::Anycast(a) | Key::Serves(a, _) | Key::AnycastAt(a, _) => Key::Anycast(a),
             Key::Exposure(e) => Key::Exposure(e),
             Key::Subnet(s) | Key::Advert(s) | Key::Dhcp6(s) | Key::Dhcp4(s) => Key::Subnet(s),
@@ -360,6 +373,7 @@ impl Key {
             | Key::InterfaceAt(r, ..)
             | Key::RouteAt(r, ..)
             | Key::Maps(r)
+            | Key::PrefixMappings(r)
             | Key::Outside(r, _)
             | Key::RouterAt(r, _) => Key::Router(r),
             Key::Port(p)
@@ -414,6 +428,10 @@ impl Key {
             Key::Upstreams(..) => KeyKind::Upstreams,
             Key::Presence(..) => KeyKind::Presence,
             Key::PresenceAt(..) => KeyKind::PresenceAt,
+            Key::PrefixMapping(..) => KeyKind::PrefixMapping,
+            Key::PrefixMappingAt(..) => KeyKind::PrefixMappingAt,
+            Key::PrefixMappings(..) => KeyKind::PrefixMappings,
+            Key::LongMappings => KeyKind::LongMappings,
             Key::Maps(..) => KeyKind::Maps,
             Key::MapsAt(..) => KeyKind::MapsAt,
             Key::Outside(..) => KeyKind::Outside,
@@ -492,6 +510,10 @@ impl fmt::Display for Key {
             Key::Upstreams(n) => write!(f, "upstreams {n}"),
             Key::Presence(n, a) => write!(f, "presence {n} {a}"),
             Key::PresenceAt(n, a, c) => write!(f, "presence-at {n} {a} {c}"),
+            Key::PrefixMapping(r, p) => write!(f, "prefix-mapping {r} {p}"),
+            Key::PrefixMappingAt(r, p, c) => write!(f, "prefix-mapping-at {r} {p} {c}"),
+            Key::PrefixMappings(r) => write!(f, "prefix-mappings {r}"),
+            Key::LongMappings => write!(f, "long-mappings"),
             Key::Maps(r) => write!(f, "maps {r}"),
             Key::MapsAt(c) => write!(f, "maps-at {c}"),
             Key::Outside(r, a) => write!(f, "outside {r} {a}"),

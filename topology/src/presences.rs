@@ -2,6 +2,8 @@
 
 use std::net::IpAddr;
 
+use addr::{IpNet, PrefixPair};
+
 use crate::commit::Marks;
 use crate::index::Bounds;
 use crate::keys::{ChassisKey, Key, NetworkKey, PortKey, ResourceId, RouterKey};
@@ -19,6 +21,56 @@ pub struct Presence {
     pub port: Option<PortKey>,
     /// The address that stands for it behind the router, of the same family; `None`: it is the same inside and outside.
     pub inside: Option<IpAddr>,
+}
+
+/// A prefix behind a router that is another outside (RFC 6296).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PrefixMapping {
+    /// The resource that wants it.
+    pub owner: ResourceId,
+    /// Both prefixes.
+    pub pair: PrefixPair,
+}
+
+impl PrefixMapping {
+    /// Whether what an address is outside hangs on the whole of it, not on its first 64 bits alone.
+    pub fn is_long(&self) -> bool {
+        !self.pair.by_subnet() && !self.pair.is_plain()
+    }
+}
+
+/// A prefix is another outside, or no more.
+pub(crate) fn mapped(
+    world: &mut World,
+    marks: &mut Marks,
+    at @ (router, prefix): (RouterKey, IpNet),
+    new: Option<PrefixMapping>,
+) {
+    let old = world.prefix_mappings.get(&at).cloned();
+    if old == new {
+        return;
+    }
+    marks.changed(Key::PrefixMapping(router, prefix));
+    marks.changed(Key::PrefixMappings(router));
+    for chassis in world.chassis_of_router.of(router) {
+        marks.changed(Key::PrefixMappingAt(router, prefix, chassis));
+    }
+    let any = !world.long_mappings.is_empty();
+    for (mapping, present) in [(&old, false), (&new, true)] {
+        let Some(mapping) = mapping else { continue };
+        count(world, marks, router, present);
+        match mapping.is_long() && present {
+            true => world.long_mappings.insert_mut(at),
+            false => drop(world.long_mappings.remove_mut(&at)),
+        }
+    }
+    if any == world.long_mappings.is_empty() {
+        marks.changed(Key::LongMappings);
+    }
+    match new {
+        Some(new) => world.prefix_mappings.insert_mut(at, new),
+        None => drop(world.prefix_mappings.remove_mut(&at)),
+    }
 }
 
 /// An address is answered for otherwise, or no more.
@@ -78,6 +130,10 @@ fn set_maps_at(world: &mut World, marks: &mut Marks, router: RouterKey, chassis:
 pub(crate) fn rerouted(world: &mut World, marks: &mut Marks, router: RouterKey, chassis: ChassisKey) {
     let present = world.chassis_of_router.contains(router, chassis) && world.mapped.contains_key(&router);
     set_maps_at(world, marks, router, chassis, present);
+    let mappings = world.mappings_of(router).map(|(prefix, _)| prefix);
+    for prefix in mappings.collect::<Vec<_>>() {
+        marks.changed(Key::PrefixMappingAt(router, prefix, chassis));
+    }
     for (network, address) in world.presences_by_router.of(router) {
         marks.changed(Key::PresenceAt(network, address, chassis));
     }
@@ -92,6 +148,17 @@ impl World {
     /// All of them, in order.
     pub fn presences(&self) -> impl Iterator<Item = (NetworkKey, IpAddr, &Presence)> {
         self.presences.iter().map(|((network, address), presence)| (*network, *address, presence))
+    }
+
+    /// A prefix behind a router that is another outside.
+    pub fn prefix_mapping(&self, router: RouterKey, prefix: IpNet) -> Option<&PrefixMapping> {
+        self.prefix_mappings.get(&(router, prefix))
+    }
+
+    /// The prefixes behind a router that are others outside, in order.
+    pub fn mappings_of(&self, router: RouterKey) -> impl Iterator<Item = (IpNet, &PrefixMapping)> {
+        let all = (router, IpNet::LEAST)..=(router, IpNet::GREATEST);
+        self.prefix_mappings.range(all).map(|((_, prefix), mapping)| (*prefix, mapping))
     }
 
     /// Those of a router, in order.

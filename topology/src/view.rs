@@ -18,7 +18,7 @@ use crate::keys::{
 };
 use crate::listeners::Audience;
 use crate::needs::Need;
-use crate::presences::Presence;
+use crate::presences::{PrefixMapping, Presence};
 use crate::world::World;
 
 pub use crate::world::Holder;
@@ -282,6 +282,24 @@ impl<'w> View<'w> {
     pub fn presence(&self, network: NetworkKey, address: IpAddr) -> Option<&'w Presence> {
         self.read(Key::Presence(network, address));
         self.world.presence(network, address)
+    }
+
+    /// A prefix behind a router that is another outside.
+    pub fn prefix_mapping(&self, router: RouterKey, prefix: IpNet) -> Option<&'w PrefixMapping> {
+        self.read(Key::PrefixMapping(router, prefix));
+        self.world.prefix_mapping(router, prefix)
+    }
+
+    /// The prefixes behind a router that are others outside, in order.
+    pub fn prefix_mappings(&self, router: RouterKey) -> Vec<&'w PrefixMapping> {
+        self.read(Key::PrefixMappings(router));
+        self.world.mappings_of(router).map(|(_, mapping)| mapping).collect()
+    }
+
+    /// Whether there is any prefix mapping that goes by whole addresses.
+    pub fn long_mappings(&self) -> bool {
+        self.read(Key::LongMappings);
+        self.world.exists(&Key::LongMappings)
     }
 
     /// Whether addresses behind a router are others outside.

@@ -21,7 +21,7 @@ use crate::keys::{
 };
 use crate::listeners::Audience;
 use crate::needs::Need;
-use crate::presences::Presence;
+use crate::presences::{PrefixMapping, Presence};
 use crate::view::Place;
 
 /// A persistent map. Its hash is fast, and the same in every run: events replay to the letter.
@@ -48,6 +48,7 @@ pub struct World {
     pub(crate) routes: Map<(RouterKey, IpNet), Route>,
     pub(crate) gateways: Map<RouterKey, ExternalGateway>,
     pub(crate) neighbors: RedBlackTreeMapSync<(NetworkKey, ChassisKey, IpAddr), MacAddr>,
+    pub(crate) prefix_mappings: RedBlackTreeMapSync<(RouterKey, IpNet), PrefixMapping>,
     pub(crate) presences: RedBlackTreeMapSync<(NetworkKey, IpAddr), Presence>,
     pub(crate) upstreams: RedBlackTreeMapSync<(NetworkKey, Ipv6Addr), UpstreamRouter>,
     /// Chassis out of reach for so long that others take their place.
@@ -90,6 +91,8 @@ pub struct World {
     pub(crate) presences_by_port: Index<PortKey, (NetworkKey, IpAddr)>,
     /// Presences by the address inside.
     pub(crate) presences_inside: Index<(RouterKey, IpAddr), (NetworkKey, IpAddr)>,
+    /// Of the prefix mappings those that go by whole addresses.
+    pub(crate) long_mappings: RedBlackTreeSetSync<(RouterKey, IpNet)>,
     /// How many addresses behind a router are others outside; none: it is left out.
     pub(crate) mapped: Map<RouterKey, u32>,
     /// The routers of which that is so, by the chassis that route for them.
@@ -245,6 +248,7 @@ impl World {
         }
         for router in self.routers_at.of(chassis) {
             keys.push(Key::Router(router));
+            keys.extend(self.mappings_of(router).map(|(prefix, _)| Key::PrefixMapping(router, prefix)));
             keys.extend(self.presences_by_router.of(router).map(|(network, address)| Key::Presence(network, address)));
         }
         self.group_concerns(chassis, &mut keys);
@@ -308,6 +312,7 @@ impl World {
                 let service = self.anycasts.get(&a)?;
                 Some(ResourceId { kind: "anycast_service", tenant: service.tenant.clone(), name: service.name.clone() })
             }
+            Key::PrefixMapping(r, p) => Some(self.prefix_mappings.get(&(r, p))?.owner.clone()),
             Key::Presence(n, a) => Some(self.presences.get(&(n, a))?.owner.clone()),
             Key::Exposure(e) => {
                 let exposure = self.exposures.get(&e)?;
@@ -416,6 +421,12 @@ impl World {
             Key::PresenceAt(n, a, c) => {
                 self.presences.get(&(n, a)).is_some_and(|there| self.chassis_of_router.contains(there.router, c))
             }
+            Key::PrefixMapping(r, p) => self.prefix_mappings.contains_key(&(r, p)),
+            Key::PrefixMappingAt(r, p, c) => {
+                self.prefix_mappings.contains_key(&(r, p)) && self.chassis_of_router.contains(r, c)
+            }
+            Key::PrefixMappings(r) => self.routers.contains_key(&r),
+            Key::LongMappings => !self.long_mappings.is_empty(),
             Key::Maps(r) => self.mapped.contains_key(&r),
             Key::MapsAt(c) => self.mapping_routers.any(c),
             Key::Outside(r, a) => self.presences_inside.any((r, a)),
@@ -454,6 +465,10 @@ impl World {
         keys.extend(self.routers.keys().map(|r| Key::Router(*r)));
         keys.extend(self.gateways.keys().map(|r| Key::Gateway(*r)));
         keys.extend(self.neighbors.keys().map(|(n, c, a)| Key::Neighbor(*n, *c, *a)));
+        for (r, p) in self.prefix_mappings.keys() {
+            keys.push(Key::PrefixMapping(*r, *p));
+            keys.extend(self.chassis_of_router.of(*r).map(|c| Key::PrefixMappingAt(*r, *p, c)));
+        }
         for ((n, a), presence) in self.presences.iter() {
             keys.push(Key::Presence(*n, *a));
             keys.extend(self.chassis_of_router.of(presence.router).map(|c| Key::PresenceAt(*n, *a, c)));

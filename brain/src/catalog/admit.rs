@@ -10,8 +10,8 @@ use super::asks::{Ask, Asked};
 use super::findings::{Findings, Place};
 use super::history::PastId;
 use super::ident::{
-    self, ADDRESS_GROUP, ANYCAST_SERVICE, DELEGATION, EXPOSURE, FLOATING_IP, NETWORK, PORT, ROUTER, SECURITY_GROUP,
-    SUBNET,
+    self, ADDRESS_GROUP, ANYCAST_SERVICE, DELEGATION, EXPOSURE, FLOATING_IP, NETWORK, PORT, PREFIX_MAPPING, ROUTER,
+    SECURITY_GROUP, SUBNET,
 };
 use super::index::Claim;
 pub(crate) use super::kinds::port::wants_default_group;
@@ -228,6 +228,9 @@ impl<'a> Admission<'a> {
         }
         if user.kind == DELEGATION && target.kind != NETWORK {
             return Some(format!("{target} is another tenant's: a delegation is of one tenant"));
+        }
+        if user.kind == PREFIX_MAPPING {
+            return Some(format!("{target} is another tenant's: a prefix mapping is of its router's tenant"));
         }
         if user.kind == FLOATING_IP && target.kind == PORT {
             return Some(format!("{target} is another tenant's: a floating IP is of its port's tenant"));

@@ -33,13 +33,15 @@ pub(crate) const ADDRESS_GROUP: &str = "address_group";
 pub(crate) const ANYCAST_SERVICE: &str = "anycast_service";
 /// What is behind a router and to be reached from outside.
 pub(crate) const EXPOSURE: &str = "exposure";
+/// A prefix that is another outside.
+pub(crate) const PREFIX_MAPPING: &str = "prefix_mapping";
 /// An address outside that stands for one of a port's.
 pub(crate) const FLOATING_IP: &str = "floating_ip";
 /// The security group that its tenant's ports have if they name none.
 pub(crate) const DEFAULT_GROUP: &str = "default";
 
 /// All kinds, each after those that it may refer to.
-pub(crate) const KINDS: [&str; 13] = [
+pub(crate) const KINDS: [&str; 14] = [
     CHASSIS,
     FABRIC,
     NETWORK,
@@ -53,11 +55,12 @@ pub(crate) const KINDS: [&str; 13] = [
     ANYCAST_SERVICE,
     EXPOSURE,
     FLOATING_IP,
+    PREFIX_MAPPING,
 ];
 
 /// The counter of segmentation ids; the other counters bear the names of kinds.
 pub(crate) const SEGMENT: &str = "segment";
-const COUNTERS: [&str; 12] = [
+const COUNTERS: [&str; 13] = [
     CHASSIS,
     NETWORK,
     SUBNET,
@@ -69,6 +72,7 @@ const COUNTERS: [&str; 12] = [
     ANYCAST_SERVICE,
     EXPOSURE,
     FLOATING_IP,
+    PREFIX_MAPPING,
     SEGMENT,
 ];
 

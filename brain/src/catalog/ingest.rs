@@ -13,7 +13,7 @@ use super::findings::Findings;
 use super::history::{Past, PastId};
 use super::ident::{
     self, ADDRESS_GROUP, ANYCAST_SERVICE, CHASSIS, DELEGATION, EXPOSURE, FABRIC, FABRIC_NAME, FLOATING_IP, NETWORK,
-    PORT, RENUMBERING, ROUTER, SECURITY_GROUP, SUBNET, StoreKey,
+    PORT, PREFIX_MAPPING, RENUMBERING, ROUTER, SECURITY_GROUP, SUBNET, StoreKey,
 };
 use super::kinds::{self, port::Assigned};
 use super::learned::{Address, Learned};
@@ -360,6 +360,7 @@ impl Catalog {
                     }
                     dirty.extend(before.delegations_over(&id).into_iter().chain(self.delegations_over(&id)).cloned());
                     dirty.extend([before, self].into_iter().flat_map(|catalog| catalog.floating_by(&id)));
+                    dirty.extend(self.users(&id, PREFIX_MAPPING).cloned());
                 }
                 SECURITY_GROUP if renumbered => {
                     dirty.extend(self.users(&id, PORT).chain(self.users(&id, SECURITY_GROUP)).cloned());
@@ -475,6 +476,7 @@ fn slot(change: &Change) -> Key {
         Change::Network(n, _) => Key::Network(*n),
         Change::Gateway(r, _) => Key::Gateway(*r),
         Change::Presence(n, a, _) => Key::Presence(*n, *a),
+        Change::PrefixMapping(r, p, _) => Key::PrefixMapping(*r, *p),
         // Nor what is found on physical networks.
         Change::Lame(c, _) | Change::Down(c, ..) => Key::Localnets(*c),
         Change::Neighbor(n, c, a, _) => Key::Neighbor(*n, *c, *a),
@@ -516,6 +518,7 @@ fn nothing(change: &Change) -> Change {
         Change::Network(n, _) => Change::Network(*n, None),
         Change::Gateway(r, _) => Change::Gateway(*r, None),
         Change::Presence(n, a, _) => Change::Presence(*n, *a, None),
+        Change::PrefixMapping(r, p, _) => Change::PrefixMapping(*r, *p, None),
         Change::Lame(c, _) => Change::Lame(*c, false),
         Change::Down(c, port, _) => Change::Down(*c, *port, false),
         Change::Neighbor(n, c, a, _) => Change::Neighbor(*n, *c, *a, None),

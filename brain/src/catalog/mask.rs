@@ -184,6 +184,7 @@ specs! {
     SecurityGroup SecurityGroupSpec { stateful = "stateful", rules = "rules" }
     AddressGroup AddressGroupSpec { addresses = "addresses" }
     AnycastService AnycastServiceSpec { network = "network", address = "address", ports = "ports", health = "health" }
+    PrefixMapping PrefixMappingSpec { router = "router", internal = "internal", external = "external" }
     FloatingIp FloatingIpSpec {
         network = "network", floating_ip_address = "floating_ip_address", port = "port", fixed_ip_address = "fixed_ip_address"
     }

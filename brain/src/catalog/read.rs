@@ -142,6 +142,7 @@ impl Catalog {
                 let mac_address = router::anycast_mac(AnycastKey(record.key)).to_string();
                 r.status = Some(v1::AnycastServiceStatus { mac_address, ..Default::default() });
             }
+            (Kind::PrefixMapping(r), _) => r.status = Some(v1::PrefixMappingStatus::default()),
             (Kind::FloatingIp(r), model) => {
                 let floating = match model {
                     Some(Model::FloatingIp(floating)) => Some(floating),

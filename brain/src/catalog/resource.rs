@@ -22,6 +22,7 @@ macro_rules! each {
             Kind::AnycastService($body) => $result,
             Kind::Exposure($body) => $result,
             Kind::FloatingIp($body) => $result,
+            Kind::PrefixMapping($body) => $result,
         }
     };
 }
@@ -42,6 +43,7 @@ pub(crate) fn kind_of(kind: &Kind) -> &'static str {
         Kind::AnycastService(_) => ident::ANYCAST_SERVICE,
         Kind::Exposure(_) => ident::EXPOSURE,
         Kind::FloatingIp(_) => ident::FLOATING_IP,
+        Kind::PrefixMapping(_) => ident::PREFIX_MAPPING,
     }
 }
 
@@ -88,6 +90,7 @@ pub(crate) fn listed(document: v1::Document) -> (String, Vec<(&'static str, Vec<
         anycast_services,
         exposures,
         floating_ips,
+        prefix_mappings,
     } = document;
     let listed = vec![
         ("chassis", chassis.into_iter().map(Kind::Chassis).collect()),
@@ -103,6 +106,7 @@ pub(crate) fn listed(document: v1::Document) -> (String, Vec<(&'static str, Vec<
         ("anycast_services", anycast_services.into_iter().map(Kind::AnycastService).collect()),
         ("exposures", exposures.into_iter().map(Kind::Exposure).collect()),
         ("floating_ips", floating_ips.into_iter().map(Kind::FloatingIp).collect()),
+        ("prefix_mappings", prefix_mappings.into_iter().map(Kind::PrefixMapping).collect()),
     ];
     (tenant, listed)
 }

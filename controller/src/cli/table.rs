@@ -10,7 +10,7 @@ use crate::doc::shape::{KindShape, is_global};
 type Column = (&'static str, &'static str);
 
 /// A kind's columns, and those that `wide` adds. A kind that is not here gets its name and standing.
-const COLUMNS: [(&str, &[Column], &[Column]); 13] = [
+const COLUMNS: [(&str, &[Column], &[Column]); 14] = [
     (
         "chassis",
         &[
@@ -95,6 +95,11 @@ const COLUMNS: [(&str, &[Column], &[Column]); 13] = [
         "anycast_service",
         &[("NETWORK", "/spec/network"), ("ADDRESS", "/spec/address"), ("PORTS", "/spec/ports")],
         &[("HEALTH", "/spec/health"), ("MAC", "/status/mac_address"), ("INSTANCES", "/status/instances")],
+    ),
+    (
+        "prefix_mapping",
+        &[("ROUTER", "/spec/router"), ("INTERNAL", "/spec/internal"), ("EXTERNAL", "/spec/external")],
+        &[],
     ),
     (
         "floating_ip",

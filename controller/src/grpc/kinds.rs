@@ -241,6 +241,12 @@ service!(Exposure, "exposure", global: false, ExposureService in exposure_servic
     get get_exposure, list list_exposures as exposures in ListExposuresResponse, create create_exposure of CreateExposureRequest,
     update update_exposure of UpdateExposureRequest, delete delete_exposure);
 
+service!(PrefixMapping, "prefix_mapping", global: false, PrefixMappingService in prefix_mapping_service_server,
+    field prefix_mapping,
+    get get_prefix_mapping, list list_prefix_mappings as prefix_mappings in ListPrefixMappingsResponse,
+    create create_prefix_mapping of CreatePrefixMappingRequest,
+    update update_prefix_mapping of UpdatePrefixMappingRequest, delete delete_prefix_mapping);
+
 service!(FloatingIp, "floating_ip", global: false, FloatingIpService in floating_ip_service_server, field floating_ip,
     get get_floating_ip, list list_floating_ips as floating_ips in ListFloatingIpsResponse,
     create create_floating_ip of CreateFloatingIpRequest, update update_floating_ip of UpdateFloatingIpRequest,
@@ -282,6 +288,7 @@ mod tests {
             v1::AnycastService::NAME,
             v1::Exposure::NAME,
             v1::FloatingIp::NAME,
+            v1::PrefixMapping::NAME,
         ];
         for kind in shape::kinds() {
             assert!(here.contains(&kind.singular.as_str()), "{}", kind.singular);

@@ -169,6 +169,7 @@ async fn routes<B: Backend>(backend: B, stop: CancellationToken) -> Result<Route
         anycast_service_service_server::AnycastServiceServiceServer,
         exposure_service_server::ExposureServiceServer,
         floating_ip_service_server::FloatingIpServiceServer,
+        prefix_mapping_service_server::PrefixMappingServiceServer,
         intent_service_server::IntentServiceServer,
         operation_service_server::OperationServiceServer,
     );

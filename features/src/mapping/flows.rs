@@ -7,6 +7,7 @@ use ofp::Field;
 use packet::protocol;
 use topology::{ChassisKey, Key, KeyKind, NetworkKey, RouterKey, View};
 
+use super::prefixes;
 use crate::gateway::{self, choice};
 use crate::router::sends_from;
 
@@ -28,13 +29,32 @@ impl Feature for Mapping {
     }
 
     fn anchors(&self) -> &'static [KeyKind] {
-        &[KeyKind::MapsAt, KeyKind::PresenceAt]
+        &[
+            KeyKind::MapsAt,
+            KeyKind::PresenceAt,
+            KeyKind::PrefixMappingAt,
+            KeyKind::InterfaceAt,
+            KeyKind::RouteAt,
+            KeyKind::Reach,
+        ]
     }
 
     fn compile(&self, key: Key, view: &View<'_>, emit: &mut Emit) {
         match key {
             Key::MapsAt(chassis) => every_mapping(view, emit, chassis),
             Key::PresenceAt(network, address, chassis) => presence(view, emit, (network, address), chassis),
+            Key::PrefixMappingAt(router, prefix, chassis) => prefixes::whole(view, emit, (router, prefix), chassis),
+            Key::InterfaceAt(router, subnet, chassis) if view.maps(router) => {
+                if let Some(subnet) = view.subnet(subnet).filter(|_| view.routes_for(router, chassis)) {
+                    prefixes::part(view, emit, (router, subnet.cidr, true), chassis);
+                }
+            }
+            Key::RouteAt(router, prefix, chassis) if view.maps(router) => {
+                if view.routes_for(router, chassis) {
+                    prefixes::part(view, emit, (router, prefix, false), chassis);
+                }
+            }
+            Key::Reach(port, chassis) => prefixes::port(view, emit, port, chassis),
             _ => {}
         }
     }

@@ -1,9 +1,10 @@
-//! Addresses that stand for others outside: floating ones, one for one.
+//! Addresses that are others outside: floating ones, one for one; and whole prefixes (RFC 6296).
 //!
 //! An address on a provider network that a router answers for on somebody's behalf (a presence) is answered for by one chassis, that of the
 //! port if it is on the physical network: `gateway::choice` says which.
 
 mod flows;
+mod prefixes;
 pub mod service;
 
 pub use self::flows::Mapping;

@@ -1,9 +1,9 @@
 //! What no flow can translate: the packets that ICMP errors quote. And which addresses a punted packet had when it was sent.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv6Addr};
 
 use ::flows::{PuntOp, Reg, Table};
-use addr::OfPort;
+use addr::{OfPort, PrefixPair};
 use ofp::{Action, Field, Match};
 use packet::{Side, addresses, quoted_addresses, readdress, readdress_quote};
 use topology::{ChassisKey, RouterKey, View};
@@ -13,12 +13,23 @@ use crate::punt::{PacketOut, Unanswered, register};
 /// What an address outside is inside of a router; `None`: the same.
 fn inside_of(view: &View<'_>, router: RouterKey, outside: IpAddr) -> Option<IpAddr> {
     let network = view.gateway(router)?.network;
-    view.presence(network, outside).filter(|presence| presence.router == router)?.inside
+    let floating = view.presence(network, outside).filter(|presence| presence.router == router);
+    floating.and_then(|presence| presence.inside).or_else(|| by_prefix(view, router, outside, PrefixPair::inward))
 }
 
 /// What an address inside of a router is outside; `None`: the same.
 fn outside_of(view: &View<'_>, router: RouterKey, inside: IpAddr) -> Option<IpAddr> {
-    view.outside_of(router, inside)
+    view.outside_of(router, inside).or_else(|| by_prefix(view, router, inside, PrefixPair::outward))
+}
+
+fn by_prefix(
+    view: &View<'_>,
+    router: RouterKey,
+    address: IpAddr,
+    translated: fn(&PrefixPair, Ipv6Addr) -> Option<Ipv6Addr>,
+) -> Option<IpAddr> {
+    let address = addr::v6(address)?;
+    view.prefix_mappings(router).into_iter().find_map(|mapping| translated(&mapping.pair, address)).map(IpAddr::V6)
 }
 
 /// An ICMP error that crosses a router's mapping goes on, with what it quotes as the one that it is for knows it (RFC 6296, 5.2; RFC 5508, 4.2).

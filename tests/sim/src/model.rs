@@ -245,6 +245,7 @@ fn key_of(resource: &v1::Resource) -> Option<(String, String, String)> {
         Kind::AnycastService(r) => ("anycast_service", &r.meta),
         Kind::Exposure(r) => ("exposure", &r.meta),
         Kind::FloatingIp(r) => ("floating_ip", &r.meta),
+        Kind::PrefixMapping(r) => ("prefix_mapping", &r.meta),
     };
     let meta = meta.clone().unwrap_or_default();
     Some((kind.to_owned(), meta.tenant, meta.name))

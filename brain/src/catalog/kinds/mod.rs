@@ -26,6 +26,7 @@ pub(crate) mod managed;
 pub(crate) mod modes;
 pub(crate) mod network;
 pub(crate) mod port;
+pub(crate) mod prefix_mapping;
 pub(crate) mod proxy;
 pub(crate) mod range;
 pub(crate) mod renumbering;
@@ -68,6 +69,7 @@ pub(crate) enum Model {
     AnycastService(anycast::AnycastService),
     Exposure(exposure::Exposure),
     FloatingIp(floating::FloatingIp),
+    PrefixMapping(prefix_mapping::PrefixMapping),
 }
 
 /// Reads a record, and spells its spec canonically. With findings the model, if there is one, is as far as the spec makes sense.
@@ -84,6 +86,9 @@ pub(crate) fn parse(id: &ResourceId, record: &mut v1::Record, findings: &mut Fin
         }
         Kind::AddressGroup(r) => {
             Some(Model::AddressGroup(address_group::parse(r.spec.get_or_insert_default(), findings)))
+        }
+        Kind::PrefixMapping(r) => {
+            prefix_mapping::parse(id, r.spec.get_or_insert_default(), findings).map(Model::PrefixMapping)
         }
         Kind::AnycastService(r) => {
             anycast::parse(id, r.spec.get_or_insert_default(), findings).map(Model::AnycastService)
@@ -115,6 +120,7 @@ impl Model {
             Model::FloatingIp(floating) => floating::claims(floating, &mut claims),
             Model::Fabric(_)
             | Model::Subnet(_)
+            | Model::PrefixMapping(_)
             | Model::Delegation(_)
             | Model::Upstream(_)
             | Model::Renumbering(_)
@@ -157,6 +163,7 @@ impl Model {
             Model::AnycastService(service) => anycast::check(catalog, service, findings),
             Model::Exposure(exposure) => exposure::check(catalog, id, exposure, findings),
             Model::FloatingIp(floating) => floating::check(catalog, id, floating, findings),
+            Model::PrefixMapping(mapping) => prefix_mapping::check(catalog, id, mapping, findings),
             Model::SecurityGroup(_) | Model::AddressGroup(_) => {}
         }
     }
@@ -200,6 +207,9 @@ pub(crate) fn references(id: &ResourceId, kind: &Kind) -> Vec<(String, ResourceI
             for (i, item) in spec.subnets.iter().enumerate() {
                 add(ident::SUBNET, &item.subnet, format!("subnets[{i}].subnet"));
             }
+        }
+        Kind::PrefixMapping(mapping) => {
+            mapping.spec.iter().for_each(|spec| add(ident::ROUTER, &spec.router, "router".to_owned()));
         }
         Kind::FloatingIp(floating) => {
             let Some(spec) = &floating.spec else { return found };
@@ -284,6 +294,7 @@ pub(crate) fn facts(catalog: &Catalog, id: &ResourceId, item: &Item) -> Vec<Chan
         Some(Model::SecurityGroup(group)) => security_group::facts(catalog, id, key, group, &mut facts),
         Some(Model::AnycastService(service)) => anycast::facts(catalog, id, key, service, &mut facts),
         Some(Model::Exposure(exposure)) => exposure::facts(catalog, id, key, exposure, &mut facts),
+        Some(Model::PrefixMapping(mapping)) => prefix_mapping::facts(catalog, id, mapping, &mut facts),
         Some(Model::FloatingIp(floating)) => floating::facts(catalog, id, floating, &mut facts),
         Some(Model::AddressGroup(group)) => address_group::facts(id, key, group, &mut facts),
     }

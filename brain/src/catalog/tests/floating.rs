@@ -117,3 +117,39 @@ fn what_is_wrong_is_said_at_its_place() {
         assert!(violations.iter().any(|(_, words)| words.contains(expected)), "{violations:?}");
     }
 }
+
+fn mapping(name: &str, internal: &str, external: &str) -> v1::PrefixMapping {
+    let spec =
+        v1::PrefixMappingSpec { router: "r1".to_owned(), internal: internal.to_owned(), external: external.to_owned() };
+    v1::PrefixMapping { meta: meta(name), spec: Some(spec), status: None }
+}
+
+#[test]
+fn prefixes_stand_for_others_of_their_length_and_of_nobody_else() {
+    let mut rig = rig();
+    let asked = |mapping| [Document { prefix_mappings: vec![mapping], ..doc() }];
+    rig.apply(&asked(mapping("out", "2001:db8:a::/48", "2001:db8:77::/48")));
+    let router = RouterKey(rig.key("router", "acme", "r1"));
+    let view = View::new(&rig.world);
+    let pair = view.prefix_mapping(router, "2001:db8:a::/48".parse().unwrap()).unwrap().pair;
+    assert_eq!(pair.external().to_string(), "2001:db8:77::/48");
+    let cases = [
+        (mapping("m", "fd00::/48", "2001:db8:78::/56"), "external: is of 56 bits"),
+        (mapping("m", "fd00::/96", "2001:db8:78::/96"), "internal: fd00::/96 can't be mapped: it is longer than 64"),
+        (mapping("m", "fd00::1/64", "2001:db8:78::/64"), "internal: fd00::1/64 can't be mapped: it has host bits"),
+        (mapping("m", "10.0.0.0/8", "2001:db8:78::/64"), "internal: 10.0.0.0/8 can't be mapped: it is IPv4"),
+        (mapping("m", "fd00::/64", "2001:db8:100::/64"), "external: 2001:db8:100::/64 overlaps 2001:db8:100::/64 of"),
+        (mapping("m", "fd00::/64", "2001:db8:b::/64"), "external: 2001:db8:b::/64 overlaps 2001:db8:b::/64 of"),
+        (mapping("m", "2001:db8:a:1::/64", "2001:db8:78::/64"), "internal: 2001:db8:a:1::/64 overlaps"),
+        (mapping("m", "fd00::/64", "2001:db8:77:5::/64"), "external: 2001:db8:77:5::/64 overlaps 2001:db8:77::/48 of"),
+    ];
+    for (wrong, expected) in cases {
+        let (_, violations) = rig.refused(&apply(&asked(wrong)));
+        let said = violations.iter().map(|(path, words)| format!("{path}: {words}")).collect::<Vec<_>>().join("; ");
+        assert!(said.contains(expected), "{said}\nnot: {expected}");
+    }
+    let (_, violations) = rig.refused(&delete("router", "acme", "r1"));
+    assert!(violations[0].1.contains("in use by prefix_mapping acme/out"), "{violations:?}");
+    rig.send(delete("prefix_mapping", "acme", "out")).unwrap();
+    assert!(View::new(&rig.world).prefix_mapping(router, "2001:db8:a::/48".parse().unwrap()).is_none());
+}

@@ -220,6 +220,13 @@ fn random_lease(r: &mut Random, now_ms: u64) -> Lease {
     Lease { server: b"server".to_vec().into(), prefixes, renew_at: Millis(now_ms), rebind_at: Millis(now_ms) }
 }
 
+fn random_mapping(r: &mut Random) -> v1::PrefixMapping {
+    let internal = r.one(&["2001:db8:1::/64", "2001:db8:2::/63", "fd00:1::/48"]).to_owned();
+    let external = r.one(&["2001:db8:77::/64", "2001:db8:78::/63", "2001:db8:79::/48"]).to_owned();
+    let spec = v1::PrefixMappingSpec { router: r.one(&["r1", "r2"]).to_owned(), internal, external };
+    v1::PrefixMapping { meta: meta(r.one(&["m1", "m2"])), spec: Some(spec), status: None }
+}
+
 fn random_floating(r: &mut Random) -> v1::FloatingIp {
     let spec = v1::FloatingIpSpec {
         network: r.one(&["red", "blue"]).to_owned(),
@@ -293,11 +300,12 @@ fn random_document(r: &mut Random) -> Document {
         anycast_services: few(r, 1, random_anycast, |x| &x.meta),
         exposures: few(r, 1, random_exposure, |x| &x.meta),
         floating_ips: few(r, 1, random_floating, |x| &x.meta),
+        prefix_mappings: few(r, 1, random_mapping, |x| &x.meta),
     }
 }
 
 fn random_one(r: &mut Random) -> Kind {
-    let mut kind = match r.below(13) {
+    let mut kind = match r.below(14) {
         0 => return Kind::Chassis(random_chassis(r)),
         1 => return Kind::Fabric(random_fabric(r)),
         2 => Kind::Network(random_network(r)),
@@ -310,6 +318,7 @@ fn random_one(r: &mut Random) -> Kind {
         9 => Kind::AnycastService(random_anycast(r)),
         10 => Kind::Exposure(random_exposure(r)),
         11 => Kind::FloatingIp(random_floating(r)),
+        12 => Kind::PrefixMapping(random_mapping(r)),
         _ => Kind::Port(random_port(r)),
     };
     crate::catalog::resource::meta_mut(&mut kind).tenant = r.one(&["acme", "acme", "umbra"]).to_owned();

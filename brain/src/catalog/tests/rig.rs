@@ -180,6 +180,7 @@ fn assert_same(ours: &World, theirs: &World, facts: &[Change]) {
             Change::DhcpOptions(k, _) => assert_eq!(ours.dhcp_options(*k), theirs.dhcp_options(*k)),
             Change::Hostname(k, _) => assert_eq!(ours.hostname(*k), theirs.hostname(*k)),
             Change::Gateway(k, _) => assert_eq!(ours.gateway(*k), theirs.gateway(*k)),
+            Change::PrefixMapping(r, p, _) => assert_eq!(ours.prefix_mapping(*r, *p), theirs.prefix_mapping(*r, *p)),
             Change::Presence(n, a, _) => assert_eq!(ours.presence(*n, *a), theirs.presence(*n, *a)),
             Change::Plug(..)
             | Change::Alive(..)
@@ -207,6 +208,7 @@ pub(super) fn changed(applied: &Applied) -> Vec<String> {
         Change::Exposure(k, f) => format!("{}{}", gone(f.is_none()), Key::Exposure(*k)),
         Change::Anycast(k, f) => format!("{}{}", gone(f.is_none()), Key::Anycast(*k)),
         Change::Gateway(k, f) => format!("{}{}", gone(f.is_none()), Key::Gateway(*k)),
+        Change::PrefixMapping(r, p, f) => format!("{}{}", gone(f.is_none()), Key::PrefixMapping(*r, *p)),
         Change::Presence(n, a, f) => format!("{}{}", gone(f.is_none()), Key::Presence(*n, *a)),
         Change::Plug(..)
         | Change::Alive(..)
