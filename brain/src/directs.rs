@@ -2,7 +2,7 @@
 
 use addr::MacAddr;
 use proto::v1;
-use topology::{Key, NetworkKey, PortKey, ResourceId, View};
+use topology::{Key, NetworkKey, Place, PortKey, ResourceId, View};
 
 use crate::brain::Brain;
 use crate::switch::Switch;
@@ -48,6 +48,19 @@ impl Brain {
         let port = ports.find(|port| view.port(*port).is_some_and(|port| port.mac == mac))?;
         let ResourceId { tenant, name, .. } = self.world.resource_of(&Key::Port(port))?;
         Some(format!("{tenant}/{name}"))
+    }
+
+    /// What becomes of a NIC's frame that no chassis takes: it is for another NIC, or for somebody out there.
+    pub(crate) fn passed_by(&self, view: &View<'_>, port: PortKey, place: Place, frame: &[u8]) -> Option<String> {
+        let network = view.port(port)?.network;
+        let group = frame.first().is_some_and(|first| first & 1 == 1);
+        let ours = |prefix: &[u8]| frame.starts_with(prefix);
+        match self.direct_with(network, frame) {
+            Some(name) => Some(format!("delivered: {name}")),
+            // Of our own MACs only that of nobody in particular is out there.
+            None if group || ours(&[0xd6]) => None,
+            None => Some(format!("uplink: {}", self.uplink_name(Some(network), place.chassis))),
+        }
     }
 
     fn why_not_own(&self, network: NetworkKey, home: topology::ChassisKey, name: &str) -> String {

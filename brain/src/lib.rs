@@ -19,6 +19,7 @@ mod links;
 mod listening;
 mod managed;
 mod metadata;
+mod offload;
 mod pace;
 mod peers;
 mod reconfigure;

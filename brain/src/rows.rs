@@ -43,6 +43,7 @@ impl Brain {
             };
             key(a).cmp(&key(b))
         });
+        rows.extend(self.offload_rows(&request.port));
         Ok(Reply::Flows(rows))
     }
 

@@ -146,3 +146,17 @@ fn two_have_two_numbers_though_their_keys_make_the_same() {
     assert_ne!(number(NIC), number(other));
     assert_eq!(world.numbered(ChassisKey(2), number(other).unwrap()), Some(PortKey(other)));
 }
+
+#[test]
+fn what_a_nic_takes_over_is_what_leaves_no_work_to_the_host() {
+    let world = site();
+    let switch = switch(&world, 3);
+    let own = (port_mac(THERE), v6(1, THERE));
+    let plain = ipv6_frame(own.0, port_mac(NIC), own.1, v6(1, NIC), 64, 17, &udp(own.1, v6(1, NIC), 5, 6, b"x"));
+    let run = |frame: &[u8]| flows::eval::obstacles(&switch.run(frame, OfPort(THERE), None));
+    assert!(run(&plain).is_empty(), "{:?}", run(&plain));
+    let asks = neighbor_solicit(own.0, own.1, "fe80::1".parse().unwrap());
+    assert!(run(&asks).iter().any(|why| why.contains("answers it itself")), "{:?}", run(&asks));
+    let probe = neighbor_solicit(own.0, Ipv6Addr::UNSPECIFIED, own.1);
+    assert!(run(&probe).iter().any(|why| why.contains("controller")), "{:?}", run(&probe));
+}

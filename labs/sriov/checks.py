@@ -1,5 +1,6 @@
 """What pass-through NICs are given, and what they can't have. Each check raises `LabFailed` where it is otherwise."""
 
+import json
 import time
 
 from sextantlab import wait_until
@@ -167,6 +168,11 @@ def refused(site, say=print):
             say(f"{what}: {words.strip().splitlines()[-1]}")
             continue
         expect(False, f"{what} is accepted")
+    for source, target, end in (("vf1", "vm2", "delivered: acme/vm2"), ("vf1", "vf2", "delivered: acme/vf2"),
+                                ("red3", "vf1", "delivered: acme/vf1"), ("vf1", "red2", "delivered: acme/red2")):
+        packet = f"udp from {site.address(source)} to {site.address(target)} sport 4000 dport 4001"
+        last = site.controller.call("trace", "--port", f"acme/{source}", packet).strip().splitlines()[-1]
+        expect(last == end, f"trace of {source} to {target} ends with {last!r}")
     limits = site.port("vf1")["status"]["not_enforced"]
     expect(len(limits) == 2 and "security groups" in limits[0], f"vf1's status says {limits}")
     say("\n".join(f"vf1, not enforced: {limit}" for limit in limits))
@@ -174,6 +180,23 @@ def refused(site, say=print):
 
 # Ports of a class that have the tenant's default group: members come in, strangers don't.
 FILTERED = {"vm1": "vm2", "rep1": "rep1"}
+def judged(site, port):
+    """What is said of a port's traffic: kind and verdict."""
+    rows = map(json.loads, site.controller.call("flows", "--port", f"acme/{port}", "-o", "json").splitlines())
+    return {row["match"]: row["actions"] for row in rows if row["table"] == "offload"}
+
+
+def offloaded(site, say=print):
+    """Which of a representor's traffic a NIC could take over, and what is in the way of the rest."""
+    verdicts = judged(site, "rep1")
+    for traffic, verdict in verdicts.items():
+        say(f"rep1 {traffic}: {verdict}")
+    for traffic in ("on the same hypervisor", "by a router", "to outside", "from outside"):
+        expect(any(traffic in said for said in verdicts), f"nothing is said of what goes {traffic}: {verdicts}")
+    expect("offloadable" in verdicts.values(), f"nothing can be offloaded: {verdicts}")
+    expect(not judged(site, "vm1"), "a port that is no representor is judged")
+
+
 CLASSES = {"normal": ("vm1", "dh1"), "direct": ("vf1", "vf3"), "switchdev": ("rep1", "rep2")}
 
 

@@ -17,6 +17,7 @@ PARTS = [
     ("guard", checks.guarded),
     ("what is refused", checks.refused),
     ("one table for the classes", checks.tabled),
+    ("what NICs take over", checks.offloaded),
     ("the serving hypervisor is killed", checks.handed_over),
 ]
 

@@ -17,4 +17,5 @@ def test_sriov_classes(isolation):
         checks.addressed(here)
         checks.guarded(here)
         checks.refused(here)
+        checks.offloaded(here)
         checks.tabled(here)

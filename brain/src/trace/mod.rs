@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::IpAddr;
 
 use addr::{MacAddr, OfPort};
-use features::{direct, metadata, punt::Punted};
+use features::{direct, holder, metadata, punt::Punted};
 use flows::eval::{Fate, Output, Problem, Step, Switch, Trace, Tunnel};
 use flows::{Item, PuntOp, Table};
 use ofp::{Field, Match, Value};
@@ -75,6 +75,9 @@ impl Brain {
                 let beyond = place.shared.map(|shared| self.beyond(place.chassis, shared.port)).unwrap_or_default();
                 let others = beyond.into_iter().map(|(chassis, in_port)| Arrival { chassis, in_port, ..first.clone() });
                 self.follow([first.clone()].into_iter().chain(others).collect(), &mut seen)?;
+                if place.shared.is_some() && seen.ends.is_empty() {
+                    seen.ends.extend(self.passed_by(&view, port, place, &first.frame));
+                }
             }
             None => seen.drops.push("drop: no_router".to_owned()),
         }
@@ -112,6 +115,12 @@ impl Brain {
             let router = router.map(|router| direct::known_as(view, place, port.network, router.mac));
             return Ok((port.mac, router.or(outside).ok_or(None)?));
         }
+        if place.shared.is_some() {
+            // Who has the address is on the physical network, and answers there.
+            let who = holder::of(view, port.network, spec.to);
+            let mac = who.map_or(SOMEBODY, |who| direct::known_as(view, place, port.network, who.mac));
+            return Ok((port.mac, mac));
+        }
         let question: Vec<u8> = match spec.to {
             IpAddr::V6(to) => {
                 packet::neighbor_solicit(port.mac, port.v6().next().unwrap_or(addr::link_local(port.mac)), to).into()
@@ -120,16 +129,13 @@ impl Brain {
                 packet::arp_request(port.mac, port.v4().next().unwrap_or(std::net::Ipv4Addr::UNSPECIFIED), to).into()
             }
         };
-        let (in_port, question) = enters(place, question);
-        let trace = self.switch(place.chassis, seen).run(&question, in_port, None);
+        let trace = self.switch(place.chassis, seen).run(&question, place.ofport, None);
         // An answer comes from the MAC asked for; a question that is handed to the one host who can answer goes to it.
-        let Some((out, output)) = trace.sent().next() else {
-            return if place.shared.is_some() { Ok((port.mac, SOMEBODY)) } else { Err(Some(question)) };
-        };
-        if place.shared.is_none() && view.localnet(port.network, place.chassis) == Some(out) {
+        let (out, output) = trace.sent().next().ok_or(Some(question.clone()))?;
+        if view.localnet(port.network, place.chassis) == Some(out) {
             return Ok((port.mac, SOMEBODY));
         }
-        let at = if out == in_port { 6..12 } else { 0..6 };
+        let at = if out == place.ofport { 6..12 } else { 0..6 };
         let mac = output.frame.get(at).and_then(|mac| mac.try_into().ok()).map(MacAddr);
         mac.map(|mac| (port.mac, mac)).ok_or(Some(question))
     }
@@ -250,7 +256,7 @@ impl Brain {
     }
 
     /// `TENANT/NAME` of the resource behind a key.
-    fn full_name(&self, key: &Key) -> Option<String> {
+    pub(crate) fn full_name(&self, key: &Key) -> Option<String> {
         let resource = self.world.resource_of(key)?;
         let global = resource.tenant.is_empty();
         Some(if global { resource.name.to_string() } else { format!("{}/{}", resource.tenant, resource.name) })

@@ -56,7 +56,7 @@ pub(super) async fn run(args: Args, context: &Context) -> Result<(), Failure> {
 pub(super) fn line(row: &v1::FlowRow, why: bool) -> String {
     let matched = if row.r#match.is_empty() { String::new() } else { format!(",{}", row.r#match) };
     let mut text = match row.table.as_str() {
-        table @ ("group" | "meter") => format!("{}: {table} {} {}", row.chassis, row.r#match, row.actions),
+        table @ ("group" | "meter" | "offload") => format!("{}: {table} {} {}", row.chassis, row.r#match, row.actions),
         table => format!(
             "{}: cookie={:#x}, table={table}, priority={}{matched} actions={}",
             row.chassis, row.cookie, row.priority, row.actions

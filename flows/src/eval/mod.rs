@@ -27,6 +27,7 @@ mod connections;
 mod exec;
 mod extract;
 mod headers;
+mod offload;
 mod rewrite;
 #[cfg(test)]
 mod tests;
@@ -46,6 +47,7 @@ use crate::pipeline::Table;
 
 pub use connections::{Connection, Connections};
 pub use headers::Headers;
+pub use offload::obstacles;
 
 /// Actions and rows nested in each other, at most; beyond, Open vSwitch drops the packet whole.
 pub const DEPTH_MAX: usize = 64;
