@@ -166,9 +166,15 @@ fn any_change() -> impl Strategy<Value = Vec<Change>> {
             let mac = there.then_some(addr::MacAddr([2, 0, 0, 0, 0, 9]));
             vec![Change::Neighbor(NetworkKey(n), ChassisKey(c), address.parse().unwrap(), mac)]
         }),
-        2 => (n.clone(), any::<bool>()).prop_map(|(n, there)| {
-            let upstream = topology::UpstreamRouter { preference: topology::RouterPreference::High };
-            vec![Change::Upstream(NetworkKey(n), "fe80::9".parse().unwrap(), there.then_some(upstream))]
+        2 => (n.clone(), any::<bool>(), 0..8usize).prop_map(|(n, there, how)| {
+            let first = how & 1 == 0;
+            let preference =
+                if first { topology::RouterPreference::Low } else { topology::RouterPreference::High };
+            let mtu = (how & 2 == 0).then_some(1400);
+            let prefixes = (how & 4 == 0).then(|| "2001:db8:1::/64".parse().unwrap()).into_iter().collect();
+            let upstream = topology::UpstreamRouter { preference, mtu, prefixes };
+            let router = if first { "fe80::9" } else { "fe80::8" };
+            vec![Change::Upstream(NetworkKey(n), router.parse().unwrap(), there.then_some(upstream))]
         }),
         2 => (n.clone(), c.clone(), any::<bool>(), 0..3usize, 1001..=1002u32).prop_map(|(n, c, there, what, port)| {
             let chassis = ChassisKey(c);

@@ -70,9 +70,9 @@ pub(crate) const ROUTER_OWN: TableSpec = TableSpec {
 pub(crate) const ROUTE: TableSpec = TableSpec {
     table: Table::Route,
     name: "route",
-    about: "The router's prefixes, the longest first.",
+    about: "The router's prefixes, the longest first; the way out by source too.",
     writers: &["routing", "icmp", "gateway"],
-    matches: &[Field::ETH_TYPE, Field::IPV6_DST, Field::IPV4_DST],
+    matches: &[Field::ETH_TYPE, Field::IPV6_SRC, Field::IPV6_DST, Field::IPV4_DST],
     reads: &[Reg::Router],
     sets: &[Field::ETH_SRC, Field::ETH_DST],
     loads: &[

@@ -8,7 +8,7 @@ import time
 from sextantlab import wait_until
 from sextantlab.site import expect
 
-from .wiring import ADDRESSES, FAR, FAR4
+from .wiring import ADDRESSES, FAR, FAR4, PREFIX
 
 SECOND = "fe80::ff:fe00:aa02"
 FIRST = "fe80::ff:fe00:aa01"
@@ -126,6 +126,38 @@ def router_lost(site, say=print):
     expect(site.host("vm1").ping(FAR, count=3) == 3, "no way by the second router")
     switch.ovs.vsctl("set", "port", "up-first", "tag=101")
     wait_until("the first router again", lambda: ("hv1", FIRST) in site.used() and ("hv2", FIRST) in site.used())
+
+
+def leaves_by(site, port):
+    """By which routers out there a ping to far away leaves."""
+    requests = "icmp6 and ip6[40] == 128"
+    with site.outside("first").capture(requests) as first, site.outside("second").capture(requests) as second:
+        answered = site.host(port).ping(FAR, count=3)
+        time.sleep(0.2)
+    return {name for name, wire in (("first", first), ("second", second)) if answered == 3 and wire.count() == 3}
+
+
+def said(site, say=print):
+    """What routers out there advertise beside: who advertises a prefix passes on what comes from it (RFC 8028); the link's MTU."""
+    for port in ("vm1", "vm3"):
+        wait_until(f"{port} by the preferred router", lambda p=port: leaves_by(site, p) == {"first"})
+    site.radvd["second"].restart(f"prefix {PREFIX} {{ AdvOnLink off; AdvAutonomous off; }};")
+    for port in ("vm1", "vm3"):
+        wait_until(f"{port} by the router of its prefix", lambda p=port: leaves_by(site, p) == {"second"})
+    say(f"the second router advertises {PREFIX}: what comes from it leaves by that one")
+    site.controller.kill()
+    site.controller.start()
+    site.wait_active()
+    wait_until("vm1 by the router of its prefix, after a kill -9", lambda: leaves_by(site, "vm1") == {"second"})
+    site.radvd["second"].restart()
+    wait_until("vm1 by the preferred router", lambda: leaves_by(site, "vm1") == {"first"})
+    too_big = ("ping", "-c", "1", "-W", "1", "-s", "1300", "-M", "do", FAR)
+    expect("1 received" in site.host("vm1").run(*too_big).stdout, "1348 bytes do not pass")
+    site.radvd["first"].restart("AdvLinkMTU 1300;")
+    wait_until("packet too big", lambda: re.search("mtu ?=? ?1300|mtu: 1300", site.host("vm1").run(*too_big).stdout))
+    say("the first router advertises an MTU of 1300: who sends more is told")
+    site.radvd["first"].restart()
+    wait_until("1500 bytes again", lambda: leaves_by(site, "vm1") == {"first"})
 
 
 def killed(site, say=print):

@@ -17,6 +17,7 @@ PARTS = [
     ("a gateway is drained", checks.drained),
     ("the controller is killed", checks.restarted),
     ("the preferred router is gone", checks.router_lost),
+    ("what routers advertise beside", checks.said),
     ("a gateway is killed", checks.killed),
 ]
 

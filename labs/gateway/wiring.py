@@ -29,6 +29,8 @@ OUTSIDE = [
 class Gateways(Site):
     """What the checks use."""
 
+    radvd = None  # by the routers' names
+
     def outside(self, name):
         """A host on the physical network."""
         return self.lab.outside[name]
@@ -68,7 +70,8 @@ def site(isolation, say=print):
             host.cmd(f"ip addr add {FAR}/128 dev lo; ip addr add {FAR4}/32 dev lo")
             if name == "first":
                 host.cmd(f"ip route add 10.1.0.0/24 {hops4}")
-        with Radvd(here.outside("first"), "eth0", "high"), Radvd(here.outside("second"), "eth0", "low"):
+        here.radvd = {name: Radvd(here.outside(name), "eth0", how) for name, how in (("first", "high"), ("second", "low"))}
+        with here.radvd["first"], here.radvd["second"]:
             try:
                 lab.controller.start()
                 lab.controller.apply(os.path.join(HERE, "site.yaml"), wait=None)

@@ -1,4 +1,4 @@
-"""External gateways: the parts of labs/gateway, in two labs."""
+"""External gateways: the parts of labs/gateway, in three labs."""
 
 from gateway import checks
 from gateway.wiring import site
@@ -10,6 +10,11 @@ def test_gateway_ways_out_and_back(isolation):
         checks.outward(here)
         checks.inward(here)
         checks.router_lost(here)
+
+
+def test_gateway_sources_and_mtu(isolation):
+    with site(isolation) as here:
+        checks.said(here)
 
 
 def test_gateway_drained_restarted_and_killed(isolation):

@@ -11,9 +11,9 @@ use crate::direct::{self, Direct};
 use crate::exposures::{self, Exposure};
 use crate::facts::{
     AddressGroup, Advert, Alive, Anycast, Binding, Chassis, Dhcp4, Dhcp6, DhcpOptions, ExternalGateway, Fabric, Hop,
-    Interface, Listener, Membership, Network, Policy, Port, Route, Router, SecurityGroup, Subnet, UpstreamRouter, Way,
+    Interface, Listener, Membership, Network, Policy, Port, Route, Router, SecurityGroup, Subnet, Way,
 };
-use crate::gateways;
+use crate::gateways::{self, UpstreamRouter};
 use crate::groups;
 use crate::keys::{
     AddressGroupKey, AnycastKey, ChassisKey, ExposureKey, GroupKey, Key, NetworkKey, PortKey, RouterKey, SubnetKey,

@@ -271,13 +271,6 @@ pub struct ExternalGateway {
     pub delegated: Vec<Ipv6Net>,
 }
 
-/// A router on a provider network that has advertised itself (RFC 4861, 4.2).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct UpstreamRouter {
-    /// How it stands to others (RFC 4191, 2.1).
-    pub preference: RouterPreference,
-}
-
 /// A router's interface on a subnet.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Interface {

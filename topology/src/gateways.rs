@@ -4,10 +4,10 @@ use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv6Addr};
 use std::sync::Arc;
 
-use addr::{MacAddr, OfPort};
+use addr::{Ipv6Net, MacAddr, OfPort};
 
 use crate::commit::{Marks, put};
-use crate::facts::{Chassis, ExternalGateway, UpstreamRouter};
+use crate::facts::{Chassis, ExternalGateway, RouterPreference};
 use crate::keys::{ChassisKey, Key, NetworkKey, RouterKey};
 use crate::localnets;
 use crate::world::World;
@@ -21,6 +21,17 @@ pub struct GatewayChassis {
     pub priority: u32,
     /// It is within reach, finds a router on the physical network, and is not drained; as far as it has been heard of.
     pub usable: bool,
+}
+
+/// A router on a provider network that has advertised itself (RFC 4861, 4.2).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UpstreamRouter {
+    /// How it stands to others (RFC 4191, 2.1).
+    pub preference: RouterPreference,
+    /// The link's MTU as it says, bytes.
+    pub mtu: Option<u32>,
+    /// The prefixes that it advertises, in order: it passes on what comes from them (RFC 8028, 3.1).
+    pub prefixes: Vec<Ipv6Net>,
 }
 
 /// A router has another way out, or none.
@@ -136,7 +147,7 @@ pub(crate) fn set_upstream(
     at: (NetworkKey, Ipv6Addr),
     upstream: Option<UpstreamRouter>,
 ) {
-    if world.upstreams.get(&at).copied() == upstream {
+    if world.upstreams.get(&at) == upstream.as_ref() {
         return;
     }
     match upstream {
@@ -189,7 +200,9 @@ impl World {
     /// The routers on a provider network that advertise themselves.
     pub fn upstreams(&self, network: NetworkKey) -> Vec<(Ipv6Addr, UpstreamRouter)> {
         let rest = self.upstreams.range((network, Ipv6Addr::UNSPECIFIED)..);
-        rest.take_while(|((n, _), _)| *n == network).map(|((_, router), upstream)| (*router, *upstream)).collect()
+        rest.take_while(|((n, _), _)| *n == network)
+            .map(|((_, router), upstream)| (*router, upstream.clone()))
+            .collect()
     }
 
     /// Whether a chassis has been out of reach for so long that others take its place.

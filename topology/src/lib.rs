@@ -27,9 +27,9 @@ pub use facts::{
     AddressGroup, AddressPair, Advert, Alive, Anycast, Binding, Chassis, Check, Delegated, Dhcp4, Dhcp6, DhcpOption,
     DhcpOptions, Direction, Encap, Ends, ExternalGateway, Fabric, Health, Hop, Interface, Lane, Listener, Membership,
     Network, PROBE_PREFIX, Physical, Policy, Port, Remote, Role, Route, Router, RouterPreference, Rule, SecurityGroup,
-    Subnet, UpstreamRouter, Way,
+    Subnet, Way,
 };
-pub use gateways::GatewayChassis;
+pub use gateways::{GatewayChassis, UpstreamRouter};
 pub use keys::{
     AddressGroupKey, AnycastKey, ChassisKey, ExposureKey, GroupKey, Key, KeyKind, NetworkKey, PortKey, ResourceId,
     RouterKey, SetKey, SubnetKey,

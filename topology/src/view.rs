@@ -9,10 +9,9 @@ use addr::{IpNet, MacAddr, OfPort};
 use crate::exposures::Exposure;
 use crate::facts::{
     AddressGroup, Advert, Alive, Anycast, Binding, Chassis, Dhcp4, Dhcp6, DhcpOptions, ExternalGateway, Fabric, Hop,
-    Interface, Listener, Membership, Network, Physical, Policy, Port, Route, Router, SecurityGroup, Subnet,
-    UpstreamRouter, Way,
+    Interface, Listener, Membership, Network, Physical, Policy, Port, Route, Router, SecurityGroup, Subnet, Way,
 };
-use crate::gateways::GatewayChassis;
+use crate::gateways::{GatewayChassis, UpstreamRouter};
 use crate::keys::{
     AddressGroupKey, AnycastKey, ChassisKey, ExposureKey, GroupKey, Key, NetworkKey, PortKey, RouterKey, SubnetKey,
 };

@@ -12,8 +12,9 @@ use crate::direct::Direct;
 use crate::exposures::Exposure;
 use crate::facts::{
     AddressGroup, Advert, Alive, Anycast, Binding, Chassis, Dhcp4, Dhcp6, DhcpOptions, ExternalGateway, Fabric, Hop,
-    Interface, Listener, Membership, Network, Policy, Port, Route, Router, SecurityGroup, Subnet, UpstreamRouter, Way,
+    Interface, Listener, Membership, Network, Policy, Port, Route, Router, SecurityGroup, Subnet, Way,
 };
+use crate::gateways::UpstreamRouter;
 use crate::index::Index;
 use crate::keys::{
     AddressGroupKey, AnycastKey, ChassisKey, ExposureKey, GroupKey, Key, NetworkKey, PortKey, ResourceId, RouterKey,

@@ -1,8 +1,10 @@
 //! Who does what: by which next hop a chassis sends out, by which gateways others do, which of them holds an address. Functions of the
 //! facts alone, for rows and status and announcements alike.
 
+use std::cmp::Reverse;
 use std::net::IpAddr;
 
+use addr::Ipv6Net;
 use topology::{ChassisKey, ExternalGateway, NetworkKey, Presence, RouterKey, RouterPreference, View};
 
 /// How a chassis sends what is for outside.
@@ -44,6 +46,38 @@ pub fn default_routers(view: &View<'_>, gateway: &ExternalGateway, ipv6: bool) -
     };
     found.sort_by_key(|(router, upstream)| (rank(upstream.preference), *router));
     found.into_iter().map(|(router, _)| IpAddr::V6(router)).collect()
+}
+
+/// Where what comes from a prefix leaves by other default routers than all else, the best first: those that advertise the prefix go before
+/// those that don't (RFC 8028, 3.2), for those may drop it. Only where the intent names none. No two of the prefixes overlap.
+pub fn by_source(view: &View<'_>, gateway: &ExternalGateway) -> Vec<(Ipv6Net, Vec<IpAddr>)> {
+    if gateway.nexthops.iter().any(IpAddr::is_ipv6) {
+        return Vec::new();
+    }
+    let all = default_routers(view, gateway, true);
+    let upstreams = view.upstreams(gateway.network);
+    let mut prefixes: Vec<Ipv6Net> = upstreams.iter().flat_map(|(_, upstream)| upstream.prefixes.clone()).collect();
+    prefixes.sort_unstable_by_key(|prefix| (Reverse(prefix.prefix_len()), *prefix));
+    prefixes.dedup();
+    let mut kept: Vec<(Ipv6Net, Vec<IpAddr>)> = Vec::new();
+    for prefix in prefixes {
+        let says = |router: &IpAddr| {
+            upstreams.iter().any(|(own, upstream)| IpAddr::V6(*own) == *router && upstream.prefixes.contains(&prefix))
+        };
+        let (first, then): (Vec<IpAddr>, Vec<IpAddr>) = all.iter().copied().partition(says);
+        if kept.iter().all(|(other, _)| !prefix.contains(other)) {
+            kept.push((prefix, first.into_iter().chain(then).collect()));
+        }
+    }
+    kept.retain(|(_, routers)| *routers != all);
+    kept
+}
+
+/// The largest packets that a network takes, bytes: on a physical one as its routers say, if that is less (RFC 4861, 6.3.4).
+pub fn mtu(view: &View<'_>, network: NetworkKey) -> Option<u32> {
+    let fact = view.network(network)?;
+    let said = fact.physical.is_some().then(|| view.upstreams(network)).into_iter().flatten();
+    said.filter_map(|(_, upstream)| upstream.mtu).chain([fact.mtu]).min()
 }
 
 /// The chassis by which others send out: of those that can, the ones of the highest priority.

@@ -136,9 +136,10 @@ fn router_at(view: &View<'_>, emit: &mut Emit, router: RouterKey, chassis: Chass
         // A static route for all there is goes before.
         if view.route(router, prefix).is_none() {
             let nexthops = choice::default_routers(view, gateway, matches!(prefix, IpNet::V6(_)));
-            leads_out(view, &mut on, (router, fact.mac), gateway.network, (prefix, &nexthops));
+            leads_out(view, &mut on, (router, fact.mac), gateway.network, (prefix, None, &nexthops));
         }
     }
+    by_source(view, &mut on, (router, fact.mac), gateway);
     for prefix in &gateway.delegated {
         // Else it would go out by the default route, and come back (RFC 7084, WPD-5).
         let prefix = IpNet::V6(*prefix);
@@ -173,17 +174,34 @@ fn router_at(view: &View<'_>, emit: &mut Emit, router: RouterKey, chassis: Chass
     }
 }
 
-/// A row of the table of routes, whether there is a way or not.
+/// Sources that leave by another router than all else (RFC 8028).
+fn by_source(view: &View<'_>, on: &mut On<'_>, router: (RouterKey, MacAddr), gateway: &ExternalGateway) {
+    let (all, network) = (EVERYWHERE[0], gateway.network);
+    if view.route(router.0, all).is_some() {
+        return;
+    }
+    let usual = choice::exit(view, network, on.chassis(), &choice::default_routers(view, gateway, true));
+    for (source, nexthops) in choice::by_source(view, gateway) {
+        if choice::exit(view, network, on.chassis(), &nexthops) != usual {
+            leads_out(view, on, router, network, (all, Some(source), &nexthops));
+        }
+    }
+}
+
+/// A row of the table of routes, whether there is a way or not; with a source for what comes from there alone.
 fn leads_out(
     view: &View<'_>,
     on: &mut On<'_>,
     (router, mac): (RouterKey, MacAddr),
     network: NetworkKey,
-    (prefix, nexthops): (IpNet, &[IpAddr]),
+    (prefix, source, nexthops): (IpNet, Option<Ipv6Net>, &[IpAddr]),
 ) {
     let chassis = on.chassis();
-    let row = on.row(Table::Route, crate::routing::static_priority(prefix), "outside");
-    let mut row = to_prefix(row, router, prefix);
+    let priority = crate::routing::static_priority(prefix) + u16::from(source.is_some());
+    let mut row = to_prefix(on.row(Table::Route, priority, "outside"), router, prefix);
+    if let Some(source) = source {
+        row = row.when_masked(Field::IPV6_SRC, source.network(), source.netmask());
+    }
     let exit = choice::exit(view, network, chassis, nexthops);
     if exit != Exit::Nowhere && view.maps(router) {
         row = row.load(Reg::Maps, 1u64);
@@ -214,7 +232,7 @@ fn static_route(view: &View<'_>, emit: &mut Emit, router: RouterKey, prefix: IpN
     let Some(route) = view.route(router, prefix).filter(|_| view.routes_for(router, chassis)) else { return };
     let (Some(gateway), Some(fact)) = (view.gateway(router), view.router(router)) else { return };
     if gateway.network == route.network {
-        leads_out(view, &mut emit.on(chassis), (router, fact.mac), route.network, (prefix, &[route.nexthop]));
+        leads_out(view, &mut emit.on(chassis), (router, fact.mac), route.network, (prefix, None, &[route.nexthop]));
     }
 }
 

@@ -6,6 +6,7 @@
 mod announced;
 pub mod choice;
 mod flows;
+mod heard;
 pub mod service;
 
 pub use self::flows::Gateway;

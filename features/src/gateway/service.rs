@@ -9,13 +9,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use addr::{MacAddr, is_link_local, link_local};
-use packet::{
-    Frame, Icmpv6, NdOption, Net, OP_REPLY, Preference, arp_request, neighbor_probe, neighbor_solicit, router_solicit,
-};
-use topology::{Change, ChassisKey, NetworkKey, RouterPreference, UpstreamRouter, View, World};
+use packet::{Frame, Icmpv6, NdOption, Net, OP_REPLY, arp_request, neighbor_probe, neighbor_solicit, router_solicit};
+use topology::{Change, ChassisKey, NetworkKey, View, World};
 
 use super::announced::Announced;
 use super::choice;
+use super::heard::Heard;
 use crate::provider;
 use crate::punt::{PacketOut, Unanswered};
 use crate::router::sends_from;
@@ -38,8 +37,6 @@ pub const NEIGHBORS_MAX: usize = 65_536;
 pub const ROUTERS_MAX: usize = 16;
 /// Milliseconds between solicitations while no router is known (RFC 4861, 10: `RTR_SOLICITATION_INTERVAL`).
 const SOLICIT_MS: u64 = 4_000;
-/// Milliseconds for which a router counts that a controller before this one had found.
-const RECALLED_MS: u64 = 30_000;
 
 /// A neighbour on a provider network, and the chassis that asks for it.
 type At = (NetworkKey, ChassisKey, IpAddr);
@@ -50,8 +47,8 @@ pub struct Service {
     neighbors: BTreeMap<At, Option<MacAddr>>,
     /// Turns to ask, with how often was asked in vain.
     asks: Turns<At>,
-    /// Routers that advertise themselves, and until when.
-    routers: BTreeMap<(NetworkKey, Ipv6Addr), Millis>,
+    /// Routers that advertise themselves.
+    routers: BTreeMap<(NetworkKey, Ipv6Addr), Heard>,
     solicits: Turns<NetworkKey>,
     announced: Announced,
     lost: BTreeSet<At>,
@@ -129,18 +126,20 @@ impl Service {
             }
             self.solicits.set(network, now.after_ms(SOLICIT_MS), count.saturating_add(1));
         }
-        let over: Vec<_> = self.routers.iter().filter(|(_, until)| **until <= now).map(|(at, _)| *at).collect();
-        for at in over {
-            self.routers.remove(&at);
-            wants.changes.push(Change::Upstream(at.0, at.1, None));
-        }
+        self.routers.retain(|at, heard| {
+            let (counts, differs) = if heard.until() <= now { heard.expire(now) } else { (true, false) };
+            if !counts || differs {
+                wants.changes.push(Change::Upstream(at.0, at.1, counts.then(|| heard.fact())));
+            }
+            counts
+        });
         self.announced.due(world, now, &settled, &mut wants.packets);
         wants
     }
 
     /// When something is due next.
     pub fn next_due(&self) -> Option<Millis> {
-        let routers = self.routers.values().min().copied();
+        let routers = self.routers.values().map(Heard::until).min();
         [self.asks.first(), self.solicits.first(), self.announced.next_due(), routers].into_iter().flatten().min()
     }
 
@@ -190,13 +189,9 @@ impl Service {
         if known.count() >= ROUTERS_MAX && !self.routers.contains_key(&at) {
             return Err("too_many_routers");
         }
-        self.routers.insert(at, now.after_s(advert.router_lifetime_s.into()));
-        let preference = match advert.preference {
-            Preference::High => RouterPreference::High,
-            Preference::Low => RouterPreference::Low,
-            _ => RouterPreference::Medium,
-        };
-        Ok(vec![Change::Upstream(at.0, at.1, Some(UpstreamRouter { preference }))])
+        let heard = self.routers.entry(at).or_insert_with(|| Heard::recalled(now));
+        heard.says(&advert, now);
+        Ok(vec![Change::Upstream(at.0, at.1, Some(heard.fact()))])
     }
 
     /// A controller before this one had found a neighbour: its rows are still on the chassis.
@@ -207,9 +202,9 @@ impl Service {
             && !self.routers.contains_key(&(at.0, router))
             && View::new(world).physical(at.0).is_some_and(|physical| physical.routers.contains(&router))
         {
-            self.routers.insert((at.0, router), now.after_ms(RECALLED_MS));
-            let upstream = UpstreamRouter { preference: RouterPreference::Medium };
-            changes.push(Change::Upstream(at.0, router, Some(upstream)));
+            let heard = Heard::recalled(now);
+            changes.push(Change::Upstream(at.0, router, Some(heard.fact())));
+            self.routers.insert((at.0, router), heard);
         }
         if self.neighbors.get(&at).is_none_or(Option::is_none) {
             self.neighbors.insert(at, Some(mac));
@@ -262,7 +257,10 @@ impl Service {
         for network in networks {
             let named = |router| world.gateway(router).is_some_and(|g| g.nexthops.iter().any(IpAddr::is_ipv6));
             let needed = world.routers_to(network).into_iter().any(|router| !named(router));
-            if needed && world.upstreams(network).is_empty() {
+            let at = (network, Ipv6Addr::UNSPECIFIED)..;
+            let mut known = self.routers.range(at).take_while(|((n, _), _)| *n == network);
+            // Whoever starts anew asks what those say that it knows of.
+            if needed && (world.upstreams(network).is_empty() || known.any(|(_, heard)| heard.recalled)) {
                 if !self.solicits.contains(network) {
                     self.solicits.set(network, now, 0);
                 }

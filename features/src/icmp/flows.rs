@@ -6,6 +6,7 @@ use ::flows::{Emit, Feature, FeatureId, On, PuntOp, Reg, Row, Table};
 use ofp::Field;
 use topology::{ChassisKey, Key, KeyKind, NetworkKey, RouterKey, SubnetKey, View};
 
+use crate::gateway::choice;
 use crate::router::{self, is_local_to_link};
 
 /// The feature.
@@ -63,8 +64,9 @@ fn errors(view: &View<'_>, emit: &mut Emit, chassis: ChassisKey) {
 fn measure(view: &View<'_>, emit: &mut Emit, key: NetworkKey, chassis: ChassisKey) {
     let (Some(fabric), Some(network)) = (view.fabric(), view.network(key)) else { return };
     let routed = view.need(key, chassis).is_some_and(|need| need.routed || need.external);
-    let Ok(largest) = u16::try_from(network.mtu + ETHERNET_HEADER) else { return };
-    if !routed || network.mtu >= fabric.mtu_max && network.mtu >= outside(view, key) {
+    let mtu = choice::mtu(view, key).unwrap_or(network.mtu);
+    let Ok(largest) = u16::try_from(mtu + ETHERNET_HEADER) else { return };
+    if !routed || mtu >= fabric.mtu_max && mtu >= outside(view, key) {
         return;
     }
     emit.on(chassis)

@@ -7,6 +7,7 @@ use addr::{MacAddr, link_local};
 use packet::{Icmpv4Error, Icmpv6Error, icmpv4_error, icmpv6_error};
 use topology::{ChassisKey, Interface, NetworkKey, RouterKey, View, World};
 
+use crate::gateway::choice;
 use crate::provider;
 use crate::punt::{PacketOut, Punted, Unanswered};
 use crate::router::{network_mac, sends_from};
@@ -62,7 +63,7 @@ pub struct Outside {
 }
 
 fn mtu(view: &View<'_>, network: NetworkKey) -> u32 {
-    view.network(network).map_or(0, |network| network.mtu)
+    choice::mtu(view, network).unwrap_or(0)
 }
 
 /// An error that is owed: why, to whom, from which MAC and addresses.
