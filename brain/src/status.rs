@@ -45,13 +45,14 @@ impl Brain {
     fn look_again(&mut self) {
         let revision = self.catalog.revision();
         let mut restless = std::mem::take(&mut self.restless);
-        // A subnet stands as its network does, a renumbering as its subnet, a delegation or a floating IP as its port.
+        // A subnet stands as its network does, a renumbering as its subnet; a delegation, a floating IP and a translator as their port.
         let follow = [
             ("subnet", "network"),
             ("renumbering", "subnet"),
             ("delegation", "port"),
             ("floating_ip", "port"),
             ("prefix_mapping", "router"),
+            ("translator", "port"),
         ];
         for (of, stands_on) in follow {
             let on = restless.iter().filter(|id| id.kind == stands_on);
@@ -155,6 +156,11 @@ impl Brain {
                 let status = r.status.get_or_insert_default();
                 (status.phase, status.reason) = (phase, reason);
                 status.chassis = self.asks_by(id);
+            }
+            Kind::Translator(r) => {
+                let status = r.status.get_or_insert_default();
+                (status.phase, status.reason) = (phase, reason);
+                status.instance = self.shown_instances(id).pop();
             }
             Kind::Exposure(r) => {
                 let status = r.status.get_or_insert_default();
@@ -278,6 +284,7 @@ impl Brain {
                 self.spread_standing(id, &concerned.into_iter().collect::<Vec<_>>())
             }
             "anycast_service" => self.anycast_standing(id),
+            "translator" => self.translator_standing(id),
             "exposure" => self.exposure_standing(id),
             "address_group" => {
                 let key = self.number(id).map(|n| SetKey::Addresses(AddressGroupKey(n)));
@@ -310,6 +317,17 @@ impl Brain {
             (v1::Phase::Active | v1::Phase::Degraded, (false, words)) => (v1::Phase::Degraded, words),
             (v1::Phase::Active, (true, words)) => (phase, words),
             _ => (phase, reason),
+        }
+    }
+
+    /// A translator works where its port does, if it is alive.
+    fn translator_standing(&self, id: &ResourceId) -> Standing {
+        let Some(translator) = self.catalog.translator(id) else { return (v1::Phase::Pending, String::new()) };
+        match (self.port_standing(&translator.port), self.shown_instances(id).pop()) {
+            ((v1::Phase::Active, _), Some(one)) if one.health() == v1::AnycastHealth::Dead => {
+                (v1::Phase::Degraded, format!("does not answer: {}; its prefix is told to nobody", one.reason))
+            }
+            (standing, _) => standing,
         }
     }
 

@@ -254,6 +254,39 @@ fn what_is_deprecated_counts_down() {
     }
 }
 
+/// RFC 8781, 4.1: a NAT64 prefix that nobody makes true is taken back at once.
+#[test]
+fn a_nat64_prefix_is_told_as_long_as_its_translator_lives() {
+    let mut world = world();
+    let mut service = ra::service::Service::default();
+    let [_, Change::Advert(key, Some(fact))] = subnet(1) else { unreachable!() };
+    let by = topology::AnycastKey(7);
+    let Change::Anycast(_, Some(asked)) = common::anycast(7, 3, 0b1, true) else { unreachable!() };
+    let asked = topology::Anycast { translates: Some(vec![NetworkKey(1)]), ..asked };
+    let port = asked.ports[0];
+    let pref64 = "64:ff9b::/96".parse().unwrap();
+    let fact = topology::Advert { pref64: Some(pref64), pref64_by: Some(by), ..fact };
+    world.commit(vec![Change::Advert(key, Some(fact)), Change::Anycast(by, Some(asked))]);
+    service.ready(&world, ChassisKey(2), Millis(0));
+    service.due(&world, Millis(0));
+    let told = |out: &[PacketOut]| -> Vec<u16> {
+        let options = out.iter().filter(|out| out.chassis == ChassisKey(2)).flat_map(|out| advert(out).options);
+        let lifetimes = options.filter_map(|option| match option {
+            NdOption::Pref64 { lifetime_s, prefix } if prefix == pref64 => Some(lifetime_s),
+            _ => None,
+        });
+        lifetimes.collect()
+    };
+    let mut at = 10_000;
+    for (alive, lifetime_s) in [(true, 1_800), (false, 0), (true, 1_800)] {
+        let changed = world.commit(vec![Change::Serves(by, port, alive)]).changed;
+        let mut out = service.changed(&world, &changed, Millis(at), |_| true);
+        out.extend(service.due(&world, Millis(at + 4_000)));
+        assert_eq!(told(&out).first(), Some(&lifetime_s), "{out:?}");
+        at += 10_000;
+    }
+}
+
 #[test]
 fn nothing_is_advertised_where_the_switch_is_not_ready() {
     let mut world = world();

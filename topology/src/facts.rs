@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use addr::{Dpid, IpNet, Ipv4Net, Ipv6Net, MacAddr, OfPort, link_local};
 
-use crate::keys::{ChassisKey, GroupKey, NetworkKey, PortKey, SetKey};
+use crate::ends::Ends;
+use crate::keys::{AnycastKey, ChassisKey, GroupKey, NetworkKey, PortKey, SetKey};
 
 /// How chassis carry networks to each other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -155,19 +156,12 @@ pub struct Advert {
     pub rdnss: Vec<Ipv6Addr>,
     /// The prefix by which IPv4 addresses are reached (RFC 8781).
     pub pref64: Option<Ipv6Net>,
+    /// The translator that must be alive for that; `None`: it is not ours.
+    pub pref64_by: Option<AnycastKey>,
     /// What else is reached by the sender (RFC 4191, 2.3).
     pub routes: Vec<Ipv6Net>,
     /// How the sender and its routes stand to other routers; `None`: as another of its subnets says, or medium.
     pub preference: Option<RouterPreference>,
-}
-
-/// How long a prefix is there: milliseconds since 1970-01-01 UTC; all ones is for ever.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Ends {
-    /// New connections begin from it until then; 0: it is deprecated.
-    pub preferred_until_ms: u64,
-    /// It is gone then.
-    pub valid_until_ms: u64,
 }
 
 /// How a router stands to others of the same link (RFC 4191, 2.1).
@@ -525,6 +519,8 @@ pub struct Anycast {
     pub ports: Vec<PortKey>,
     /// How it is found out whether they do.
     pub health: Health,
+    /// It is a translator: hosts of these networks are told of its NAT64 prefix as long as it is alive.
+    pub translates: Option<Vec<NetworkKey>>,
 }
 
 /// How it is found out whether an instance of a service is alive.

@@ -6,6 +6,7 @@
 
 mod commit;
 mod direct;
+mod ends;
 mod exposures;
 mod facts;
 mod gateways;
@@ -22,10 +23,11 @@ mod world;
 
 pub use commit::{Change, Committed};
 pub use direct::Direct;
+pub use ends::Ends;
 pub use exposures::{Exposure, ExposureMethod};
 pub use facts::{
     AddressGroup, AddressPair, Advert, Alive, Anycast, Binding, Chassis, Check, Delegated, Dhcp4, Dhcp6, DhcpOption,
-    DhcpOptions, Direction, Encap, Ends, ExternalGateway, Fabric, Health, Hop, Interface, Lane, Listener, Membership,
+    DhcpOptions, Direction, Encap, ExternalGateway, Fabric, Health, Hop, Interface, Lane, Listener, Membership,
     Network, PROBE_PREFIX, Physical, Policy, Port, Remote, Role, Route, Router, RouterPreference, Rule, SecurityGroup,
     Subnet, Way,
 };

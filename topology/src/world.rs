@@ -311,7 +311,8 @@ impl World {
             }
             Key::Anycast(a) => {
                 let service = self.anycasts.get(&a)?;
-                Some(ResourceId { kind: "anycast_service", tenant: service.tenant.clone(), name: service.name.clone() })
+                let kind = if service.translates.is_some() { "translator" } else { "anycast_service" };
+                Some(ResourceId { kind, tenant: service.tenant.clone(), name: service.name.clone() })
             }
             Key::PrefixMapping(r, p) => Some(self.prefix_mappings.get(&(r, p))?.owner.clone()),
             Key::Presence(n, a) => Some(self.presences.get(&(n, a))?.owner.clone()),

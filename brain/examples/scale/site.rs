@@ -189,6 +189,7 @@ fn network(n: u32) -> [Change; 5] {
         preferred_s: 14_400,
         ends: None,
         withdrawn: vec![],
+        pref64_by: None,
         rdnss: Vec::new(),
         managed: false,
         other: false,

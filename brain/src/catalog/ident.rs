@@ -31,6 +31,8 @@ pub(crate) const SECURITY_GROUP: &str = "security_group";
 pub(crate) const ADDRESS_GROUP: &str = "address_group";
 /// An address that several ports answer for.
 pub(crate) const ANYCAST_SERVICE: &str = "anycast_service";
+/// A host that translates between IPv6 and IPv4.
+pub(crate) const TRANSLATOR: &str = "translator";
 /// What is behind a router and to be reached from outside.
 pub(crate) const EXPOSURE: &str = "exposure";
 /// A prefix that is another outside.
@@ -41,7 +43,7 @@ pub(crate) const FLOATING_IP: &str = "floating_ip";
 pub(crate) const DEFAULT_GROUP: &str = "default";
 
 /// All kinds, each after those that it may refer to.
-pub(crate) const KINDS: [&str; 14] = [
+pub(crate) const KINDS: [&str; 15] = [
     CHASSIS,
     FABRIC,
     NETWORK,
@@ -56,6 +58,7 @@ pub(crate) const KINDS: [&str; 14] = [
     EXPOSURE,
     FLOATING_IP,
     PREFIX_MAPPING,
+    TRANSLATOR,
 ];
 
 /// The counter of segmentation ids; the other counters bear the names of kinds.
@@ -107,7 +110,12 @@ pub(crate) fn kind(name: &str) -> Option<&'static str> {
 
 /// The kind whose numbers a kind has: a subnet and its other prefix are subnets alike in facts.
 pub(crate) fn numbered_as(kind: &'static str) -> &'static str {
-    if kind == RENUMBERING { SUBNET } else { kind }
+    match kind {
+        RENUMBERING => SUBNET,
+        // It is asked whether it is alive as a service's instance is.
+        TRANSLATOR => ANYCAST_SERVICE,
+        _ => kind,
+    }
 }
 
 /// A kind's place in the order of dependency.

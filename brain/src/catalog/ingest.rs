@@ -13,7 +13,7 @@ use super::findings::Findings;
 use super::history::{Past, PastId};
 use super::ident::{
     self, ADDRESS_GROUP, ANYCAST_SERVICE, CHASSIS, DELEGATION, EXPOSURE, FABRIC, FABRIC_NAME, FLOATING_IP, NETWORK,
-    PORT, PREFIX_MAPPING, RENUMBERING, ROUTER, SECURITY_GROUP, SUBNET, StoreKey,
+    PORT, PREFIX_MAPPING, RENUMBERING, ROUTER, SECURITY_GROUP, SUBNET, StoreKey, TRANSLATOR,
 };
 use super::kinds::{self, port::Assigned};
 use super::learned::{Address, Learned};
@@ -336,6 +336,7 @@ impl Catalog {
                         dirty.insert(upstream.router.clone());
                         for subnet in &upstream.subnets {
                             dirty.extend(self.users(subnet, ROUTER).chain(self.users(subnet, PORT)).cloned());
+                            dirty.extend(self.users(subnet, EXPOSURE).cloned());
                             dirty.insert(subnet.clone());
                         }
                     }
@@ -344,8 +345,16 @@ impl Catalog {
                         dirty.extend(self.port(&delegation.port).map(|port| port.network.clone()));
                     }
                 }
+                // What leads to it is its port's to send from, and its prefix is told by its router's subnets.
+                TRANSLATOR => {
+                    for catalog in [before, self] {
+                        let Some(translator) = catalog.translator(&id) else { continue };
+                        dirty.insert(translator.port.clone());
+                        dirty.extend(self.behind(&translator.router));
+                    }
+                }
                 PORT => {
-                    dirty.extend(self.users(&id, DELEGATION).cloned());
+                    dirty.extend(self.users(&id, DELEGATION).chain(self.users(&id, TRANSLATOR)).cloned());
                     if renumbered {
                         dirty.extend(self.users(&id, ANYCAST_SERVICE).chain(self.users(&id, EXPOSURE)).cloned());
                     }
@@ -353,6 +362,10 @@ impl Catalog {
                 ROUTER => {
                     if renumbered {
                         dirty.extend(self.users(&id, EXPOSURE).cloned());
+                    }
+                    for translator in self.users(&id, TRANSLATOR).filter_map(|id| Some((id, self.translator(id)?))) {
+                        dirty.extend([translator.0.clone(), translator.1.port.clone()]);
+                        dirty.extend(before.behind(&id).into_iter().chain(self.behind(&id)));
                     }
                     let both = [before, self].into_iter().flat_map(|catalog| catalog.per_host_behind(&id));
                     for subnet in both.collect::<BTreeSet<_>>() {
@@ -371,6 +384,8 @@ impl Catalog {
                     dirty.extend(self.users(&id, PORT).chain(self.users(&id, DELEGATION)).cloned());
                     dirty.extend(self.users(&id, ANYCAST_SERVICE).chain(self.users(&id, FLOATING_IP)).cloned());
                     dirty.extend(self.users(&id, ROUTER).cloned());
+                    let subnets = self.users(&id, SUBNET);
+                    dirty.extend(subnets.flat_map(|subnet| self.translators_behind(subnet)).collect::<Vec<_>>());
                     for subnet in self.users(&id, SUBNET) {
                         dirty.insert(subnet.clone());
                         dirty.extend(self.users(subnet, ROUTER).chain(self.users(subnet, RENUMBERING)).cloned());
@@ -385,6 +400,12 @@ impl Catalog {
         let ports = dirty.iter().filter(|id| id.kind == PORT);
         let floating: Vec<ResourceId> = ports.flat_map(|port| self.users(port, FLOATING_IP).cloned()).collect();
         dirty.extend(floating);
+        // What is connected to a router says which addresses of a mapping lead to its translators.
+        let subnets: Vec<ResourceId> = dirty.iter().filter(|id| id.kind == SUBNET).cloned().collect();
+        for translator in subnets.iter().flat_map(|subnet| self.translators_behind(subnet)) {
+            dirty.extend(self.translator(&translator).map(|translator| translator.port.clone()));
+            dirty.insert(translator);
+        }
         if self.mtu_max() != before.mtu_max() {
             dirty.insert(ident::id(FABRIC, "", FABRIC_NAME));
             dirty.extend(self.ids(NETWORK).cloned());

@@ -171,6 +171,9 @@ specs! {
         router_preference = "router_preference", prefix_per_host = "prefix_per_host"
     }
     Router RouterSpec { interfaces = "interfaces", routes = "routes", external_gateway = "external_gateway", bgp_peers = "bgp_peers" }
+    Translator TranslatorSpec {
+        router = "router", port = "port", prefix = "prefix", pool = "pool", ip_address = "ip_address", mappings = "mappings"
+    }
     Exposure ExposureSpec { router = "router", method = "method", ports = "ports", subnets = "subnets" }
     Port PortSpec {
         network = "network", mac_address = "mac_address", fixed_ips = "fixed_ips", vnic_type = "vnic_type",

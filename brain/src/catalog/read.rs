@@ -151,6 +151,8 @@ impl Catalog {
                 r.status = Some(self.floating_status(id, floating));
             }
             (Kind::Delegation(r), Some(Model::Upstream(upstream))) => r.status = Some(upstream.status(id)),
+            (Kind::Translator(r), Some(Model::Translator(translator))) => r.status = Some(translator.status(self)),
+            (Kind::Translator(r), _) => r.status = Some(v1::TranslatorStatus::default()),
             (Kind::Exposure(r), _) => r.status = Some(v1::ExposureStatus::default()),
             (Kind::Delegation(r), model) => {
                 let mac = match model {

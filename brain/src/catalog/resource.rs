@@ -20,6 +20,7 @@ macro_rules! each {
             Kind::SecurityGroup($body) => $result,
             Kind::AddressGroup($body) => $result,
             Kind::AnycastService($body) => $result,
+            Kind::Translator($body) => $result,
             Kind::Exposure($body) => $result,
             Kind::FloatingIp($body) => $result,
             Kind::PrefixMapping($body) => $result,
@@ -41,6 +42,7 @@ pub(crate) fn kind_of(kind: &Kind) -> &'static str {
         Kind::SecurityGroup(_) => ident::SECURITY_GROUP,
         Kind::AddressGroup(_) => ident::ADDRESS_GROUP,
         Kind::AnycastService(_) => ident::ANYCAST_SERVICE,
+        Kind::Translator(_) => ident::TRANSLATOR,
         Kind::Exposure(_) => ident::EXPOSURE,
         Kind::FloatingIp(_) => ident::FLOATING_IP,
         Kind::PrefixMapping(_) => ident::PREFIX_MAPPING,
@@ -91,6 +93,7 @@ pub(crate) fn listed(document: v1::Document) -> (String, Vec<(&'static str, Vec<
         exposures,
         floating_ips,
         prefix_mappings,
+        translators,
     } = document;
     let listed = vec![
         ("chassis", chassis.into_iter().map(Kind::Chassis).collect()),
@@ -104,6 +107,7 @@ pub(crate) fn listed(document: v1::Document) -> (String, Vec<(&'static str, Vec<
         ("delegations", delegations.into_iter().map(Kind::Delegation).collect()),
         ("renumberings", renumberings.into_iter().map(Kind::Renumbering).collect()),
         ("anycast_services", anycast_services.into_iter().map(Kind::AnycastService).collect()),
+        ("translators", translators.into_iter().map(Kind::Translator).collect()),
         ("exposures", exposures.into_iter().map(Kind::Exposure).collect()),
         ("floating_ips", floating_ips.into_iter().map(Kind::FloatingIp).collect()),
         ("prefix_mappings", prefix_mappings.into_iter().map(Kind::PrefixMapping).collect()),

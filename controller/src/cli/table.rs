@@ -10,7 +10,7 @@ use crate::doc::shape::{KindShape, is_global};
 type Column = (&'static str, &'static str);
 
 /// A kind's columns, and those that `wide` adds. A kind that is not here gets its name and standing.
-const COLUMNS: [(&str, &[Column], &[Column]); 14] = [
+const COLUMNS: [(&str, &[Column], &[Column]); 15] = [
     (
         "chassis",
         &[
@@ -81,6 +81,11 @@ const COLUMNS: [(&str, &[Column], &[Column]); 14] = [
         ],
     ),
     ("security_group", &[("STATEFUL", "/spec/stateful")], &[("RULES", "/spec/rules")]),
+    (
+        "translator",
+        &[("ROUTER", "/spec/router"), ("PORT", "/spec/port"), ("PREFIX", "/spec/prefix"), ("POOL", "/spec/pool")],
+        &[("ADDRESS", "/spec/ip_address"), ("MAPPINGS", "/spec/mappings"), ("ROUTES", "/status/routes")],
+    ),
     (
         "exposure",
         &[

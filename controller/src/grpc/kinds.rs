@@ -237,6 +237,11 @@ service!(AnycastService, "anycast_service", global: false, AnycastServiceService
     create create_anycast_service of CreateAnycastServiceRequest,
     update update_anycast_service of UpdateAnycastServiceRequest, delete delete_anycast_service);
 
+service!(Translator, "translator", global: false, TranslatorService in translator_service_server, field translator,
+    get get_translator, list list_translators as translators in ListTranslatorsResponse,
+    create create_translator of CreateTranslatorRequest, update update_translator of UpdateTranslatorRequest,
+    delete delete_translator);
+
 service!(Exposure, "exposure", global: false, ExposureService in exposure_service_server, field exposure,
     get get_exposure, list list_exposures as exposures in ListExposuresResponse, create create_exposure of CreateExposureRequest,
     update update_exposure of UpdateExposureRequest, delete delete_exposure);
@@ -286,6 +291,7 @@ mod tests {
             v1::SecurityGroup::NAME,
             v1::AddressGroup::NAME,
             v1::AnycastService::NAME,
+            v1::Translator::NAME,
             v1::Exposure::NAME,
             v1::FloatingIp::NAME,
             v1::PrefixMapping::NAME,

@@ -170,6 +170,7 @@ async fn routes<B: Backend>(backend: B, stop: CancellationToken) -> Result<Route
         exposure_service_server::ExposureServiceServer,
         floating_ip_service_server::FloatingIpServiceServer,
         prefix_mapping_service_server::PrefixMappingServiceServer,
+        translator_service_server::TranslatorServiceServer,
         intent_service_server::IntentServiceServer,
         operation_service_server::OperationServiceServer,
     );

@@ -73,6 +73,12 @@ pub fn senders(view: &View<'_>, network: NetworkKey) -> Vec<Sender> {
 fn told_of(view: &View<'_>, subnet: SubnetKey) -> Option<Advert> {
     let mut advert = view.advert(subnet)?.clone();
     advert.rdnss = dns::server::told_v6(view, subnet, &advert.rdnss);
+    // What does not translate is not told of.
+    if let Some(by) = advert.pref64_by
+        && !view.anycast(by).is_some_and(|translator| translator.ports.iter().any(|port| view.serves(by, *port)))
+    {
+        advert.pref64 = None;
+    }
     Some(advert)
 }
 

@@ -80,7 +80,7 @@ impl Service {
         ready: impl Fn(ChassisKey) -> bool,
     ) -> Vec<PacketOut> {
         let view = View::new(world);
-        let networks: BTreeSet<NetworkKey> = changed.iter().filter_map(|key| network_of(&view, key)).collect();
+        let networks: BTreeSet<NetworkKey> = changed.iter().flat_map(|key| networks_of(&view, key)).collect();
         // By who advertised until now: it may be gone with the prefix.
         let ports = changed.iter().filter_map(|key| if let Key::Port(port) = key { Some(*port) } else { None });
         let mut out: Vec<PacketOut> = ports.flat_map(|port| self.withdraw(&view, port, now)).collect();
@@ -253,9 +253,19 @@ impl Service {
 fn taken_back(before: &Sender, now: &[Sender]) -> (Sender, Vec<Advert>) {
     let still = now.iter().find(|s| s.router == before.router && s.mac == before.mac);
     let still = still.cloned().unwrap_or_else(|| Sender { adverts: Vec::new(), ..before.clone() });
-    let kept =
-        |a: &&Advert| !still.adverts.iter().any(|b| a.prefix == b.prefix && b.advertise_prefix >= a.advertise_prefix);
-    let taken_back = before.adverts.iter().filter(kept).cloned().collect();
+    let gone = |a: &Advert| {
+        let kept = |b: &&Advert| a.prefix == b.prefix && b.advertise_prefix >= a.advertise_prefix;
+        let Some(b) = still.adverts.iter().find(kept) else { return Some(a.clone()) };
+        let less =
+            a.rdnss.iter().any(|one| !b.rdnss.contains(one)) || a.routes.iter().any(|one| !b.routes.contains(one));
+        // The prefix stays; of what else was told with it, some does not.
+        (less || (a.pref64.is_some() && a.pref64 != b.pref64)).then(|| Advert {
+            advertise_prefix: false,
+            withdrawn: Vec::new(),
+            ..a.clone()
+        })
+    };
+    let taken_back = before.adverts.iter().filter_map(gone).collect();
     (still, taken_back)
 }
 
@@ -317,6 +327,14 @@ fn interval(network: NetworkKey, chassis: ChassisKey, count: u32) -> u64 {
     let seed = (u64::from(network.0) << 32) ^ (u64::from(chassis.0) << 16) ^ u64::from(count);
     let spread = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 40;
     MIN_INTERVAL_MS + spread % (MAX_INTERVAL_S * 1000 - MIN_INTERVAL_MS)
+}
+
+fn networks_of(view: &View<'_>, key: &Key) -> Vec<NetworkKey> {
+    match *key {
+        // Whether a translator is alive.
+        Key::Serves(service, _) => view.anycast(service).and_then(|s| s.translates.clone()).unwrap_or_default(),
+        _ => network_of(view, key).into_iter().collect(),
+    }
 }
 
 fn network_of(view: &View<'_>, key: &Key) -> Option<NetworkKey> {

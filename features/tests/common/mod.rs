@@ -87,6 +87,7 @@ pub fn subnet(n: u32) -> [Change; 2] {
         preferred_s: 14400,
         ends: None,
         withdrawn: vec![],
+        pref64_by: None,
         rdnss: vec!["2001:db8::53".parse().unwrap()],
         managed: false,
         other: false,
@@ -267,6 +268,7 @@ pub fn anycast(a: u32, n: u32, mask: u32, v6: bool) -> Change {
         address,
         ports: (1..=12u32).filter(|p| mask & (1 << (p - 1)) != 0).map(PortKey).collect(),
         health: Health { check: Check::Neighbor, interval_ms: 1_000, timeout_ms: 500 },
+        translates: None,
     };
     Change::Anycast(AnycastKey(a), Some(fact))
 }

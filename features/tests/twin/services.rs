@@ -38,7 +38,8 @@ pub fn services(dice: &mut Dice, changes: &[Change]) -> Vec<Change> {
         let key = AnycastKey(if dice.one_in(4) { 0xff_ffff - n } else { n });
         found.extend(ports.iter().filter(|_| !dice.one_in(3)).map(|port| Change::Serves(key, *port, true)));
         let health = Health { check: Check::Tcp(53), interval_ms: 1_000, timeout_ms: 500 };
-        let fact = Anycast { tenant, name: format!("any{n}").into(), network, address, ports, health };
+        let fact =
+            Anycast { tenant, name: format!("any{n}").into(), network, address, ports, health, translates: None };
         found.push(Change::Anycast(key, Some(fact)));
     }
     found

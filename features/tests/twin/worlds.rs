@@ -233,6 +233,7 @@ impl Maker {
                     preferred_s: 14400,
                     ends: None,
                     withdrawn: vec![],
+                    pref64_by: None,
                     rdnss: vec![],
                     managed: false,
                     other: false,

@@ -225,6 +225,7 @@ pub fn standing_of(resource: &v1::Resource) -> Option<(String, Phase, &str)> {
         Kind::SecurityGroup(r) => of!("security_group", r),
         Kind::AddressGroup(r) => of!("address_group", r),
         Kind::AnycastService(r) => of!("anycast_service", r),
+        Kind::Translator(r) => of!("translator", r),
         Kind::Exposure(r) => of!("exposure", r),
         Kind::FloatingIp(r) => of!("floating_ip", r),
         Kind::PrefixMapping(r) => of!("prefix_mapping", r),

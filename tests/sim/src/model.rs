@@ -243,6 +243,7 @@ fn key_of(resource: &v1::Resource) -> Option<(String, String, String)> {
         Kind::SecurityGroup(r) => ("security_group", &r.meta),
         Kind::AddressGroup(r) => ("address_group", &r.meta),
         Kind::AnycastService(r) => ("anycast_service", &r.meta),
+        Kind::Translator(r) => ("translator", &r.meta),
         Kind::Exposure(r) => ("exposure", &r.meta),
         Kind::FloatingIp(r) => ("floating_ip", &r.meta),
         Kind::PrefixMapping(r) => ("prefix_mapping", &r.meta),

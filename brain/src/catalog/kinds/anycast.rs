@@ -179,6 +179,7 @@ pub(super) fn facts(catalog: &Catalog, id: &ResourceId, key: u32, service: &Anyc
         address: service.address,
         ports,
         health: service.health.clone(),
+        translates: None,
     };
     facts.push(Change::Anycast(AnycastKey(key), Some(fact)));
 }

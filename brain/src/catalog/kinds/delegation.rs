@@ -12,7 +12,7 @@ use super::{Model, text, told};
 use crate::catalog::Catalog;
 use crate::catalog::admit::Admission;
 use crate::catalog::findings::Findings;
-use crate::catalog::ident::{self, DELEGATION, PORT, ROUTER, short};
+use crate::catalog::ident::{self, DELEGATION, PORT, ROUTER, TRANSLATOR, short};
 
 /// Prefixes that one port can have.
 const PER_PORT_MAX: usize = 16;
@@ -196,6 +196,9 @@ impl Catalog {
                 for face in self.faces(&interface.subnet, subnet) {
                     add(face.cidr, format!("{} of {}", face.cidr, interface.subnet));
                 }
+            }
+            for translator in self.users(router, TRANSLATOR).filter_map(|id| self.translator(id)) {
+                add(IpNet::V6(translator.prefix), format!("{}, the prefix of a translator", translator.prefix));
             }
             for destination in model.routes.iter().map(|route| route.destination) {
                 // A default route is behind everything, not beside it.

@@ -36,6 +36,7 @@ pub(crate) mod security_group;
 pub(crate) mod subnet;
 mod text;
 mod told;
+pub(crate) mod translator;
 pub(crate) mod upstream;
 
 /// A resource as the catalog holds it.
@@ -63,6 +64,7 @@ pub(crate) enum Model {
     Port(port::Port),
     Delegation(delegation::Delegation),
     Upstream(upstream::Upstream),
+    Translator(translator::Translator),
     Renumbering(renumbering::Renumbering),
     SecurityGroup(security_group::SecurityGroup),
     AddressGroup(address_group::AddressGroup),
@@ -93,6 +95,7 @@ pub(crate) fn parse(id: &ResourceId, record: &mut v1::Record, findings: &mut Fin
         Kind::AnycastService(r) => {
             anycast::parse(id, r.spec.get_or_insert_default(), findings).map(Model::AnycastService)
         }
+        Kind::Translator(r) => translator::parse(id, r.spec.get_or_insert_default(), findings).map(Model::Translator),
         Kind::Exposure(r) => exposure::parse(id, r.spec.get_or_insert_default(), findings).map(Model::Exposure),
         Kind::Port(_) | Kind::Delegation(_) | Kind::Renumbering(_) | Kind::FloatingIp(_) => None,
     };
@@ -118,6 +121,7 @@ impl Model {
             Model::Port(port) => port::claims(catalog, id, port, &mut claims),
             Model::AnycastService(service) => anycast::claims(service, &mut claims),
             Model::FloatingIp(floating) => floating::claims(floating, &mut claims),
+            Model::Translator(translator) => translator::claims(catalog, translator, &mut claims),
             Model::Fabric(_)
             | Model::Subnet(_)
             | Model::PrefixMapping(_)
@@ -143,6 +147,7 @@ impl Model {
             (_, Claim::Segment(_)) => "segmentation_id".to_owned(),
             (Model::AnycastService(_), Claim::Address(..)) => "address".to_owned(),
             (Model::FloatingIp(_), Claim::Address(..)) => "floating_ip_address".to_owned(),
+            (Model::Translator(_), Claim::Address(..)) => "ip_address".to_owned(),
             (_, Claim::AutoPorts) => "auto_ports".to_owned(),
             _ => String::new(),
         }
@@ -156,10 +161,14 @@ impl Model {
             Model::Network(network) => network::check(catalog, id, network, findings),
             Model::Subnet(subnet) => subnet::check(catalog, id, subnet, findings),
             Model::Router(router) => router::check(catalog, id, router, findings),
-            Model::Port(port) => port::check(catalog, port, findings),
+            Model::Port(port) => {
+                port::check(catalog, port, findings);
+                translator::check_user_of(catalog, id, "fixed_ips", findings);
+            }
             Model::Renumbering(renumbering) => renumbering::check(catalog, id, renumbering, findings),
             Model::Delegation(delegation) => delegation::check(catalog, id, delegation, findings),
             Model::Upstream(upstream) => upstream::check(catalog, id, upstream, findings),
+            Model::Translator(translator) => translator::check(catalog, id, translator, findings),
             Model::AnycastService(service) => anycast::check(catalog, service, findings),
             Model::Exposure(exposure) => exposure::check(catalog, id, exposure, findings),
             Model::FloatingIp(floating) => floating::check(catalog, id, floating, findings),
@@ -216,6 +225,11 @@ pub(crate) fn references(id: &ResourceId, kind: &Kind) -> Vec<(String, ResourceI
             add(ident::NETWORK, &spec.network, "network".to_owned());
             spec.port.iter().for_each(|port| add(ident::PORT, port, "port".to_owned()));
         }
+        Kind::Translator(translator) => {
+            let Some(spec) = &translator.spec else { return found };
+            add(ident::ROUTER, &spec.router, "router".to_owned());
+            add(ident::PORT, &spec.port, "port".to_owned());
+        }
         Kind::AnycastService(service) => {
             let Some(spec) = &service.spec else { return found };
             add(ident::NETWORK, &spec.network, "network".to_owned());
@@ -264,6 +278,9 @@ pub(crate) fn needs(catalog: &Catalog, id: &ResourceId, record: &v1::Record, mod
         Model::Delegation(delegation) => {
             needs.extend(catalog.port(&delegation.port).map(|port| port.network.clone()));
         }
+        Model::Translator(translator) => {
+            needs.extend(catalog.port(&translator.port).map(|port| port.network.clone()));
+        }
         Model::AnycastService(service) => needs.extend(catalog.subnet_of(service).cloned()),
         Model::FloatingIp(floating) => needs.extend(floating.subnet(catalog).cloned()),
         _ => {}
@@ -296,6 +313,7 @@ pub(crate) fn facts(catalog: &Catalog, id: &ResourceId, item: &Item) -> Vec<Chan
         Some(Model::Exposure(exposure)) => exposure::facts(catalog, id, key, exposure, &mut facts),
         Some(Model::PrefixMapping(mapping)) => prefix_mapping::facts(catalog, id, mapping, &mut facts),
         Some(Model::FloatingIp(floating)) => floating::facts(catalog, id, floating, &mut facts),
+        Some(Model::Translator(translator)) => translator::facts(catalog, id, key, translator, &mut facts),
         Some(Model::AddressGroup(group)) => address_group::facts(id, key, group, &mut facts),
     }
     facts

@@ -303,7 +303,7 @@ pub(super) fn facts(catalog: &Catalog, id: &ResourceId, key: u32, port: &Port, f
         addresses: catalog.addresses_of(port),
         learned: catalog.learned_by(id).collect(),
         prefixes: catalog.delegated_to(id).map(delegated).chain(shares).collect(),
-        pairs: port.pairs.clone(),
+        pairs: port.pairs.iter().copied().chain(catalog.translated_by(id)).collect(),
     };
     facts.push(Change::Port(key, Some(fact)));
     for (subnet, share) in catalog.shares_of(port) {

@@ -132,7 +132,7 @@ pub(super) fn facts(catalog: &Catalog, renumbering: &Renumbering, facts: &mut Ve
     let Some(subnet) = catalog.subnet(&renumbering.subnet) else { return };
     let faces = catalog.faces(&renumbering.subnet, subnet);
     for face in faces.into_iter().filter(|face| face.cidr == IpNet::V6(renumbering.to)) {
-        subnet::face_facts(catalog, subnet, face, facts);
+        subnet::face_facts(catalog, (&renumbering.subnet, subnet), face, facts);
     }
 }
 

@@ -7,7 +7,7 @@ use proto::v1;
 use topology::{Change, NetworkKey, ResourceId, RouterKey, RouterPreference, SubnetKey};
 
 use super::renumbering::{Face, shift};
-use super::{Model, bgp, exposure, gateway, range, text, upstream};
+use super::{Model, bgp, exposure, gateway, range, text, translator, upstream};
 use crate::catalog::Catalog;
 use crate::catalog::findings::Findings;
 use crate::catalog::ident::{SUBNET, short};
@@ -192,6 +192,7 @@ pub(super) fn check(catalog: &Catalog, id: &ResourceId, router: &Router, finding
     }
     check_preferences(id, &interfaces, findings);
     upstream::check_router(catalog, id, findings);
+    translator::check_user_of(catalog, id, "interfaces", findings);
     check_delegated(catalog, id, router, &interfaces, findings);
     check_shares(catalog, router, &interfaces, findings);
     bgp::check(catalog, id, router, findings);

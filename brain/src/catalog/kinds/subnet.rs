@@ -100,9 +100,14 @@ impl Subnet {
         advert.map(|a| v1::PrefixLifetimes { preferred_s: a.preferred_s, valid_s: a.valid_s }).unwrap_or_default()
     }
 
+    /// The prefix by which its router advertisements tell that IPv4 addresses are reached.
+    pub(crate) fn pref64(&self) -> Option<Ipv6Net> {
+        self.told.advert.as_ref().and_then(|advert| advert.pref64)
+    }
+
     /// Whether its router advertisements tell by which prefix IPv4 addresses are reached.
     pub(crate) fn tells_pref64(&self) -> bool {
-        self.told.advert.as_ref().is_some_and(|advert| advert.pref64.is_some())
+        self.pref64().is_some()
     }
 
     /// What it wants its router to say of itself.
@@ -257,16 +262,19 @@ pub(super) fn check(catalog: &Catalog, id: &ResourceId, subnet: &Subnet, finding
 
 pub(super) fn facts(catalog: &Catalog, id: &ResourceId, key: u32, subnet: &Subnet, facts: &mut Vec<Change>) {
     for face in catalog.faces(id, subnet).into_iter().filter(|face| face.key == key || subnet.delegated) {
-        face_facts(catalog, subnet, face, facts);
+        face_facts(catalog, (id, subnet), face, facts);
     }
 }
 
 /// What a subnet states of one of its prefixes.
-pub(super) fn face_facts(catalog: &Catalog, subnet: &Subnet, face: Face, facts: &mut Vec<Change>) {
+pub(super) fn face_facts(catalog: &Catalog, (id, subnet): (&ResourceId, &Subnet), face: Face, facts: &mut Vec<Change>) {
     let Some(network) = catalog.key_of(&subnet.network).map(NetworkKey) else { return };
     let key = SubnetKey(face.key);
     facts.push(Change::Subnet(key, Some(topology::Subnet { network, cidr: face.cidr, own_dns: subnet.own_dns })));
-    let Told { advert, dhcp6, dhcp4 } = subnet.told.of(face);
+    let Told { mut advert, dhcp6, dhcp4 } = subnet.told.of(face);
+    if let Some(advert) = &mut advert {
+        advert.pref64_by = advert.pref64.and_then(|prefix| catalog.translator_for(id, prefix));
+    }
     facts.extend(advert.map(|advert| Change::Advert(key, Some(advert))));
     facts.extend(dhcp6.map(|dhcp6| Change::Dhcp6(key, Some(dhcp6))));
     if let Some(mut dhcp4) = dhcp4 {

@@ -115,6 +115,7 @@ impl Lists {
             preferred_s,
             ends: None,
             withdrawn: Vec::new(),
+            pref64_by: None,
             rdnss: dns.to_vec(),
             pref64: self.pref64,
             routes: self.routes.iter().filter_map(destination).collect(),
@@ -334,14 +335,17 @@ fn preference(spec: &v1::SubnetSpec, findings: &mut Findings) -> Option<RouterPr
 
 /// A NAT64 prefix (RFC 6052, 2.2).
 fn pref64(text: &mut Option<String>, findings: &mut Findings) -> Option<Ipv6Net> {
-    let prefix = text::opt::<IpNet>(text, "pref64", findings)?;
+    let prefix = nat64_prefix(text::opt::<IpNet>(text, "pref64", findings)?, "pref64", findings)?;
+    *text = Some(prefix.to_string());
+    Some(prefix)
+}
+
+/// RFC 6052, 2.2.
+pub(super) fn nat64_prefix(prefix: IpNet, field: &str, findings: &mut Findings) -> Option<Ipv6Net> {
     match prefix.trunc() {
-        IpNet::V6(prefix) if matches!(prefix.prefix_len(), 32 | 40 | 48 | 56 | 64 | 96) => {
-            *text = Some(prefix.to_string());
-            Some(prefix)
-        }
+        IpNet::V6(prefix) if matches!(prefix.prefix_len(), 32 | 40 | 48 | 56 | 64 | 96) => Some(prefix),
         other => {
-            findings.spec("pref64", format!("{other} is not an IPv6 prefix of length 96, 64, 56, 48, 40 or 32"));
+            findings.spec(field, format!("{other} is not an IPv6 prefix of length 96, 64, 56, 48, 40 or 32"));
             None
         }
     }

@@ -19,7 +19,7 @@ use super::{Model, text};
 use crate::catalog::Catalog;
 use crate::catalog::admit::Admission;
 use crate::catalog::findings::Findings;
-use crate::catalog::ident::{DELEGATION, NETWORK, ROUTER, SUBNET};
+use crate::catalog::ident::{DELEGATION, NETWORK, ROUTER, SUBNET, TRANSLATOR};
 
 /// Hosts form their addresses on a /64 (RFC 7421).
 const LENGTH: u32 = 64;
@@ -377,6 +377,8 @@ impl Catalog {
             let subnets = router.interfaces.iter().map(|interface| &interface.subnet);
             subnets.filter_map(|id| Some((id, self.subnet(id)?))).for_each(|(id, subnet)| beside(id, subnet));
             router.routes.iter().for_each(|route| add(route.destination));
+            let translators = self.users(&upstream.router, TRANSLATOR).filter_map(|id| self.translator(id));
+            translators.flat_map(|translator| self.translated(translator)).for_each(&mut add);
         }
         let all = 1u128.checked_shl(64 - u32::from(granted.prefix_len())).unwrap_or(0).min(TRIES_MAX);
         let first = u128::from(granted.network());

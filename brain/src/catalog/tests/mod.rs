@@ -13,4 +13,5 @@ mod renumbering;
 mod rig;
 mod shares;
 mod store;
+mod translators;
 mod upstream;

@@ -301,11 +301,12 @@ fn random_document(r: &mut Random) -> Document {
         exposures: few(r, 1, random_exposure, |x| &x.meta),
         floating_ips: few(r, 1, random_floating, |x| &x.meta),
         prefix_mappings: few(r, 1, random_mapping, |x| &x.meta),
+        translators: few(r, 1, random_translator, |x| &x.meta),
     }
 }
 
 fn random_one(r: &mut Random) -> Kind {
-    let mut kind = match r.below(14) {
+    let mut kind = match r.below(15) {
         0 => return Kind::Chassis(random_chassis(r)),
         1 => return Kind::Fabric(random_fabric(r)),
         2 => Kind::Network(random_network(r)),
@@ -319,10 +320,27 @@ fn random_one(r: &mut Random) -> Kind {
         10 => Kind::Exposure(random_exposure(r)),
         11 => Kind::FloatingIp(random_floating(r)),
         12 => Kind::PrefixMapping(random_mapping(r)),
+        13 => Kind::Translator(random_translator(r)),
         _ => Kind::Port(random_port(r)),
     };
     crate::catalog::resource::meta_mut(&mut kind).tenant = r.one(&["acme", "acme", "umbra"]).to_owned();
     kind
+}
+
+fn random_translator(r: &mut Random) -> v1::Translator {
+    let mapping = |r: &mut Random| v1::AddressMapping {
+        ipv4: r.one(&["198.51.100.3", "198.51.101.3", "10.0.1.2"]).to_owned(),
+        ipv6: r.one(&["2001:db8:1::5", "2001:db8:e000::5", "2001:db8:77::5"]).to_owned(),
+    };
+    let spec = v1::TranslatorSpec {
+        router: r.one(&["r1", "r1", "r3"]).to_owned(),
+        port: r.one(&["p1", "p1", "p3"]).to_owned(),
+        prefix: r.one(&["64:ff9b::/96", "64:ff9b::/96", "2001:db8:d000:64::/96"]).to_owned(),
+        pool: r.one(&["198.51.100.0/28", "10.0.1.0/28"]).to_owned(),
+        ip_address: r.one(&["2001:db8:1::64", "2001:db8:1::5"]).to_owned(),
+        mappings: (0..r.below(2)).map(|_| mapping(r)).collect(),
+    };
+    v1::Translator { meta: meta(r.one(&["t1", "t2"])), spec: Some(spec), status: None }
 }
 
 /// What a brain may have heard, right or wrong.
@@ -415,11 +433,12 @@ fn base() -> Vec<Document> {
         subnets: vec![
             slaac(subnet("s1", "red", "2001:db8:1::/64")),
             subnet("s4", "blue", "10.0.0.0/29"),
+            subnet("s5", "red", "10.0.1.0/29"),
             shared,
             slaac(subnet("s9", "red", "")),
             subnet("out6", "out", "2001:db8:fff::/64"),
         ],
-        routers: vec![router("r1", &["s1", "s8"]), leads_out],
+        routers: vec![router("r1", &["s1", "s8", "s5"]), leads_out],
         delegations: vec![asks],
         ports: vec![port("p1", "red"), bound(port("p2", "blue"), "hv1", "if1")],
         ..doc()

@@ -35,6 +35,16 @@ fn uplink() -> Document {
             with_fixed(with_mac(port("b1", "bed"), "02:00:00:00:00:b1"), &["b6=::b"]),
         ],
         delegations: vec![delegation()],
+        exposures: vec![v1::Exposure {
+            meta: meta("way-back"),
+            spec: Some(v1::ExposureSpec {
+                router: "gate".to_owned(),
+                method: v1::ExposureMethod::Routed.into(),
+                subnets: vec!["a6".to_owned()],
+                ..Default::default()
+            }),
+            status: None,
+        }],
         ..doc()
     }
 }
