@@ -14,10 +14,11 @@ delegating="kea-dhcp6-server dibbler-server"
 cloud="cloud-init curl"
 ike="strongswan-swanctl strongswan-charon libcharon-extra-plugins"
 case "${1:-}" in
-test) packages="$packages $watchers $clients $routers $delegating dnsmasq-base bind9-dnsutils ipv6toolkit keepalived iperf ssmping smcroute nftables $cloud $ike $bgp" ;;
+test) packages="$packages $watchers $clients $routers $delegating dnsmasq-base bind9-dnsutils ipv6toolkit keepalived iperf ssmping smcroute nftables tayga $cloud $ike $bgp" ;;
 gateway) packages="$packages $watchers $routers" ;;
 exposure) packages="$packages $watchers $routers $bgp" ;;
 uplink) packages="$packages $watchers $routers $delegating" ;;
+nat64) packages="$packages $watchers $routers tayga" ;;
 provider) packages="$packages $watchers $clients $routers dnsmasq-base" ;;
 delegation) packages="$packages $watchers $clients $routers" ;;
 multicast) packages="$packages $watchers iperf ssmping smcroute nftables" ;;
@@ -64,7 +65,7 @@ apt-get update -qq
 # shellcheck disable=SC2086 # a list of words
 apt-get install -y -qq --no-install-recommends $missing >/dev/null
 # DHCPv6 clients, servers, a relay and a router that the next boot would start on the machine's own interfaces.
-for service in dibbler-client dibbler-server wide-dhcpv6-client isc-dhcp-relay radvd; do
+for service in dibbler-client dibbler-server tayga wide-dhcpv6-client isc-dhcp-relay radvd; do
     case "$missing " in
     *" $service "*) update-rc.d "$service" disable >/dev/null ;;
     esac
