@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 use addr::IpNet;
-use features::exposure::routes::{Route, routes};
+use features::exposure::routes::{Route, outside, routes};
 use features::gateway::choice;
 use proto::v1;
 use topology::{ChassisKey, ExposureKey, ExposureMethod, NetworkKey, PortKey, ResourceId, RouterKey, View};
@@ -309,7 +309,27 @@ impl Brain {
         checks.push(check_nexthops(routed));
         checks.push(self.check_bgp(&exposure.router));
         checks.push(check_scope(routed.routes.iter().map(|(route, _)| route.prefix)));
+        checks.push(self.check_mapping(id, &exposure.router));
         checks
+    }
+
+    /// What is exposed is the same outside: of what is not, that is led to which it is.
+    fn check_mapping(&self, id: &ResourceId, router: &ResourceId) -> v1::ExposureCheck {
+        let (view, router) = (View::new(&self.world), RouterKey(self.key_of(router)));
+        let exposure = self.exposure_key(id).and_then(|key| view.exposure(key));
+        let (prefixes, ports) = exposure.map(|fact| (&fact.prefixes[..], &fact.ports[..])).unwrap_or_default();
+        let addresses = ports.iter().filter_map(|port| view.port(*port)).flat_map(|port| port.all().map(IpNet::from));
+        let all = prefixes.iter().map(|(_, prefix)| *prefix).chain(addresses);
+        let other = all.filter_map(|prefix| match outside(&view, router, prefix) {
+            Some(same) if same == prefix => None,
+            Some(other) => Some(format!("{prefix} is {other} outside, by a prefix mapping")),
+            None => Some(format!("{prefix} is another outside, by a floating IP, and not led to")),
+        });
+        let other: Vec<String> = other.collect();
+        match other.is_empty() {
+            true => check("mapping", None),
+            false => verdict("mapping", v1::ExposureVerdict::Warning, few(&other)),
+        }
     }
 
     /// Of one whose addresses are answered for.
@@ -343,6 +363,16 @@ impl Brain {
         if !taken.is_empty() {
             checks.push(check("unique", Some(format!("another has the address out there: {}", few(&taken)))));
         }
+        let view = View::new(&self.world);
+        let router = self.catalog.exposure(id).map(|exposure| RouterKey(self.key_of(&exposure.router)));
+        let mapped = |address: &&IpAddr| {
+            router.is_some_and(|router| outside(&view, router, IpNet::from(**address)) != Some(IpNet::from(**address)))
+        };
+        let mapped: Vec<String> = addresses.iter().filter(mapped).map(IpAddr::to_string).collect();
+        let words = (!mapped.is_empty()).then(|| {
+            format!("answers of {} leave with another source, by a floating IP or prefix mapping", few(&mapped))
+        });
+        checks.push(check("mapping", words));
         checks.push(check_scope(addresses.into_iter().map(IpNet::from)));
         checks
     }

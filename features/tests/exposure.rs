@@ -101,3 +101,36 @@ fn what_the_router_is_not_on_is_not_led_to() {
     world.commit(on.into_iter().map(|(router, subnet)| Change::Interface(router, subnet, None)).collect());
     assert_eq!(leads(&world), []);
 }
+
+#[test]
+fn what_is_another_outside_is_led_to_as_that() {
+    use topology::{PrefixMapping, Presence, ResourceId};
+    let v6 = |text: &str| text.parse::<addr::Ipv6Net>().unwrap();
+    let owner = ResourceId { kind: "prefix_mapping", tenant: "acme".into(), name: "m".into() };
+    let IpNet::V6(inside) = prefix(1) else { unreachable!() };
+    let whole = addr::Ipv6Net::new(inside.network(), 48).unwrap().trunc();
+    let mapped = |internal: addr::Ipv6Net, external: &str| {
+        let pair = addr::PrefixPair::new(internal, v6(external)).unwrap();
+        let mapping = PrefixMapping { owner: owner.clone(), pair };
+        (pair, Change::PrefixMapping(R, IpNet::V6(internal), Some(mapping)))
+    };
+    let mut world = world(Encap::Geneve, &[exposed(&[HERE], &[prefix(1)])]);
+    // By subnet: a /64 is a /64 outside, of another number.
+    let (pair, change) = mapped(whole, "2001:db8:f::/48");
+    world.commit(vec![change]);
+    let IpAddr::V6(own) = port_address(1, HERE) else { unreachable!() };
+    let host = pair.outward(own).unwrap();
+    let subnet = addr::Ipv6Net::new(pair.outward(inside.network()).unwrap(), 64).unwrap().trunc();
+    let led = |world: &World| leads(world).into_iter().map(|(prefix, _)| prefix).collect::<Vec<_>>();
+    assert_eq!(led(&world), [IpNet::V6(subnet), IpNet::from(IpAddr::V6(host))]);
+    assert!(subnet.contains(&host) && v6("2001:db8:f::/48").contains(&subnet));
+    // By whole addresses: all of the mapping's prefix.
+    world.commit(vec![Change::PrefixMapping(R, IpNet::V6(whole), None), mapped(inside, "2001:db8:f:7::/64").1]);
+    assert_eq!(led(&world)[0], IpNet::V6(v6("2001:db8:f:7::/64")));
+    // A floating address stands for the port's, and is answered for by itself.
+    world.commit(vec![Change::PrefixMapping(R, IpNet::V6(inside), None)]);
+    let owner = ResourceId { kind: "floating_ip", ..owner.clone() };
+    let presence = Presence { owner, router: R, port: Some(PortKey(HERE)), inside: Some(IpAddr::V6(own)) };
+    world.commit(vec![Change::Presence(OUT, "2001:db8:100::80".parse().unwrap(), Some(presence))]);
+    assert_eq!(led(&world), [prefix(1)]);
+}

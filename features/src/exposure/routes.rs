@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 
-use addr::{IpNet, is_link_local};
+use addr::{IpNet, Ipv6Net, is_link_local};
 use topology::{ChassisKey, Exposure, ExposureKey, ExposureMethod, PortKey, RouterKey, View};
 
 use crate::gateway::choice;
@@ -19,7 +19,7 @@ pub struct Route {
     pub port: Option<PortKey>,
 }
 
-/// The routes of an exposure that is routed, in order. A port's lead over its own chassis, where that is a gateway that holds an address
+/// The routes of an exposure that is routed, to what it is outside, in order. A port's lead over its own chassis, where that is a gateway that holds an address
 /// of the router's: what comes in then takes no detour. All others lead over each gateway.
 pub fn routes(view: &View<'_>, key: ExposureKey) -> Vec<Route> {
     let Some(exposure) = view.exposure(key).filter(|exposure| exposure.method == ExposureMethod::Routed) else {
@@ -31,12 +31,13 @@ pub fn routes(view: &View<'_>, key: ExposureKey) -> Vec<Route> {
         nexthops.iter().copied().filter(|(address, _)| address.is_ipv6() == ipv6).collect::<Vec<_>>()
     };
     let mut routes: Vec<Route> = Vec::new();
-    for (_, prefix) in &exposure.prefixes {
-        routes.push(Route { prefix: *prefix, nexthops: of_family(prefix), port: None });
+    for prefix in exposure.prefixes.iter().filter_map(|(_, prefix)| outside(view, exposure.router, *prefix)) {
+        routes.push(Route { prefix, nexthops: of_family(&prefix), port: None });
     }
     for port in &exposure.ports {
         let home = view.binding(*port).map(|binding| binding.chassis);
-        for prefix in of_port(view, exposure, *port) {
+        let of_port = of_port(view, exposure, *port).into_iter();
+        for prefix in of_port.filter_map(|prefix| outside(view, exposure.router, prefix)) {
             let all = of_family(&prefix);
             let direct: Vec<_> = all.iter().copied().filter(|(_, chassis)| Some(*chassis) == home).collect();
             // Nobody leads to a port that is nowhere.
@@ -51,6 +52,25 @@ pub fn routes(view: &View<'_>, key: ExposureKey) -> Vec<Route> {
     routes.sort_by_key(|route| (route.prefix, route.port));
     routes.dedup_by_key(|route| route.prefix);
     routes
+}
+
+/// What a prefix behind a router is outside: another where a mapping says so (RFC 6296), as much of the mapping's as its addresses may be of;
+/// `None`: its one address is a floating one's inside, which outside is that alone.
+pub fn outside(view: &View<'_>, router: RouterKey, prefix: IpNet) -> Option<IpNet> {
+    let host = prefix.prefix_len() == prefix.max_prefix_len();
+    if host && view.outside_of(router, prefix.addr()).is_some() {
+        return None;
+    }
+    let IpNet::V6(net) = prefix else { return Some(prefix) };
+    let mappings = view.prefix_mappings(router);
+    let Some(pair) = mappings.iter().map(|mapping| mapping.pair).find(|pair| pair.internal().contains(&net)) else {
+        return Some(prefix);
+    };
+    // What is made up for in a word keeps addresses together that have the same first bits up to behind it.
+    let together = pair.is_plain() || host || pair.by_subnet() && net.prefix_len() >= 64;
+    let shifted = if together { pair.outward(net.network()) } else { None };
+    let image = shifted.and_then(|network| Ipv6Net::new(network, net.prefix_len()).ok()).map(|image| image.trunc());
+    Some(IpNet::V6(image.unwrap_or(pair.external())))
 }
 
 /// What leads to a port: its addresses on networks of the router, and the prefixes that are routed to it.

@@ -7,7 +7,7 @@ use topology::{Change, ExposureKey, ExposureMethod, NetworkKey, PortKey, Resourc
 use super::{Model, proxy, text};
 use crate::catalog::Catalog;
 use crate::catalog::findings::Findings;
-use crate::catalog::ident::{EXPOSURE, PORT, ROUTER, SUBNET, short};
+use crate::catalog::ident::{EXPOSURE, PORT, PREFIX_MAPPING, ROUTER, SUBNET, short};
 
 /// Ports, and subnets, that one exposure can have.
 const ENTRIES_MAX: usize = 256;
@@ -86,7 +86,7 @@ pub(super) fn check(catalog: &Catalog, id: &ResourceId, exposure: &Exposure, fin
         proxy::check(catalog, id, exposure, &gateway.network, findings);
     }
     // Who is told of a prefix upstream gets what is for it: there is one for each, whichever tenant came first.
-    let own = catalog.reach_of(exposure);
+    let own = catalog.reach_outside(exposure);
     for other_id in catalog.ids(EXPOSURE).filter(|other| *other != id) {
         let Some(Model::Exposure(other)) = catalog.model(other_id) else { continue };
         let same_side = matches!(catalog.model(&other.router), Some(Model::Router(theirs))
@@ -94,7 +94,7 @@ pub(super) fn check(catalog: &Catalog, id: &ResourceId, exposure: &Exposure, fin
         if other.router == exposure.router || !same_side {
             continue;
         }
-        let theirs = catalog.reach_of(other);
+        let theirs = catalog.reach_outside(other);
         let pair = |(field, a): &(String, IpNet)| {
             let clash = theirs.iter().find(|(_, b)| a.contains(b) || b.contains(a))?;
             Some((field.clone(), *a, clash.1))
@@ -147,6 +147,20 @@ impl Catalog {
             }
         }
         reach
+    }
+
+    /// The same as it is outside: where the router maps a prefix, all that the mapping's may be.
+    fn reach_outside(&self, exposure: &Exposure) -> Vec<(String, IpNet)> {
+        let mappings = self.users(&exposure.router, PREFIX_MAPPING).filter_map(|id| match self.model(id) {
+            Some(Model::PrefixMapping(mapping)) => Some(mapping.pair),
+            _ => None,
+        });
+        let mappings: Vec<_> = mappings.collect();
+        let outside = |net: IpNet| {
+            let pair = mappings.iter().find(|pair| IpNet::V6(pair.internal()).contains(&net));
+            pair.map_or(net, |pair| IpNet::V6(pair.external()))
+        };
+        self.reach_of(exposure).into_iter().map(|(field, net)| (field, outside(net))).collect()
     }
 
     /// An exposure, as far as it makes sense.
