@@ -1,11 +1,12 @@
 """IPv6 hosts and IPv4 hosts that reach each other by a translator, and what they are told. Each check raises `LabFailed` otherwise."""
 
+import os
 import time
 
 from sextantlab import wait_until
 from sextantlab.site import expect
 
-from .wiring import FAR4, FAR4_AS_V6, FAR6, VM1_AS_V4, VM4_AS_V6
+from .wiring import FAR4, FAR4_AS_V6, FAR6, HERE, VM1_AS_V4, VM4_AS_V6
 
 
 def pref64(capture):
@@ -58,6 +59,27 @@ def inward(site, say=print):
     say(f"vm1 is {VM1_AS_V4} for IPv4 hosts, vm4 is {VM4_AS_V6} for IPv6 hosts; ping and TCP, both ways")
     answered = site.host("vm1").ping(FAR4_AS_V6, count=3, options=("-s", "1300"))
     expect(answered == 3, f"large packets: {answered} of 3")
+
+
+def floating(site, say=print):
+    """Floating IPs of the other family: the translator goes on with what its status says then."""
+    site.controller.apply(os.path.join(HERE, "floating.yaml"), wait=None)
+    maps = wait_until("both are mapped", lambda: "map 10.4.0.15 " in site.translator()["status"]["tayga"] and site.translator())
+    site.tayga.update(maps)
+    alive(site)
+    for address, port in (("192.0.2.80", "vm2"), ("2001:db8:100::80", "vm5")):
+        wait_until(f"{address} answers", lambda: site.isp.ping(address, count=1) == 1)
+        answered = site.isp.ping(address, count=5)
+        expect(answered == 5, f"{address}, {port}, from its own link: {answered} of 5")
+        name = site.host(port).agent and site.host(port).name
+        who = site.isp.tcp(address)
+        expect(who == name, f"TCP to {address} is answered by {who}")
+    with site.isp.capture(f"icmp and dst host {FAR4}") as wire:
+        answered = site.host("vm2").ping(FAR4_AS_V6, count=3)
+        time.sleep(0.2)
+    sources = {one for (one,) in wire.fields("ip.src")}
+    expect((answered, sources) == (3, {"192.0.2.80"}), f"{answered} of 3, from {sources}")
+    say("192.0.2.80 is vm2, which has IPv6 alone, 2001:db8:100::80 is vm5, which has IPv4 alone: both ways, ping and TCP")
 
 
 def crashed(site, say=print):

@@ -13,9 +13,10 @@ from sextantlab.site import checked, run_parts  # noqa: E402
 PARTS = [
     ("IPv6 hosts reach IPv4 outside", checks.outward),
     ("mapped addresses, both ways", checks.inward),
+    ("floating IPs", checks.floating),
     ("tayga is killed", checks.crashed),
 ]
 
 
 if __name__ == "__main__":
-    run_parts("lab nat64", "2 chassis, 3 hosts, tayga, a physical network, controller, intent", site, PARTS, show=checked)
+    run_parts("lab nat64", "2 chassis, 4 hosts, tayga, a physical network, controller, intent", site, PARTS, show=checked)

@@ -19,6 +19,7 @@ HOSTS = [
     HostSpec("acme", "vm1", "red", "hv1", "02:00:00:00:01:01"),
     HostSpec("acme", "vm2", "red", "hv2", "02:00:00:00:01:02"),
     HostSpec("acme", "vm4", "old", "hv2", "02:00:00:00:01:04", addresses=["10.4.0.14/24"], routes=["default via 10.4.0.1"]),
+    HostSpec("acme", "vm5", "old", "hv1", "02:00:00:00:01:05", addresses=["10.4.0.15/24"], routes=["default via 10.4.0.1"]),
     HostSpec("acme", "xlat", "core", "hv1", "02:00:00:00:01:64", addresses=["10.64.0.64/24"], routes=["default via 10.64.0.1"],
              forwards=True),
 ]

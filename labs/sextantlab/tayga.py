@@ -35,13 +35,12 @@ class Tayga:
         self._tayga = self._agent = None
 
     def __enter__(self):
-        with open(self._path("conf"), "w", encoding="ascii") as file:
-            file.write(self.status["tayga"] + f"data-dir {self._path('data')}\n")
+        self._configure()
         said = self.host.cmd(
             f"tayga --mktun -c {self._path('conf')} >/dev/null; ip link set nat64 up; sysctl -qw net.ipv4.ip_forward=1 net.ipv4.conf.all.send_redirects=0"
             " net.ipv4.conf.eth0.send_redirects=0;"
             f"ip addr add {self.spec['ip_address']}/128 dev lo;"
-            + "".join(f"ip route add {route} dev nat64;" for route in self.status["routes"]))
+            + self._routes())
         if said.strip():
             raise RuntimeError(f"{self.host.name}: {said}")
         self.start()
@@ -60,6 +59,14 @@ class Tayga:
         self._agent = self._popen(["/usr/bin/python3", "-c", AGENT, self.spec["ip_address"], through, str(self._tayga.pid)])
         wait_until("tayga translates", lambda: self.host.ping(through, count=1) == 1)
 
+    def update(self, shown):
+        """Goes on with what the controller shows now."""
+        self.kill()
+        self.spec, self.status = shown["spec"], shown["status"]
+        self._configure()
+        self.host.cmd(self._routes())
+        self.start()
+
     def crash(self):
         """kill -9 of tayga; its agent lives."""
         self._tayga.kill()
@@ -75,6 +82,13 @@ class Tayga:
         """What both say."""
         with open(self._path("log"), encoding="utf-8", errors="replace") as file:
             return file.read()
+
+    def _configure(self):
+        with open(self._path("conf"), "w", encoding="ascii") as file:
+            file.write(self.status["tayga"] + f"data-dir {self._path('data')}\n")
+
+    def _routes(self):
+        return "".join(f"ip route replace {route} dev nat64;" for route in self.status["routes"])
 
     def _popen(self, command):
         with open(self._path("log"), "a", encoding="utf-8") as log:

@@ -8,4 +8,5 @@ def test_nat64_translates_and_is_told_as_long_as_it_does(isolation):
     with site(isolation) as here:
         checks.outward(here)
         checks.inward(here)
+        checks.floating(here)
         checks.crashed(here)

@@ -351,6 +351,7 @@ impl Catalog {
                         let Some(translator) = catalog.translator(&id) else { continue };
                         dirty.insert(translator.port.clone());
                         dirty.extend(self.behind(&translator.router));
+                        dirty.extend(catalog.floating_by(&translator.router));
                     }
                 }
                 PORT => {
@@ -402,7 +403,16 @@ impl Catalog {
         dirty.extend(floating);
         // What is connected to a router says which addresses of a mapping lead to its translators.
         let subnets: Vec<ResourceId> = dirty.iter().filter(|id| id.kind == SUBNET).cloned().collect();
-        for translator in subnets.iter().flat_map(|subnet| self.translators_behind(subnet)) {
+        let behind = subnets.iter().flat_map(|subnet| self.translators_behind(subnet));
+        // And a floating IP may be one that they translate.
+        let floating = dirty.iter().filter(|id| id.kind == FLOATING_IP);
+        let networks: BTreeSet<ResourceId> = floating
+            .filter_map(|id| self.floating_ip(id).or(before.floating_ip(id)))
+            .map(|floating| floating.network.clone())
+            .collect();
+        let routers = networks.iter().flat_map(|network| self.users(network, ROUTER));
+        let beyond = routers.flat_map(|router| self.users(router, TRANSLATOR).cloned());
+        for translator in behind.chain(beyond).collect::<BTreeSet<_>>() {
             dirty.extend(self.translator(&translator).map(|translator| translator.port.clone()));
             dirty.insert(translator);
         }

@@ -13,7 +13,7 @@ use super::{Model, range, text};
 use crate::catalog::Catalog;
 use crate::catalog::admit::Admission;
 use crate::catalog::findings::Findings;
-use crate::catalog::ident::{FLOATING_IP, NETWORK, PORT, ROUTER, short};
+use crate::catalog::ident::{FLOATING_IP, NETWORK, PORT, ROUTER, TRANSLATOR, short};
 use crate::catalog::index::Claim;
 
 /// Floating IPs that one port can have.
@@ -32,9 +32,11 @@ pub(crate) struct FloatingIp {
 }
 
 /// What an address outside is inside, and by which router.
-struct Inside<'c> {
-    router: &'c ResourceId,
-    address: IpAddr,
+pub(super) struct Inside<'c> {
+    pub(super) router: &'c ResourceId,
+    pub(super) address: IpAddr,
+    /// It is of the other family: who translates.
+    pub(super) translator: Option<&'c ResourceId>,
 }
 
 /// Why there is none: the field that is about it, and words.
@@ -56,12 +58,6 @@ pub(super) fn parse(id: &ResourceId, record: &mut v1::Record, findings: &mut Fin
     };
     if let Some(fixed) = fixed.filter(|_| port.is_none()) {
         findings.spec("fixed_ip_address", format!("{fixed} is of a port, and no port is named"));
-    }
-    if let (Some(given), Some(fixed)) = (given, fixed)
-        && given.is_ipv6() != fixed.is_ipv6()
-    {
-        findings
-            .spec("fixed_ip_address", format!("{fixed} is not of {given}'s family: nothing translates between them"));
     }
     Some(FloatingIp { network: network?, port, given, fixed, address: picked })
 }
@@ -119,18 +115,26 @@ pub(super) fn check(catalog: &Catalog, id: &ResourceId, floating: &FloatingIp, f
 pub(super) fn facts(catalog: &Catalog, id: &ResourceId, floating: &FloatingIp, facts: &mut Vec<Change>) {
     let (Some(address), Some(port)) = (floating.address, &floating.port) else { return };
     let Ok(inside) = floating.inside(catalog) else { return };
+    // One of the other family leads to the translator as it is.
+    let translator = inside.translator.and_then(|id| catalog.translator(id));
+    let port = translator.map_or(port, |translator| &translator.port);
     let keys = (catalog.key_of(&floating.network), catalog.key_of(port), catalog.key_of(inside.router));
     let (Some(network), Some(port), Some(router)) = keys else { return };
     let presence = Presence {
         owner: id.clone(),
         router: RouterKey(router),
         port: Some(PortKey(port)),
-        inside: Some(inside.address),
+        inside: translator.is_none().then_some(inside.address),
     };
     facts.push(Change::Presence(NetworkKey(network), address, Some(presence)));
 }
 
 impl FloatingIp {
+    /// What it is, if it is by now.
+    pub(super) fn address(&self) -> Option<IpAddr> {
+        self.address
+    }
+
     /// The subnet that its address is of.
     pub(super) fn subnet<'c>(&self, catalog: &'c Catalog) -> Option<&'c ResourceId> {
         let address = self.address?;
@@ -139,7 +143,7 @@ impl FloatingIp {
     }
 
     /// What its address is inside, and by which router.
-    fn inside<'c>(&self, catalog: &'c Catalog) -> Result<Inside<'c>, Trouble> {
+    pub(super) fn inside<'c>(&self, catalog: &'c Catalog) -> Result<Inside<'c>, Trouble> {
         let (Some(outside), Some(id)) = (self.address, &self.port) else { return Err(("port", String::new())) };
         let port = catalog.port(id).ok_or(("port", format!("there is no {id}")))?;
         let address = self.fixed_of(catalog, outside, id, port)?;
@@ -150,7 +154,14 @@ impl FloatingIp {
             );
             ("port", words)
         })?;
-        Ok(Inside { router, address })
+        let translator = match outside.is_ipv6() == address.is_ipv6() {
+            true => None,
+            false => Some(catalog.users(router, TRANSLATOR).next().ok_or_else(|| {
+                let words = format!("{address} of {id} is not of {outside}'s family, and {router} has no translator");
+                (if self.fixed.is_some() { "fixed_ip_address" } else { "port" }, words)
+            })?),
+        };
+        Ok(Inside { router, address, translator })
     }
 
     fn fixed_of(&self, catalog: &Catalog, outside: IpAddr, id: &ResourceId, port: &Port) -> Result<IpAddr, Trouble> {
@@ -159,24 +170,19 @@ impl FloatingIp {
             shown.first().copied().unwrap_or(assigned.address)
         };
         let own: Vec<IpAddr> = port.assigned.iter().map(first).collect();
-        let family = if outside.is_ipv6() { "IPv6" } else { "IPv4" };
         if let Some(fixed) = self.fixed {
             let has = own.contains(&fixed) || catalog.addresses_of(port).contains(&fixed);
-            if fixed.is_ipv6() != outside.is_ipv6() {
-                let words = format!("{fixed} is not of {outside}'s family: nothing translates between them");
-                return Err(("fixed_ip_address", words));
-            }
             return if has { Ok(fixed) } else { Err(("fixed_ip_address", format!("{fixed} is not one of {id}'s"))) };
         }
-        let mut same = own.iter().copied().filter(|address| address.is_ipv6() == outside.is_ipv6());
+        let is_same = |address: &IpAddr| address.is_ipv6() == outside.is_ipv6();
+        // One that has none of the family may have one that is translated.
+        let any = own.iter().any(is_same);
+        let mut same = own.iter().copied().filter(|address| is_same(address) || !any);
         match (same.next(), same.next()) {
             (Some(only), None) => Ok(only),
-            (None, _) => Err((
-                "port",
-                format!("{id} has no {family} address: nothing translates between {outside} and what it has"),
-            )),
+            (None, _) => Err(("port", format!("{id} has no address that {outside} could stand for"))),
             (Some(one), Some(other)) => {
-                let words = format!("is needed: {id} has {one}, {other} and maybe more of {family}");
+                let words = format!("is needed: {id} has {one}, {other} and maybe more");
                 Err(("fixed_ip_address", words))
             }
         }

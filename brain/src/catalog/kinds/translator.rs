@@ -210,13 +210,14 @@ impl Translator {
     /// What follows from the intent alone.
     pub(crate) fn status(&self, catalog: &Catalog) -> v1::TranslatorStatus {
         let routes = catalog.translated(self).iter().map(IpNet::to_string).collect();
-        v1::TranslatorStatus { routes, tayga: self.tayga(), ..v1::TranslatorStatus::default() }
+        let tayga = self.tayga(&catalog.all_mappings(self));
+        v1::TranslatorStatus { routes, tayga, ..v1::TranslatorStatus::default() }
     }
 
     /// tayga's configuration, but for where it keeps its leases.
-    fn tayga(&self) -> String {
+    fn tayga(&self, mappings: &[Mapping]) -> String {
         let own = self.pool.hosts().next().unwrap_or(Ipv4Addr::UNSPECIFIED);
-        let maps = self.mappings.iter().map(|mapping| format!("map {} {}\n", mapping.ipv4, mapping.ipv6));
+        let maps = mappings.iter().map(|mapping| format!("map {} {}\n", mapping.ipv4, mapping.ipv6));
         format!(
             "tun-device nat64\nipv4-addr {own}\nprefix {}\ndynamic-pool {}\n{}",
             self.prefix,
@@ -278,7 +279,8 @@ impl Catalog {
     pub(super) fn translated(&self, translator: &Translator) -> Vec<IpNet> {
         let connected = self.connected_to(&translator.router);
         let there = |address: &IpAddr| connected.iter().any(|cidr| cidr.contains(address));
-        let addresses = translator.mappings.iter().flat_map(|mapping| [mapping.ipv4, mapping.ipv6]);
+        let mappings = self.all_mappings(translator);
+        let addresses = mappings.iter().flat_map(|mapping| [mapping.ipv4, mapping.ipv6]);
         // Of the pool and the prefix all leads there.
         let within = |address: &IpAddr| match address {
             IpAddr::V4(address) => translator.pool.contains(address),
@@ -286,6 +288,26 @@ impl Catalog {
         };
         let mapped = addresses.filter(|address| !there(address) && !within(address)).map(IpNet::from);
         [IpNet::V6(translator.prefix), IpNet::V4(translator.pool)].into_iter().chain(mapped).collect()
+    }
+
+    /// The mappings that its intent names, and those that floating IPs of the other family make.
+    fn all_mappings(&self, translator: &Translator) -> Vec<Mapping> {
+        let mut all = translator.mappings.clone();
+        let mut own = self.users(&translator.router, TRANSLATOR).take(1).filter_map(|id| self.translator(id));
+        if !own.any(|first| first.port == translator.port) {
+            return all;
+        }
+        for floating in self.floating_by(&translator.router).iter().filter_map(|id| self.floating_ip(id)) {
+            let (Some(outside), Ok(inside)) = (floating.address(), floating.inside(self)) else { continue };
+            if inside.translator.is_none() || *inside.router != translator.router {
+                continue;
+            }
+            let (ipv4, ipv6) = if outside.is_ipv4() { (outside, inside.address) } else { (inside.address, outside) };
+            if !all.iter().any(|other| other.ipv4 == ipv4 || other.ipv6 == ipv6) {
+                all.push(Mapping { ipv4, ipv6 });
+            }
+        }
+        all
     }
 
     /// The IPv4 address by which a router leads to a translator's port.

@@ -96,12 +96,12 @@ fn what_is_wrong_is_said_at_its_place() {
         (floating("f", Some("2001:db8:100::10"), None, None), "floating_ip_address: 2001:db8:100::10 on network"),
         (floating("f", Some("2001:db8:100::80"), None, None), "floating_ip_address: 2001:db8:100::80 on network"),
         (floating("f", Some("203.0.113.1"), None, None), "floating_ip_address: 203.0.113.1 is the gateway_ip"),
-        (floating("f", Some("203.0.113.3"), Some("vm1"), None), "port: port acme/vm1 has no IPv4 address"),
+        (floating("f", Some("203.0.113.3"), Some("vm1"), None), "and router acme/r1 has no translator"),
         (floating("f", None, None, Some("10.1.0.5")), "fixed_ip_address: 10.1.0.5 is of a port"),
         (floating("f", None, Some("vm2"), Some("10.1.0.99")), "fixed_ip_address: 10.1.0.99 is not one of"),
         (
             floating("f", Some("203.0.113.3"), Some("vm2"), Some("2001:db8:b::1")),
-            "fixed_ip_address: 2001:db8:b::1 is not of",
+            "fixed_ip_address: 2001:db8:b::1 of port acme/vm2 is not of 203.0.113.3's family",
         ),
         (floating("f", Some("2001:db8:100::81"), Some("vm1"), None), "port: 2001:db8:a:"),
     ];

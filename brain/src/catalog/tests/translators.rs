@@ -133,3 +133,54 @@ fn what_can_not_be_translated() {
     let (_, violations) = rig.refused(&apply(&[Document { renumberings: vec![renumbering], ..doc() }]));
     assert!(violations.iter().any(|(_, m)| m.contains("gives another prefix")), "{violations:?}");
 }
+
+#[test]
+fn floating_ips_of_the_other_family_lead_to_it() {
+    let mut out = network("out");
+    let spec = out.spec.as_mut().unwrap();
+    (spec.r#type, spec.physical_network) = (v1::NetworkType::Provider.into(), Some("p".into()));
+    let floating = |name: &str, address: &str, port: &str| v1::FloatingIp {
+        meta: meta(name),
+        spec: Some(v1::FloatingIpSpec {
+            network: "out".into(),
+            floating_ip_address: Some(address.into()),
+            port: Some(port.into()),
+            fixed_ip_address: None,
+        }),
+        status: None,
+    };
+    let mut documents = with(&[]);
+    documents[1].networks.push(out);
+    documents[1].subnets.extend([subnet("out6", "out", "2001:db8:100::/64"), subnet("out4", "out", "192.0.2.0/24")]);
+    let ip_addresses = vec!["2001:db8:100::10".into(), "192.0.2.10".into()];
+    documents[1].routers[0].spec.as_mut().unwrap().external_gateway =
+        Some(v1::ExternalGateway { network: "out".into(), ip_addresses, enable_snat: None });
+    documents[1].ports.push(with_fixed(with_mac(port("vm4", "blue"), "02:00:00:00:00:04"), &["10.1.0.4"]));
+    documents[1].floating_ips = vec![floating("v4", "192.0.2.80", "vm1"), floating("v6", "2001:db8:100::80", "vm4")];
+    let mut without = documents.clone();
+    without[1].translators.clear();
+    let (_, violations) = Rig::default().refused(&apply(&without));
+    assert!(violations.iter().any(|(_, m)| m.contains("router acme/r1 has no translator")), "{violations:?}");
+    let mut rig = Rig::default();
+    rig.apply(&documents);
+    assert_eq!(leads(&rig, "192.0.2.80/32").as_deref(), Some("10.1.0.64"));
+    assert_eq!(leads(&rig, "2001:db8:100::80/128").as_deref(), Some("fe80::ff:fe00:64"));
+    let network = NetworkKey(rig.key("network", "acme", "out"));
+    let there = View::new(&rig.world).presence(network, "192.0.2.80".parse().unwrap()).unwrap().clone();
+    assert_eq!((there.inside, there.port), (None, Some(PortKey(rig.key("port", "acme", "xlat")))));
+    let tayga = |rig: &Rig| match rig.shown("translator", "acme", "nat64") {
+        Kind::Translator(shown) => shown.status.unwrap().tayga,
+        _ => unreachable!(),
+    };
+    assert!(
+        tayga(&rig).ends_with("map 192.0.2.80 2001:db8:a::ff:fe00:101\nmap 10.1.0.4 2001:db8:100::80\n"),
+        "{}",
+        tayga(&rig)
+    );
+    rig.send(delete("floating_ip", "acme", "v4")).unwrap();
+    assert_eq!(leads(&rig, "192.0.2.80/32"), None);
+    // Without it they lead nowhere.
+    rig.send(delete("translator", "acme", "nat64")).unwrap();
+    assert_eq!(leads(&rig, "2001:db8:100::80/128"), None);
+    assert!(View::new(&rig.world).presence(network, "2001:db8:100::80".parse().unwrap()).is_none());
+}
