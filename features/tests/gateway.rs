@@ -144,6 +144,7 @@ fn a_router_that_asks_for_prefixes_hears_answers_and_lets_nothing_of_them_out() 
         nexthops: vec![NEXT.into()],
         asks,
         delegated: if asks { vec![delegated.parse().unwrap()] } else { vec![] },
+        snat: None,
     };
     let mac = sends_from(ChassisKey(2), R);
     let server = Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 0, 0xdd);

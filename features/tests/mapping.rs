@@ -2,18 +2,20 @@
 
 mod common;
 
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use addr::{IpNet, Ipv6Net, OfPort, PrefixPair};
 use common::outside::*;
-use common::port_mac;
+use common::{interface, port, port_mac, subnet};
 use features::gateway::choice;
 use features::mapping::service;
 use features::router::{generated_mac, sends_from};
 use flows::eval::{Fate, Trace};
 use flows::{Drop, Engine, PuntOp};
 use packet::{Frame, Icmpv6Error, Net, addresses, icmpv6_error, neighbor_solicit, quoted_addresses};
-use topology::{Change, ChassisKey, Encap, Key, PortKey, PrefixMapping, Presence, ResourceId, View, World};
+use topology::{
+    Change, ChassisKey, Encap, Key, PortKey, PrefixMapping, Presence, ResourceId, Snat, Subnet, SubnetKey, View, World,
+};
 
 /// Addresses outside for the ports on chassis 2 and 1.
 const FLOATING: Ipv6Addr = Ipv6Addr::new(0x2001, 0xdb8, 0x100, 0, 0, 0, 0, 0x80);
@@ -305,4 +307,80 @@ fn prefix_mappings_come_and_go_piece_by_piece() {
         let (fresh, _) = Engine::from_scratch(features::ALL, &world);
         assert!(engine.differences(&fresh).is_empty(), "{change:?}");
     }
+}
+
+const V4: SubnetKey = SubnetKey(21);
+const ROUTER4: Ipv4Addr = Ipv4Addr::new(203, 0, 113, 10);
+const FLOATING4: Ipv4Addr = Ipv4Addr::new(203, 0, 113, 80);
+const FAR4: Ipv4Addr = Ipv4Addr::new(198, 51, 100, 1);
+
+fn v4(p: u32) -> Ipv4Addr {
+    Ipv4Addr::new(10, 1, 0, p as u8)
+}
+
+/// Router 1 has IPv4 too, and gives what leaves over it an address of its own; the port on chassis 2 has a floating one.
+fn translating() -> World {
+    let [Change::Subnet(_, Some(fact)), ..] = subnet(1) else { unreachable!() };
+    let Change::Interface(_, _, Some(own)) = interface(1, 1, generated_mac(R)) else { unreachable!() };
+    let mut changes = vec![
+        Change::Subnet(V4, Some(Subnet { cidr: "10.1.0.0/24".parse().unwrap(), ..fact.clone() })),
+        Change::Subnet(SubnetKey(29), Some(Subnet { network: OUT, cidr: "203.0.113.0/24".parse().unwrap(), ..fact })),
+        Change::Interface(R, V4, Some(topology::Interface { address: Ipv4Addr::new(10, 1, 0, 1).into(), ..own })),
+    ];
+    for p in [HERE, LOST, HERE + 4] {
+        let Change::Port(key, Some(mut fact)) = port(p, 1) else { unreachable!() };
+        fact.addresses.push(v4(p).into());
+        changes.push(Change::Port(key, Some(fact)));
+    }
+    let owner = ResourceId { kind: "floating_ip", tenant: "acme".into(), name: "f4".into() };
+    let presence = Presence { owner, router: R, port: Some(PortKey(HERE)), inside: Some(v4(HERE).into()) };
+    changes.push(Change::Presence(OUT, FLOATING4.into(), Some(presence)));
+    let hop: IpAddr = Ipv4Addr::new(203, 0, 113, 1).into();
+    let mut world = world(Encap::Geneve, &changes);
+    let gateway = world.gateway(R).unwrap().clone();
+    let snat = Some(Snat { address: ROUTER4, zone: 0xff00 });
+    let mut addresses = gateway.addresses.clone();
+    addresses.push(ROUTER4.into());
+    let gateway = topology::ExternalGateway { snat, addresses, nexthops: vec![NEXT.into(), hop], ..gateway };
+    let found = [2, 3].map(|c| Change::Neighbor(OUT, ChassisKey(c), hop, Some(NEXT_MAC)));
+    world.commit([vec![Change::Gateway(R, Some(gateway))], found.to_vec()].concat());
+    world
+}
+
+fn data4(from: (addr::MacAddr, Ipv4Addr), to: (addr::MacAddr, Ipv4Addr)) -> Vec<u8> {
+    packet::ipv4_frame(from.0, to.0, from.1, to.1, 64, 17, &packet::udp_v4(from.1, to.1, 5, 6, b"x")).to_vec()
+}
+
+#[test]
+fn one_chassis_remembers_what_leaves_over_ipv4_and_floating_ips_go_before() {
+    let world = translating();
+    let remembers = choice::remembers(&View::new(&world), R).unwrap().0;
+    let other = 5 - remembers;
+    let outward4 = |p: u32| data4((port_mac(p), v4(p)), (generated_mac(R), FAR4));
+    // From a chassis without a way out, and from one that has one and does not remember: one hop to the one that does.
+    let (port, tunnel, frame) = left(&switch(&world, 1).run(&outward4(LOST), OfPort(LOST), None));
+    assert_eq!((port, tunnel.and_then(|t| t.dst)), (TUNNEL, format!("fd00:a::{remembers}").parse().ok()));
+    assert_eq!(addresses(&frame), Some((v4(LOST).into(), FAR4.into())), "as it was sent");
+    let arrives = flows::eval::Tunnel { id: tunnel.unwrap().id, src: None, dst: None };
+    let trace = switch(&world, remembers).run(&frame, OfPort(TUNNEL), Some(arrives));
+    assert_eq!(trace.problems, []);
+    let (port, _, frame) = left(&trace);
+    let frame = untagged(&frame);
+    assert_eq!((port, addresses(&frame), frame[22]), (UPLINK, Some((ROUTER4.into(), FAR4.into())), 63));
+    assert_eq!(trace.commits.len(), 1, "its connection is kept");
+    // A floating IP leaves where it is, and no other chassis gives it another source.
+    let (port, tunnel, frame) = left(&switch(&world, 2).run(&outward4(HERE), OfPort(HERE), None));
+    assert_eq!((port, tunnel, addresses(&untagged(&frame))), (UPLINK, None, Some((FLOATING4.into(), FAR4.into()))));
+    let floated = data4((generated_mac(R), FLOATING4), (generated_mac(R), FAR4));
+    let (_, _, frame) = left(&switch(&world, remembers).run(&floated, OfPort(TUNNEL), Some(arrives)));
+    assert_eq!(addresses(&untagged(&frame)), Some((FLOATING4.into(), FAR4.into())));
+    // Only the one that remembers asks whose an answer is; what is for the router itself is for it.
+    let echo = packet::Icmpv4::EchoRequest { id: 1, seq: 1, data: vec![0; 8].into() };
+    let mac = sends_from(ChassisKey(remembers), R);
+    let asked = packet::icmpv4_frame(NEXT_MAC, mac, FAR4, ROUTER4, 64, &echo).to_vec();
+    let (port, _, frame) = left(&switch(&world, remembers).run(&tagged(&asked), OfPort(UPLINK), None));
+    assert_eq!((port, addresses(&untagged(&frame))), (UPLINK, Some((ROUTER4.into(), FAR4.into()))));
+    let (fresh, delta) = Engine::from_scratch(features::ALL, &world);
+    assert_eq!((delta.faults, delta.conflicts), (vec![], vec![]));
+    assert!(fresh.desired_count(ChassisKey(other)) > 0);
 }

@@ -29,8 +29,23 @@ fn step(world: &mut World, engine: &mut Engine, changes: Vec<Change>) {
 fn derived(world: &World) -> BTreeSet<Key> {
     use KeyKind::*;
     let groups = [GroupAt, AddressesAt, SetAddress, SetPrefix, SetNetwork, AnycastAt];
-    let kinds =
-        [Audience, Need, Reach, RouterAt, InterfaceAt, RouteAt, GatewayAt, PresenceAt, Peer, Spare, Trunk, Hop, Way];
+    let kinds = [
+        Audience,
+        Need,
+        Reach,
+        RouterAt,
+        InterfaceAt,
+        RouteAt,
+        GatewayAt,
+        PresenceAt,
+        PrefixMappingAt,
+        MapsAt,
+        Peer,
+        Spare,
+        Trunk,
+        Hop,
+        Way,
+    ];
     let kinds = kinds.into_iter().chain(groups).collect::<Vec<_>>();
     world.all_keys().into_iter().filter(|key| kinds.contains(&key.kind())).collect()
 }
@@ -161,6 +176,8 @@ fn any_change() -> impl Strategy<Value = Vec<Change>> {
         2 => (c.clone(), 0..4usize).prop_map(|(c, how)| vec![mapped(c, how)]),
         3 => (r.clone(), n.clone(), any::<bool>()).prop_map(|(r, n, there)| vec![leads_out(r, n, there)]),
         3 => (c.clone(), 0..4usize, any::<bool>()).prop_map(|(c, how, drained)| vec![gateway(c, how, drained)]),
+        3 => (r.clone(), n.clone(), p.clone(), 0..4usize).prop_map(|(r, n, p, how)| vec![presence(r, n, p, how)]),
+        2 => (r.clone(), 0..5usize).prop_map(|(r, how)| vec![prefix_mapping(r, how)]),
         3 => (n.clone(), c.clone(), any::<bool>(), any::<bool>()).prop_map(|(n, c, v6, there)| {
             let address = if v6 { "fe80::9" } else { "192.0.2.1" };
             let mac = there.then_some(addr::MacAddr([2, 0, 0, 0, 0, 9]));

@@ -1,13 +1,15 @@
 //! The only way to want something on a switch: a builder that refuses what the table's declaration does not allow.
 
+mod conntrack;
+
 use std::sync::Arc;
 
 use std::net::IpAddr;
 
 use addr::OfPort;
 use ofp::{
-    Action, Controller, Ct, Field, Instruction, Learn, LearnDst, LearnSpec, LearnSrc, Match, MatchFields, MeterBand,
-    Subfield, Value, ZoneSrc, ct_flags,
+    Action, Controller, Field, Instruction, Learn, LearnDst, LearnSpec, LearnSrc, Match, MatchFields, MeterBand,
+    Subfield, Value,
 };
 use topology::ChassisKey;
 
@@ -444,26 +446,6 @@ impl Row<'_> {
     pub fn reenter(mut self, table: Table) {
         self.check(self.spec.reenters.contains(&table), || format!("may not start over at {}", table.spec().name));
         self.emit.draft.actions.push(Action::Resubmit { port: None, table: Some(table.id()), ct: false });
-        self.emit(None, None);
-    }
-
-    /// On to a later table, once its connection is looked up among those of the port that is judged. It must be known to be IPv4
-    /// or IPv6.
-    pub fn track(self, table: Table) {
-        self.through_conntrack(0, table);
-    }
-
-    /// The same, once its connection is kept among those.
-    pub fn commit(self, table: Table) {
-        self.through_conntrack(ct_flags::COMMIT, table);
-    }
-
-    // Nothing follows in the same row: with any packet conntrack lets go of fragments whose others have not come in time, anybody's,
-    // and they would have that done to them, too.
-    fn through_conntrack(mut self, flags: u16, table: Table) {
-        self.check(self.spec.tracks.contains(&table), || format!("may not track to {}", table.spec().name));
-        let zone = ZoneSrc::Field(Reg::Judged.subfield());
-        self.emit.draft.actions.push(Action::Ct(Ct { flags, zone, table: Some(table.id()), ..Ct::default() }));
         self.emit(None, None);
     }
 

@@ -32,6 +32,7 @@ pub enum Table {
     EgressKept = 48,
     Gateway = 50,
     RouterIn = 60,
+    SnatBack = 62,
     RouterOwn = 64,
     Inward = 66,
     Route = 70,
@@ -60,6 +61,7 @@ pub enum Table {
     Group = 152,
     Members = 154,
     Rules = 156,
+    Floats = 158,
     Answers = 160,
     Connections = 162,
     Refused = 164,
@@ -132,7 +134,7 @@ pub(crate) const REST: TableSpec = TableSpec {
 };
 
 /// The pipeline, in the order of table numbers.
-pub const PIPELINE: [TableSpec; 47] = [
+pub const PIPELINE: [TableSpec; 49] = [
     TableSpec {
         table: Table::Classify,
         name: "classify",
@@ -309,6 +311,7 @@ pub const PIPELINE: [TableSpec; 47] = [
         ..REST
     },
     router::ROUTER_IN,
+    mapping::SNAT_BACK,
     router::ROUTER_OWN,
     mapping::INWARD,
     router::ROUTE,
@@ -455,6 +458,7 @@ pub const PIPELINE: [TableSpec; 47] = [
     filter::ASKED[1],
     filter::ASKED[2],
     filter::ASKED[3],
+    mapping::FLOATS,
     filter::METERED[0],
     filter::METERED[1],
     filter::REFUSED,

@@ -36,6 +36,10 @@ pub enum Reg {
     Maps,
     /// 1: its destination was another outside.
     Mapped,
+    /// 1: its source is another outside by itself, and needs no translation that remembers.
+    Floats,
+    /// 1: conntrack was to give it another source.
+    Natted,
     /// That router's address.
     NexthopAddress,
     /// The router that forwards it.
@@ -153,7 +157,7 @@ const fn row(
 }
 
 /// The register map, in the order of [`Reg`].
-pub const REGISTERS: [RegSpec; 39] = [
+pub const REGISTERS: [RegSpec; 41] = [
     row(Reg::Net, "net", (0, 0, 24), Table::Classify, Table::Punt, "network key"),
     row(Reg::FromFabric, "from_fabric", (0, 24, 1), Table::Classify, Table::Fabric, "came from another chassis"),
     row(Reg::Secured, "secured", (0, 25, 1), Table::Classify, Table::Nd, "sends only with its own addresses"),
@@ -174,6 +178,15 @@ pub const REGISTERS: [RegSpec; 39] = [
     ),
     row(Reg::Maps, "maps", (1, 25, 1), Table::RouterIn, Table::MtuVerdict, "its source may be another outside"),
     row(Reg::Mapped, "mapped", (1, 26, 1), Table::RouterIn, Table::Punt, "its destination was another outside"),
+    row(Reg::Floats, "floats", (1, 27, 1), Table::RouterIn, Table::Floats, "its source is another outside by itself"),
+    row(
+        Reg::Natted,
+        "natted",
+        (1, 28, 1),
+        Table::Outward,
+        Table::OutwardSaid,
+        "conntrack was to give it another source",
+    ),
     row(
         Reg::NexthopAddress,
         "nexthop_address",

@@ -23,9 +23,11 @@ pub(crate) const ROUTER_IN: TableSpec = TableSpec {
         Field::ICMPV6_TYPE,
         Field::ICMPV6_CODE,
     ],
-    reads: &[Reg::Net, Reg::Router],
+    reads: &[Reg::Net, Reg::Router, Reg::FromLocalnet],
     sets: &[Field::IPV6_DST, Field::IPV4_DST],
     loads: &[Reg::Kept, Reg::NdEui, Reg::NdBits, Reg::NdAsks, Reg::Maps, Reg::Mapped, Reg::PuntOp, Reg::PuntClass],
+    asks: &[Table::Floats],
+    tracks: &[Table::SnatBack],
     next: &[Table::RouterOwn, Table::Inward, Table::Route, Table::Neighbor, Table::Punt],
     miss: Miss::Drop(Drop::EtherType),
     ..REST
@@ -73,7 +75,7 @@ pub(crate) const ROUTE: TableSpec = TableSpec {
     about: "The router's prefixes, the longest first; the way out by source too.",
     writers: &["routing", "icmp", "gateway"],
     matches: &[Field::ETH_TYPE, Field::IPV6_SRC, Field::IPV6_DST, Field::IPV4_DST],
-    reads: &[Reg::Router],
+    reads: &[Reg::Router, Reg::Floats],
     sets: &[Field::ETH_SRC, Field::ETH_DST],
     loads: &[
         Reg::Net,

@@ -6,7 +6,7 @@ import time
 from sextantlab import wait_until
 from sextantlab.site import expect
 
-from .wiring import FAR, FAR4, OUTSIDE_OF
+from .wiring import FAR, FAR4, ON_LINK4, OUTSIDE_OF, ROUTER4
 
 
 def told(site, say=print):
@@ -144,6 +144,72 @@ def hairpin(site, say=print):
     trace = site.controller.call("trace", "--port", "acme/vm2", f"icmp6 from {site.inside('vm2')} to {OUTSIDE_OF['vm1'][0]}")
     expect(trace.strip().endswith("drop: no_mapping"), trace)
     say("vm1 and vm3 reach each other by their addresses outside")
+
+
+def snat(site, say=print):
+    """Over IPv4 who is nobody outside leaves from the router's address, and answers find back: from each chassis."""
+    holder = site.holder4()
+    for port in ("vm2", "vm6"):
+        host = site.host(port)
+        with site.router.capture("icmp or tcp or udp") as seen:
+            expect(host.ping(FAR4, count=5) == 5, f"{port}: no echo from {FAR4}")
+            expect(host.tcp(FAR4) == site.router.name, f"{port}: no TCP to {FAR4}")
+            # Whoever answers a datagram there does so from the address of the interface.
+            expect(host.udp(ON_LINK4) == site.router.name, f"{port}: no UDP to {ON_LINK4}")
+            time.sleep(0.2)
+        others = seen.lines(f"dst host {FAR4} and not src host {ROUTER4}")
+        expect(not others and seen.count(f"icmp and src host {ROUTER4} and dst host {FAR4}") >= 5, f"{port}: not from {ROUTER4}: {others}")
+    # Two hosts with the same port at the same time, to the same port of the same host.
+    answers = [site.host(port).popen(["/usr/bin/python3", "-c", SAME_PORT.format(ON_LINK4, port)], stdin=subprocess.DEVNULL,
+                                     stdout=subprocess.PIPE, text=True) for port in ("vm2", "vm6")]
+    listener = site.router.popen(["/usr/bin/python3", "-c", ECHO], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+    said = [process.communicate(timeout=20)[0].strip() for process in answers]
+    listener.kill()
+    expect(said == ["vm2", "vm6"], f"answers went to {said}")
+    done = site.host("vm2").run("/usr/bin/python3", "-c", REFUSED.format(FAR4).replace("AF_INET6", "AF_INET"))
+    expect("refused" in done.stdout, f"an error about what was translated is not understood: {done.stdout}")
+    expect(site.router.ping(ROUTER4) == 3, "the router's own address does not answer")
+    expect(site.router.tcp(ROUTER4, timeout=1) is None, "the router's own address takes connections")
+    with site.router.capture("icmp") as seen:
+        expect(site.host("vm1").ping(FAR4) == 3, "who has a floating IP does not get out")
+    expect(seen.count(f"src host {OUTSIDE_OF['vm1'][1]}") >= 3, "a floating IP does not go before")
+    say(f"vm2 and vm6 leave from {ROUTER4} by {holder}; a floating IP goes before")
+
+
+SAME_PORT = """
+import socket, time
+s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+s.bind(('', 7777))
+s.settimeout(0.5)
+for _ in range(20):
+    s.sendto(b'{1}', ('{0}', 7778))
+    try:
+        print(s.recv(100).decode())
+        break
+    except OSError:
+        time.sleep(0.1)
+"""
+ECHO = """
+import socket
+s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+s.bind(('', 7778))
+while True:
+    data, who = s.recvfrom(100)
+    s.sendto(data, who)
+"""
+
+
+def snat_fails_over(site, say=print):
+    """The chassis that remembers connections goes: another does for new ones."""
+    holder = site.holder4()
+    cable = site.lab.chassis[holder]
+    cable.cmd("ip link set eth1 down")
+    wait_until("another chassis remembers", lambda: site.holder4() not in (holder, ""))
+    for port in ("vm2", "vm6"):
+        wait_until(f"{port} gets out again", lambda: site.host(port).ping(FAR4, count=1) == 1, timeout=10)
+        expect(site.host(port).tcp(FAR4) == site.router.name, f"{port}: no new connection by {site.holder4()}")
+    say(f"{holder} gone: new connections by {site.holder4()}")
+    cable.cmd("ip link set eth1 up")
 
 
 class Pinger:

@@ -17,8 +17,10 @@ PARTS = [
     ("errors and path MTU", checks.too_big),
     ("each other", checks.hairpin),
     ("another prefix", checks.prefix),
+    ("from the router's address", checks.snat),
     ("a floating IP moves", checks.moved),
     ("a cable is out", checks.uplink_lost),
+    ("connections elsewhere", checks.snat_fails_over),
 ]
 
 

@@ -10,6 +10,10 @@ from sextantlab.site import Site
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 PREFIX = "fd00:1:1:a::/64"
+# What everybody of red is outside who is nobody else there.
+ROUTER4 = "203.0.113.10"
+# The router out there, on the link.
+ON_LINK4 = "203.0.113.1"
 # Of the network that has another prefix outside, and what that is by RFC 6296: bits 48 to 63 make up for the difference of the two.
 BLUE, BLUE_OUTSIDE = "fd00:2:2:b::/64", "2001:db8:b:cf4b::/64"
 # Somebody far away, behind the router of VLAN 101, over both protocols.
@@ -20,6 +24,7 @@ OUTSIDE_OF = {"vm1": ("2001:db8:100::81", "203.0.113.81"), "vm3": ("2001:db8:100
 CHASSIS = [ChassisSpec(f"hv{n}", n, f"fd00:a::{n}") for n in (1, 2, 3)]
 HOSTS = [HostSpec("acme", f"vm{n}", "red", f"hv{n}", f"02:00:00:00:01:0{n}", addresses=[f"10.1.0.1{n}/24"],
                   routes=["default via 10.1.0.1"]) for n in (1, 2, 3)]
+HOSTS += [HostSpec("acme", "vm6", "red", "hv3", "02:00:00:00:01:06", addresses=["10.1.0.16/24"], routes=["default via 10.1.0.1"])]
 HOSTS += [HostSpec("acme", "vm4", "blue", "hv1", "02:00:00:00:01:04"), HostSpec("acme", "vm5", "blue", "hv3", "02:00:00:00:01:05")]
 OUTSIDE = [(HostSpec("up", "first", "public", "outside", "02:00:00:00:aa:01", forwards=True,
                      addresses=["2001:db8:100::1/64", "203.0.113.1/24"]), 101)]
@@ -45,6 +50,11 @@ class Floating(Site):
         """A floating IP's status."""
         found = self.controller.get("floating_ip", name, "--tenant", "acme")
         return (found[0] if isinstance(found, list) else found)["status"]
+
+    def holder4(self):
+        """The chassis that answers for the router's IPv4 address, and remembers connections."""
+        held = self.controller.get("router", "r1", "--tenant", "acme")["status"]["gateway_addresses"]
+        return next(entry["chassis"] for entry in held if entry["ip_address"] == ROUTER4)
 
     def wait_ways_out(self):
         """Waits until both chassis on the physical network have found the router there, over both protocols."""

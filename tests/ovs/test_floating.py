@@ -18,6 +18,12 @@ def test_floating_prefix(isolation):
         checks.prefix(here)
 
 
+def test_floating_snat(isolation):
+    with site(isolation) as here:
+        checks.snat(here)
+        checks.snat_fails_over(here)
+
+
 def test_floating_moves(isolation):
     with site(isolation) as here:
         checks.told(here)

@@ -263,6 +263,8 @@ pub struct ExternalGateway {
     pub asks: bool,
     /// What it was given: what is of no subnet leads nowhere.
     pub delegated: Vec<Ipv6Net>,
+    /// What leaves over IPv4 is from here.
+    pub snat: Option<crate::presences::Snat>,
 }
 
 /// A router's interface on a subnet.

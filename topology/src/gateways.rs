@@ -10,6 +10,7 @@ use crate::commit::{Marks, put};
 use crate::facts::{Chassis, ExternalGateway, RouterPreference};
 use crate::keys::{ChassisKey, Key, NetworkKey, RouterKey};
 use crate::localnets;
+use crate::presences;
 use crate::world::World;
 
 /// A chassis by which what is for outside may leave.
@@ -39,6 +40,11 @@ pub(crate) fn changed(world: &mut World, marks: &mut Marks, router: RouterKey, n
     let after = new.clone();
     let Some(old) = put(&mut world.gateways, router, new) else { return };
     marks.changed(Key::Gateway(router));
+    for (gateway, present) in [(&old, false), (&after, true)] {
+        if gateway.as_ref().is_some_and(|gateway| gateway.snat.is_some()) {
+            presences::count(world, marks, router, present);
+        }
+    }
     marks.stale_needs.routers.insert(router);
     for (gateway, present) in [(old, false), (after, true)] {
         let Some(network) = gateway.map(|gateway| gateway.network) else { continue };

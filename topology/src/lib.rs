@@ -38,6 +38,6 @@ pub use keys::{
 };
 pub use listeners::{Audience, Case, is_routed as is_routed_group, is_snooped};
 pub use needs::Need;
-pub use presences::{PrefixMapping, Presence};
+pub use presences::{PrefixMapping, Presence, Snat};
 pub use view::{Holder, Member, Place, Shared, View};
 pub use world::World;

@@ -1,6 +1,6 @@
 //! Addresses on provider networks that routers answer for, beside their own: floating ones, and those of ports that are shown there.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 
 use addr::{IpNet, PrefixPair};
 
@@ -21,6 +21,15 @@ pub struct Presence {
     pub port: Option<PortKey>,
     /// The address that stands for it behind the router, of the same family; `None`: it is the same inside and outside.
     pub inside: Option<IpAddr>,
+}
+
+/// From which address everything leaves over IPv4 that is not another outside by itself, and where that is remembered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Snat {
+    /// One of the router's own on its provider network.
+    pub address: Ipv4Addr,
+    /// The zone of conntrack: above all OpenFlow port numbers, which are the zones of ports.
+    pub zone: u16,
 }
 
 /// A prefix behind a router that is another outside (RFC 6296).

@@ -445,7 +445,6 @@ impl World {
         let mut keys: Vec<Key> = self.fabric.iter().map(|_| Key::Fabric).collect();
         for c in self.chassis.keys().copied() {
             keys.extend([Key::Chassis(c), Key::Uplink(c), Key::Localnets(c)]);
-            keys.extend(self.mapping_routers.any(c).then_some(Key::MapsAt(c)));
         }
         keys.extend(self.spares.keys().map(|(c, p)| Key::Spare(*c, *p)));
         keys.extend(self.trunks.iter().map(|(c, p)| Key::Trunk(*c, *p)));
@@ -467,6 +466,8 @@ impl World {
         keys.extend(self.routers.keys().map(|r| Key::Router(*r)));
         keys.extend(self.gateways.keys().map(|r| Key::Gateway(*r)));
         keys.extend(self.neighbors.keys().map(|(n, c, a)| Key::Neighbor(*n, *c, *a)));
+        let mapping: BTreeSet<ChassisKey> = self.mapping_routers.iter().map(|(c, _)| c).collect();
+        keys.extend(mapping.into_iter().map(Key::MapsAt));
         for (r, p) in self.prefix_mappings.keys() {
             keys.push(Key::PrefixMapping(*r, *p));
             keys.extend(self.chassis_of_router.of(*r).map(|c| Key::PrefixMappingAt(*r, *p, c)));

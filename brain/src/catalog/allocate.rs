@@ -9,10 +9,11 @@ use super::Catalog;
 use super::admit::{Admission, meta_of};
 use super::findings::Findings;
 use super::ident::{
-    self, ADDRESS_GROUP, ANYCAST_SERVICE, CHASSIS, FABRIC, NETWORK, PORT, ROUTER, SECURITY_GROUP, SEGMENT, SUBNET,
+    self, ADDRESS_GROUP, ANYCAST_SERVICE, CHASSIS, FABRIC, NETWORK, PORT, ROUTER, SECURITY_GROUP, SEGMENT, SNAT, SUBNET,
 };
 use super::index::Claim;
 use super::kinds::Model;
+use super::kinds::gateway::SNAT_MAX;
 
 /// The largest number of a kind.
 fn number_max(catalog: &Catalog, kind: &str) -> u32 {
@@ -95,7 +96,10 @@ impl Admission<'_> {
             allocate_uids(&self.after, self.before.revision(), &id, &mut record);
             match id.kind {
                 NETWORK => self.allocate_segment(&id, &mut record, &mut findings),
-                ROUTER => record.mac_address = features::router::generated_mac(RouterKey(record.key)).to_string(),
+                ROUTER => {
+                    record.mac_address = features::router::generated_mac(RouterKey(record.key)).to_string();
+                    self.allocate_snat(&id, &mut record, &mut findings);
+                }
                 PORT => allocate_mac(&self.after, &id, &mut record),
                 _ => {}
             }
@@ -145,6 +149,29 @@ impl Admission<'_> {
         match self.next(SEGMENT, max, |catalog, n| catalog.taken(&Claim::Segment(n), id) || waits(catalog, n)) {
             Some(segment) => record.segmentation_id = segment,
             None => findings.spec("segmentation_id", format!("all of 1 to {max} are taken")),
+        }
+    }
+
+    /// A router that translates sources remembers connections in a zone of its own: tenants' addresses may be the same.
+    fn allocate_snat(&mut self, id: &ResourceId, record: &mut v1::Record, findings: &mut Findings) {
+        let wanted = match self.after.model(id) {
+            Some(Model::Router(router)) => router.gateway.as_ref().is_some_and(|gateway| gateway.snat),
+            _ => false,
+        };
+        if !wanted {
+            record.snat_number = 0;
+            return;
+        }
+        let kept = (1..=SNAT_MAX).contains(&record.snat_number);
+        if kept && !self.after.taken(&Claim::SnatZone(record.snat_number), id) {
+            return;
+        }
+        match self.next(SNAT, SNAT_MAX, |catalog, n| catalog.taken(&Claim::SnatZone(n), id)) {
+            Some(number) => record.snat_number = number,
+            None => {
+                let message = format!("{SNAT_MAX} routers have it: more zones of conntrack there are not");
+                findings.spec("external_gateway.enable_snat", message);
+            }
         }
     }
 

@@ -63,7 +63,9 @@ pub(crate) const KINDS: [&str; 15] = [
 
 /// The counter of segmentation ids; the other counters bear the names of kinds.
 pub(crate) const SEGMENT: &str = "segment";
-const COUNTERS: [&str; 13] = [
+/// And that of zones of conntrack for routers.
+pub(crate) const SNAT: &str = "snat";
+const COUNTERS: [&str; 14] = [
     CHASSIS,
     NETWORK,
     SUBNET,
@@ -77,6 +79,7 @@ const COUNTERS: [&str; 13] = [
     FLOATING_IP,
     PREFIX_MAPPING,
     SEGMENT,
+    SNAT,
 ];
 
 /// The only name that a fabric may have.

@@ -27,6 +27,8 @@ pub(crate) enum Claim {
     TunnelIp(IpAddr),
     /// A VNI or VLAN id.
     Segment(u32),
+    /// A zone of conntrack that no port has.
+    SnatZone(u32),
     /// A VLAN of a physical network, or what is untagged there.
     Vlan(Arc<str>, Option<u16>),
     /// The name of a provider network: there is one, whoever's it is.
@@ -49,6 +51,7 @@ impl fmt::Display for Claim {
             Claim::Datapath(dpid) => write!(f, "{dpid}"),
             Claim::TunnelIp(address) => write!(f, "{address}"),
             Claim::Segment(id) => write!(f, "{id}"),
+            Claim::SnatZone(number) => write!(f, "zone {number} of conntrack"),
             Claim::Vlan(physical, Some(vlan)) => write!(f, "VLAN {vlan} of {physical}"),
             Claim::Vlan(physical, None) => write!(f, "what is untagged on {physical}"),
             Claim::Provider(name) => write!(f, "provider network {name}"),

@@ -109,6 +109,12 @@ pub fn holder(view: &View<'_>, (network, address): (NetworkKey, IpAddr), presenc
     gateways(view, network).into_iter().max_by_key(|chassis| lot(address, *chassis))
 }
 
+/// The chassis that remembers the connections of what a router sends over IPv4 from an address of its own: who answers for that.
+pub fn remembers(view: &View<'_>, router: RouterKey) -> Option<ChassisKey> {
+    let snat = view.gateway(router)?.snat?;
+    holders(view, router).into_iter().find(|(address, _)| *address == IpAddr::V4(snat.address))?.1
+}
+
 /// A router's own addresses on its provider network, each with the gateway that answers for it. Each gateway holds about as many of a family; when
 /// one goes, only what it held moves.
 pub fn holders(view: &View<'_>, router: RouterKey) -> Vec<(IpAddr, Option<ChassisKey>)> {

@@ -9,7 +9,7 @@ use packet::{DHCP6_CLIENT_PORT, OP_REPLY, OP_REQUEST, protocol};
 use topology::{ChassisKey, Encap, ExternalGateway, Key, KeyKind, NetworkKey, RouterKey, View};
 
 use super::choice::{self, Exit};
-use super::group_of_gateways;
+use super::{group_of_gateways, group_of_memory};
 use crate::l2::GROUP_BIT;
 use crate::nd::flows::ask;
 use crate::overlay::copy_to;
@@ -106,26 +106,28 @@ fn network_at(view: &View<'_>, emit: &mut Emit, key: NetworkKey, chassis: Chassi
 /// The ways from a chassis to a provider network's gateways. A tunnel's far end that is watched by a port of its own (BFD) could be each
 /// bucket's `watch_port` too: the switch would then leave a dead one by itself.
 fn ways(view: &View<'_>, key: NetworkKey, chassis: ChassisKey) -> Vec<Vec<Action>> {
-    let (Some(fabric), Some(segment)) = (view.fabric(), view.segment(key)) else { return Vec::new() };
     // One that is watched and does not answer to this chassis is left out, though others may reach it.
     let answers = |gateway: &ChassisKey| view.alive(chassis, *gateway).is_none_or(|alive| alive.up);
     let gateways = choice::gateways(view, key).into_iter().filter(|gateway| *gateway != chassis).filter(answers);
+    gateways.filter_map(|gateway| way(view, key, chassis, gateway)).collect()
+}
+
+/// The way from a chassis to one of a provider network's gateways.
+fn way(view: &View<'_>, key: NetworkKey, chassis: ChassisKey, gateway: ChassisKey) -> Option<Vec<Action>> {
+    let (fabric, segment) = (view.fabric()?, view.segment(key)?);
     if fabric.encap == Encap::Links {
-        return gateways.map(|gateway| links::copy_to(segment, gateway)).collect();
+        return Some(links::copy_to(segment, gateway));
     }
-    let Some(port) = view.uplink(chassis) else { return Vec::new() };
-    let way = |gateway: ChassisKey| {
-        if fabric.encap == Encap::Vlan {
-            let macs = [(Field::ETH_DST, gateway), (Field::ETH_SRC, chassis)].into_iter().flat_map(|(field, of)| {
-                let load = |offset, bits, value| Action::RegLoad { dst: field.sub(offset, bits), value };
-                let router = Action::RegMove { src: Reg::Router.subfield(), dst: field.sub(0, 24) };
-                [router, load(24, 16, of.0.into()), load(40, 8, CHASSIS_MAC_PREFIX.into())]
-            });
-            return Some(macs.chain(copy_to(segment, None, port)).collect());
-        }
-        Some(copy_to(segment, Some(view.chassis(gateway)?.tunnel_ip?), port))
-    };
-    gateways.filter_map(way).collect()
+    let port = view.uplink(chassis)?;
+    if fabric.encap == Encap::Vlan {
+        let macs = [(Field::ETH_DST, gateway), (Field::ETH_SRC, chassis)].into_iter().flat_map(|(field, of)| {
+            let load = |offset, bits, value| Action::RegLoad { dst: field.sub(offset, bits), value };
+            let router = Action::RegMove { src: Reg::Router.subfield(), dst: field.sub(0, 24) };
+            [router, load(24, 16, of.0.into()), load(40, 8, CHASSIS_MAC_PREFIX.into())]
+        });
+        return Some(macs.chain(copy_to(segment, None, port)).collect());
+    }
+    Some(copy_to(segment, Some(view.chassis(gateway)?.tunnel_ip?), port))
 }
 
 fn router_at(view: &View<'_>, emit: &mut Emit, router: RouterKey, chassis: ChassisKey) {
@@ -156,6 +158,18 @@ fn router_at(view: &View<'_>, emit: &mut Emit, router: RouterKey, chassis: Chass
             .when_reg(Reg::FromFabric, 0u64)
             .when(Field::ETH_DST, fact.mac)
             .group(group_of_gateways(gateway.network));
+    }
+    if let Some(there) = choice::remembers(view, router).filter(|there| *there != chassis)
+        && let Some(way) = way(view, gateway.network, chassis, there)
+    {
+        on.spread(group_of_memory(router), vec![way; SLOTS], "by the chassis that remembers connections");
+        on.row(Table::Out, 146, "for outside over IPv4, by the chassis that remembers connections")
+            .ipv4()
+            .when_reg(Reg::Net, gateway.network.0)
+            .when_reg(Reg::Routed, 1u64)
+            .when_reg(Reg::FromFabric, 0u64)
+            .when(Field::ETH_DST, fact.mac)
+            .group(group_of_memory(router));
     }
     for address in &gateway.addresses {
         own_address(on.row(Table::RouterIn, 250, "an address of the router's"), router, *address)
@@ -197,12 +211,42 @@ fn leads_out(
     (prefix, source, nexthops): (IpNet, Option<Ipv6Net>, &[IpAddr]),
 ) {
     let chassis = on.chassis();
+    let mut exit = choice::exit(view, network, chassis, nexthops);
     let priority = crate::routing::static_priority(prefix) + u16::from(source.is_some());
+    if matches!(prefix, IpNet::V4(_)) && view.gateway(router).is_some_and(|gateway| gateway.snat.is_some()) {
+        // What is another outside by itself leaves as ever, all else where connections are remembered.
+        leaves(
+            to_prefix(on.row(Table::Route, priority + 1, "outside, by itself"), router, prefix)
+                .when_reg(Reg::Floats, 1u64),
+            view,
+            (router, mac),
+            network,
+            exit,
+            nexthops,
+        );
+        let remembers = choice::remembers(view, router);
+        exit = match exit {
+            Exit::Here(_) if remembers == Some(chassis) => exit,
+            _ if remembers.is_some_and(|there| there != chassis) => Exit::ByGateways,
+            _ => Exit::Nowhere,
+        };
+    }
     let mut row = to_prefix(on.row(Table::Route, priority, "outside"), router, prefix);
     if let Some(source) = source {
         row = row.when_masked(Field::IPV6_SRC, source.network(), source.netmask());
     }
-    let exit = choice::exit(view, network, chassis, nexthops);
+    leaves(row, view, (router, mac), network, exit, nexthops);
+}
+
+/// What a route to outside does.
+fn leaves(
+    mut row: Row<'_>,
+    view: &View<'_>,
+    (router, mac): (RouterKey, MacAddr),
+    network: NetworkKey,
+    exit: Exit,
+    nexthops: &[IpAddr],
+) {
     if exit != Exit::Nowhere && view.maps(router) {
         row = row.load(Reg::Maps, 1u64);
     }

@@ -11,7 +11,12 @@ pub mod service;
 
 pub use self::flows::Gateway;
 pub(crate) use self::flows::answered;
-use crate::l2::GATEWAY_GROUPS;
+use crate::l2::{GATEWAY_GROUPS, SNAT_GROUPS};
+
+/// The group by which a chassis sends to the one that remembers a router's connections.
+pub(crate) fn group_of_memory(router: topology::RouterKey) -> u32 {
+    SNAT_GROUPS << 24 | router.0
+}
 
 /// The group by which a chassis without a way to a provider network sends to its gateways.
 pub(crate) fn group_of_gateways(network: topology::NetworkKey) -> u32 {

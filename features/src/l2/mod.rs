@@ -50,6 +50,8 @@ pub fn group_here(network: NetworkKey) -> u32 {
 pub(crate) const ANYCAST_GROUPS: u32 = 7;
 /// And of those by which chassis send to gateways.
 pub(crate) const GATEWAY_GROUPS: u32 = 8;
+/// And of those by which they send to the one that remembers a router's connections.
+pub(crate) const SNAT_GROUPS: u32 = 9;
 
 /// The first byte of the numbers of a large replication's parts; then come, in the same byte, 4 for each part, 2 if it is for
 /// this chassis' ports only, and 1 for the copies, 0 for their gate.
@@ -68,7 +70,7 @@ fn part(group: u32, index: usize) -> Option<Part> {
 /// Whether a group's number is one of the above, or of multicast's.
 pub fn is_our_group(id: u32) -> bool {
     let parts = FIRST_PART..FIRST_PART + 4 * PARTS_MAX as u32;
-    matches!(id >> 24, 1 | 2 | GATEWAY_GROUPS | ANYCAST_GROUPS)
+    matches!(id >> 24, 1 | 2 | GATEWAY_GROUPS | SNAT_GROUPS | ANYCAST_GROUPS)
         || parts.contains(&(id >> 24))
         || multicast::is_our_group(id)
 }

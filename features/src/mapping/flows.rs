@@ -7,7 +7,7 @@ use ofp::Field;
 use packet::protocol;
 use topology::{ChassisKey, Key, KeyKind, NetworkKey, RouterKey, View};
 
-use super::prefixes;
+use super::{prefixes, snat};
 use crate::gateway::{self, choice};
 use crate::router::sends_from;
 
@@ -32,6 +32,7 @@ impl Feature for Mapping {
         &[
             KeyKind::MapsAt,
             KeyKind::PresenceAt,
+            KeyKind::GatewayAt,
             KeyKind::PrefixMappingAt,
             KeyKind::InterfaceAt,
             KeyKind::RouteAt,
@@ -43,6 +44,7 @@ impl Feature for Mapping {
         match key {
             Key::MapsAt(chassis) => every_mapping(view, emit, chassis),
             Key::PresenceAt(network, address, chassis) => presence(view, emit, (network, address), chassis),
+            Key::GatewayAt(router, chassis) => snat::router(view, emit, router, chassis),
             Key::PrefixMappingAt(router, prefix, chassis) => prefixes::whole(view, emit, (router, prefix), chassis),
             Key::InterfaceAt(router, subnet, chassis) if view.maps(router) => {
                 if let Some(subnet) = view.subnet(subnet).filter(|_| view.routes_for(router, chassis)) {
@@ -106,6 +108,16 @@ fn presence(view: &View<'_>, emit: &mut Emit, at: (NetworkKey, IpAddr), chassis:
     // What leaves by another chassis has its source already.
     let here = presence.port.and_then(|port| view.place(port)).is_some_and(|place| place.chassis == chassis);
     if here && view.outside_of(router, inside) == Some(at.1) {
+        if let IpAddr::V4(inside) = inside
+            && view.gateway(router).is_some_and(|gateway| gateway.snat.is_some())
+        {
+            on.row(Table::Floats, 100, "it is another outside by itself")
+                .ipv4()
+                .when_reg(Reg::Router, router.0)
+                .when(Field::IPV4_SRC, inside)
+                .load(Reg::Floats, 1u64)
+                .answer();
+        }
         from(on.row(Table::Outward, 200, "from an address inside: that outside"), router, inside, at.1);
     }
 }

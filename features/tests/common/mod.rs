@@ -11,8 +11,8 @@ use addr::{Dpid, IpNet, MacAddr, OfPort, eui64_address};
 use topology::{
     AddressGroup, AddressGroupKey, AddressPair, Advert, Anycast, AnycastKey, Binding, Change, Chassis, ChassisKey,
     Check, Direct, Direction, Encap, Fabric, GroupKey, Health, Hop, Interface, Lane, Listener, Membership, Network,
-    NetworkKey, Policy, Port, PortKey, Remote, Role, Route, Router, RouterKey, Rule, SecurityGroup, SetKey, Subnet,
-    SubnetKey, Way,
+    NetworkKey, Policy, Port, PortKey, PrefixMapping, Presence, Remote, ResourceId, Role, Route, Router, RouterKey,
+    Rule, SecurityGroup, SetKey, Snat, Subnet, SubnetKey, Way,
 };
 
 pub fn fabric(encap: Encap) -> Change {
@@ -188,8 +188,30 @@ pub fn leads_out(r: u32, n: u32, there: bool) -> Change {
     let nexthops = if n == 2 { vec![] } else { vec!["fe80::9".parse().unwrap(), "192.0.2.1".parse().unwrap()] };
     let asks = r % 2 == 1;
     let delegated = asks.then(|| "2001:db8:700::/56".parse().unwrap()).into_iter().collect();
-    let fact = topology::ExternalGateway { network: NetworkKey(n), addresses, nexthops, asks, delegated };
+    let fact = topology::ExternalGateway { network: NetworkKey(n), addresses, nexthops, asks, delegated, snat: None };
+    let snat = Snat { address: "192.0.2.10".parse().unwrap(), zone: 0xff00 + r as u16 };
+    let fact = topology::ExternalGateway { snat: (n == 3).then_some(snat), ..fact };
     Change::Gateway(RouterKey(r), there.then_some(fact))
+}
+
+/// An address of a provider network that a router answers for: as it is, or for a port's address of either family.
+pub fn presence(r: u32, n: u32, p: u32, how: usize) -> Change {
+    let outside: IpAddr = if how == 3 { "192.0.2.80" } else { "2001:db8:100::80" }.parse().unwrap();
+    let inside = [None, None, Some(port_address(n, p)), "192.0.2.99".parse().ok()][how];
+    let owner = ResourceId { kind: "floating_ip", tenant: tenant(n), name: "f".into() };
+    let fact = Presence { owner, router: RouterKey(r), port: Some(PortKey(p)), inside };
+    Change::Presence(NetworkKey(n), outside, (how > 0).then_some(fact))
+}
+
+/// A prefix of network 1 that is another outside, of several lengths.
+pub fn prefix_mapping(r: u32, how: usize) -> Change {
+    let length = [48, 48, 56, 64, 47][how];
+    let IpAddr::V6(address) = port_address(1, 1) else { unreachable!() };
+    let internal = addr::Ipv6Net::new(address, length).unwrap().trunc();
+    let external = addr::Ipv6Net::new("2001:db8:7700::".parse().unwrap(), length).unwrap();
+    let owner = ResourceId { kind: "prefix_mapping", tenant: tenant(1), name: "m".into() };
+    let fact = PrefixMapping { owner, pair: addr::PrefixPair::new(internal, external).unwrap() };
+    Change::PrefixMapping(RouterKey(r), IpNet::V6(internal), (how > 0).then_some(fact))
 }
 
 /// A chassis that is a gateway, drained or not.

@@ -46,6 +46,7 @@ pub fn site(encap: Encap) -> Vec<Change> {
         nexthops: vec![NEXT.into()],
         asks: false,
         delegated: Vec::new(),
+        snat: None,
     };
     changes.push(Change::Gateway(R, Some(gateway)));
     for c in [2, 3] {

@@ -1,7 +1,7 @@
 //! The run of one packet: tables, actions, groups, until it has left or not.
 
 use addr::OfPort;
-use ofp::{Action, Bucket, Controller, Ct, Field, GroupType, Instruction, ZoneSrc, ct_flags};
+use ofp::{Action, Bucket, Controller, Ct, Field, GroupType, Instruction, Nat, ZoneSrc, ct_flags, nat_flags};
 use packet::Vlan;
 
 use super::connections::{self, Connections};
@@ -226,7 +226,20 @@ impl<'s> Run<'s> {
 
     /// Through conntrack: a copy goes on in a table, if there is one; the packet itself goes on untracked.
     fn track(&mut self, ct: &Ct) {
-        if !ct.exec.is_empty() || ct.flags & !ct_flags::COMMIT != 0 {
+        // A translation stands for itself as far as it is of the packet alone: a new connection gets its source. Of those that are known nothing
+        // is kept but that they are.
+        let source = match ct.exec[..] {
+            [] => None,
+            [Action::Nat(Nat { flags: nat_flags::SRC, min: Some(min), max: None, port_min: None, port_max: None })] => {
+                Some(min)
+            }
+            [Action::Nat(nat)] if nat == Nat::default() => None,
+            _ => {
+                self.unknown(format!("{ct:?}"));
+                None
+            }
+        };
+        if ct.flags & !ct_flags::COMMIT != 0 {
             self.unknown(format!("{ct:?}"));
         }
         let zone = match ct.zone {
@@ -239,6 +252,9 @@ impl<'s> Run<'s> {
         }
         if let Some(table) = ct.table {
             let mut copy = self.headers.clone();
+            if let Some(std::net::IpAddr::V4(source)) = source {
+                copy.set_bits(ofp::Subfield::all(Field::IPV4_SRC), u128::from(u32::from(source)));
+            }
             if self.known.look_up(zone, &read, &mut copy) {
                 if !self.held {
                     self.waiting.push((table, copy));

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use addr::IpNet;
 use proto::v1;
-use topology::{Change, NetworkKey, ResourceId, RouterKey};
+use topology::{Change, NetworkKey, ResourceId, RouterKey, Snat};
 
 use super::subnet::Subnet;
 use super::{Model, text};
@@ -22,14 +22,14 @@ const ADDRESSES_MAX: usize = 32;
 pub(crate) struct Gateway {
     pub(crate) network: ResourceId,
     pub(crate) addresses: Vec<IpAddr>,
+    /// What leaves over IPv4 is from the first IPv4 one.
+    pub(crate) snat: bool,
 }
 
 pub(super) fn parse(id: &ResourceId, spec: &mut v1::ExternalGateway, findings: &mut Findings) -> Option<Gateway> {
     let v1::ExternalGateway { network, ip_addresses, enable_snat } = spec;
     let network = text::target(NETWORK, &id.tenant, network, "external_gateway.network", findings);
-    if *enable_snat == Some(true) {
-        findings.spec("external_gateway.enable_snat", "can't be true: sources are not translated yet");
-    }
+    let snat = *enable_snat == Some(true);
     if ip_addresses.is_empty() || ip_addresses.len() > ADDRESSES_MAX {
         let message = format!("has {} entries; 1 to {ADDRESSES_MAX} are needed", ip_addresses.len());
         findings.spec("external_gateway.ip_addresses", message);
@@ -43,7 +43,11 @@ pub(super) fn parse(id: &ResourceId, spec: &mut v1::ExternalGateway, findings: &
         }
         addresses.push(address);
     }
-    Some(Gateway { network: network?, addresses })
+    if snat && !addresses.iter().any(IpAddr::is_ipv4) {
+        let message = "needs an IPv4 address among ip_addresses: what leaves is from there; IPv6 is not translated so";
+        findings.spec("external_gateway.enable_snat", message);
+    }
+    Some(Gateway { network: network?, addresses, snat })
 }
 
 pub(super) fn claims(gateway: &Gateway, claims: &mut Vec<Claim>) {
@@ -82,7 +86,7 @@ pub(super) fn check(catalog: &Catalog, id: &ResourceId, gateway: &Gateway, findi
 
 pub(super) fn facts(
     catalog: &Catalog,
-    (id, key): (&ResourceId, RouterKey),
+    (id, key, snat_number): (&ResourceId, RouterKey, u32),
     gateway: &Gateway,
     facts: &mut Vec<Change>,
 ) {
@@ -96,7 +100,20 @@ pub(super) fn facts(
     let asks = catalog.upstreams_of(id).next().is_some();
     let leases = catalog.upstreams_of(id).filter_map(|(_, upstream)| upstream.lease.as_ref());
     let delegated = leases.flat_map(|lease| &lease.prefixes).map(|granted| granted.prefix).collect();
-    facts.push(Change::Gateway(key, Some(topology::ExternalGateway { network, addresses, nexthops, asks, delegated })));
+    let snat = gateway.snat.then(|| snat_of(gateway, snat_number)).flatten();
+    let fact = topology::ExternalGateway { network, addresses, nexthops, asks, delegated, snat };
+    facts.push(Change::Gateway(key, Some(fact)));
+}
+
+/// Zones of conntrack that no port has: OpenFlow port numbers end at 0xfeff.
+const ZONES_ABOVE: u16 = 0xfeff;
+/// How many there are.
+pub(crate) const SNAT_MAX: u32 = 0x100;
+
+fn snat_of(gateway: &Gateway, number: u32) -> Option<Snat> {
+    let address = gateway.addresses.iter().find_map(|address| addr::v4(*address))?;
+    let number = u16::try_from(number).ok().filter(|number| (1..=0x100).contains(number))?;
+    Some(Snat { address, zone: ZONES_ABOVE + number })
 }
 
 impl Catalog {

@@ -145,7 +145,8 @@ fn resolve<'c>(catalog: &'c Catalog, router: &'c Router) -> Vec<Resolved<'c>> {
     interfaces.collect()
 }
 
-pub(super) fn claims(catalog: &Catalog, router: &Router, claims: &mut Vec<Claim>) {
+pub(super) fn claims(catalog: &Catalog, record: &v1::Record, router: &Router, claims: &mut Vec<Claim>) {
+    claims.extend((record.snat_number != 0).then_some(Claim::SnatZone(record.snat_number)));
     for interface in resolve(catalog, router) {
         let shown = interface.faces.iter().map(|(_, address)| *address);
         let all = shown.chain([interface.address]);
@@ -418,8 +419,8 @@ fn is_own(interfaces: &[Resolved<'_>], network: &ResourceId, address: IpAddr) ->
     address == IpAddr::V6(FE80_1) || interfaces.iter().filter(|i| i.network == network).any(own)
 }
 
-pub(super) fn facts(catalog: &Catalog, id: &ResourceId, key: u32, router: &Router, facts: &mut Vec<Change>) {
-    let (key, Some(mac)) = (RouterKey(key), router.mac) else { return };
+pub(super) fn facts(catalog: &Catalog, id: &ResourceId, record: &v1::Record, router: &Router, facts: &mut Vec<Change>) {
+    let (key, Some(mac)) = (RouterKey(record.key), router.mac) else { return };
     let fact = topology::Router { tenant: id.tenant.clone(), name: id.name.clone(), mac };
     facts.push(Change::Router(key, Some(fact)));
     let interfaces = resolve(catalog, router);
@@ -431,7 +432,7 @@ pub(super) fn facts(catalog: &Catalog, id: &ResourceId, key: u32, router: &Route
         }
     }
     if let Some(given) = &router.gateway {
-        gateway::facts(catalog, (id, key), given, facts);
+        gateway::facts(catalog, (id, key, record.snat_number), given, facts);
     }
     let beyond = beyond(catalog, router);
     for route in &router.routes {

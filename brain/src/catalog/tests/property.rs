@@ -130,7 +130,7 @@ fn random_router(r: &mut Random) -> v1::Router {
     spec.external_gateway = r.some(25, |r| v1::ExternalGateway {
         network: r.one(&["red", "blue"]).to_owned(),
         ip_addresses: vec![r.one(&ADDRESSES).to_owned()],
-        enable_snat: None,
+        enable_snat: r.some(50, |r| r.chance(70)),
     });
     for interface in &mut spec.interfaces {
         interface.ip_address = r.some(15, |r| r.one(&ADDRESSES).to_owned());

@@ -32,10 +32,10 @@ fn gateways() {
     refuses(|_, a| leads_out(a, &["203.0.113.9", "203.0.113.9"]), &[(at(1).as_str(), "is listed twice")]);
     refuses(
         |_, a| {
-            leads_out(a, &["203.0.113.9"]);
+            leads_out(a, &["2001:db8:100::9"]);
             rt(a).external_gateway.as_mut().unwrap().enable_snat = Some(true);
         },
-        &[("routers[0].external_gateway.enable_snat", "can't be true")],
+        &[("routers[0].external_gateway.enable_snat", "needs an IPv4 address among ip_addresses")],
     );
     refuses(
         |_, a| {
