@@ -104,16 +104,22 @@ def restarted(site, say=print):
 
 
 def speaker_lost(site, say=print):
-    """gobgpd dies and comes back with nothing: it is given its peers and all paths again."""
-    before = site.bird.routes()
-    site.gobgpd.stop(signal.SIGKILL)
-    reason = site.wait_phase("net", "Degraded")
-    say(f"gobgpd killed: Degraded: {reason}")
-    wait_until("all taken back", lambda: not site.bird.routes())
-    site.gobgpd.start()
-    wait_until("all said again", lambda: site.bird.routes() == before, timeout=60)
-    site.wait_phase("net", "Active")
-    say("gobgpd started with nothing: all is said again")
+    """gobgpd dies and comes back with nothing: it is given all paths and its peers again, which have kept what they were told meanwhile."""
+    before, heard = site.bird.routes(), site.bird.heard()
+    with Pinger(site.outside("router"), site.address("vm1")) as pinger:
+        site.gobgpd.stop(signal.SIGKILL)
+        reason = site.wait_phase("net", "Degraded")
+        say(f"gobgpd killed: Degraded: {reason}")
+        wait_until("the session lost", lambda: not site.bird.established())
+        expect(site.bird.routes() == before, "the router upstream has forgotten what it was told")
+        site.gobgpd.start()
+        site.wait_phase("net", "Active")
+        wait_until("the session again", site.bird.established)
+        wait_until("all said again", lambda: site.bird.heard() >= heard + sum(map(len, before.values())))
+        time.sleep(1)
+    expect(site.bird.routes() == before, f"before {before}, after {site.bird.routes()}")
+    say(f"gobgpd started with nothing, and has said all again; {pinger.lost} of {pinger.sent} lost")
+    expect(pinger.lost == 0, f"{pinger.lost} lost")
     foreign = site.gobgpd.call("global", "rib", "add", "-a", "ipv6", "2001:db8:f00::/48", "nexthop", "2001:db8:100::55")
     wait_until("another's route", lambda: "2001:db8:f00::/48" in site.bird.routes())
     time.sleep(2.5)

@@ -129,6 +129,10 @@ class Bird(_Daemon):
         """The same as text, with when each was heard last."""
         return "\n".join(line for line in self.call("show", "route", "protocol", "speaker").splitlines() if "/" in line)
 
+    def heard(self):
+        """How many times it was told of a path, whether it knew of it or not."""
+        return sum(map(int, re.findall(r"Import updates:\s+(\d+)", self.call("show", "protocols", "all", "speaker"))))
+
     def established(self):
         """Whether the session stands."""
         return "Established" in self.call("show", "protocols", "speaker")

@@ -25,6 +25,10 @@ const TTL: u32 = 255;
 const CONNECT_RETRY_S: u64 = 3;
 const HOLD_S: u64 = 9;
 const KEEPALIVE_S: u64 = 3;
+/// For how long a peer keeps what it was told when gobgpd is gone (RFC 4724), seconds: what it leads over goes on without it.
+const RESTART_S: u32 = 120;
+/// For how long gobgpd waits at most for what peers have to say before it says its own.
+const DEFERRAL_S: u32 = 3;
 /// The origin "IGP" (RFC 4271, 4.3).
 const ORIGIN_IGP: u32 = 0;
 
@@ -87,6 +91,9 @@ pub(super) fn number(held: &BTreeMap<Said, u32>, prefix: IpNet, nexthop: IpAddr)
 /// A peer as gobgpd is to have it.
 pub(super) fn peer(peer: &BgpPeer, password: &str, mark: &str) -> apipb::Peer {
     let afi_safi = |ipv6| apipb::AfiSafi {
+        mp_graceful_restart: Some(apipb::MpGracefulRestart {
+            config: Some(apipb::MpGracefulRestartConfig { enabled: true }),
+        }),
         config: Some(apipb::AfiSafiConfig { family: Some(family(ipv6)), enabled: true }),
         add_paths: Some(apipb::AddPaths {
             config: Some(apipb::AddPathsConfig { receive: false, send_max: PATHS_MAX }),
@@ -103,6 +110,12 @@ pub(super) fn peer(peer: &BgpPeer, password: &str, mark: &str) -> apipb::Peer {
         }),
         ebgp_multihop: Some(apipb::EbgpMultihop { enabled: true, multihop_ttl: TTL }),
         timers: Some(apipb::Timers { config: Some(timers) }),
+        graceful_restart: Some(apipb::GracefulRestart {
+            enabled: true,
+            restart_time: RESTART_S,
+            deferral_time: DEFERRAL_S,
+            local_restarting: true,
+        }),
         afi_safis: vec![afi_safi(true), afi_safi(false)],
         state: None,
     }
@@ -110,7 +123,7 @@ pub(super) fn peer(peer: &BgpPeer, password: &str, mark: &str) -> apipb::Peer {
 
 /// What our peers' descriptions say: that they are ours, and as a hash how they are configured.
 pub(super) fn mark(asn: u32, password: &str) -> String {
-    format!("{MARK}{:08x}", hash(format!("{asn} {TTL} {HOLD_S} {PATHS_MAX} {password}").as_bytes()))
+    format!("{MARK}{:08x}", hash(format!("{asn} {TTL} {HOLD_S} {PATHS_MAX} {RESTART_S} {password}").as_bytes()))
 }
 
 /// Whether we have configured a peer.
