@@ -61,6 +61,15 @@ def no_tunnel(site, say=print):
         say(f"{port}: {asked // 2} of 5 requests through a tunnel")
 
 
+def judged(site, say=print):
+    """Security groups see who is outside by his address there."""
+    outside = "2001:db8:100::86"
+    expect(site.router.ping(outside, count=3, options=("-I", FAR)) == 3, "vm6's group lets far addresses through")
+    expect(site.router.ping(outside, count=1, options=("-I", "2001:db8:100::1")) == 0, "vm6's group lets no others through")
+    expect(site.host("vm6").ping("2001:db8:100::1") == 3, "answers need no rule")
+    say("a rule with a remote_ip_prefix sees the other end's address outside")
+
+
 def too_big(site, say=print):
     """Path MTU discovery through a mapping, from both sides."""
     inside, outside = site.host("vm1"), OUTSIDE_OF["vm1"][0]
@@ -249,6 +258,26 @@ def moved(site, say=print):
     site.controller.apply_text(apply.format(outside, "vm1"))
     site.wait_floating("vm1-v6", chassis="hv1", phase="Active")
     wait_until("vm1 answers again", lambda: site.router.tcp(outside) == site.host("vm1").name)
+
+
+def vm_moved(site, say=print):
+    """A VM goes to another chassis with its interface: its addresses outside are answered for there."""
+    chassis = site.lab.chassis
+    port = ("tenant: acme\nports: [{{name: vm1, network: red, mac_address: '02:00:00:00:01:01', fixed_ips: [{{ip_address: 10.1.0.11}}],"
+            " security_groups: [open], binding: {{chassis: {}, interface: acme-vm1}}}}]\n")
+    for here, there in (("hv1", "hv2"), ("hv2", "hv1")):
+        with site.router.capture("icmp6 or arp") as seen, Pinger(site.router, OUTSIDE_OF["vm1"][0]) as pinger:
+            chassis[here].hand_over("acme-vm1", chassis[there])
+            site.controller.apply_text(port.format(there))
+            for name in ("vm1-v6", "vm1-v4"):
+                site.wait_floating(name, chassis=there, phase="Active")
+            time.sleep(1.5)
+        told_of = len(seen.fields("frame.number", display=f"icmpv6.nd.na.target_address == {OUTSIDE_OF['vm1'][0]} && ipv6.dst == ff02::1"))
+        told4 = len(seen.fields("frame.number", display=f"arp.src.proto_ipv4 == {OUTSIDE_OF['vm1'][1]} && arp.dst.proto_ipv4 == {OUTSIDE_OF['vm1'][1]}"))
+        expect(told_of >= 3 and told4 >= 3, f"neighbours were told {told_of} and {told4} times")
+        for address in OUTSIDE_OF["vm1"]:
+            expect(site.router.ping(address) == 3, f"{address} does not answer on {there}")
+        say(f"vm1 moved to {there}: {pinger.lost} of {pinger.sent} lost, {pinger.lost * 10} ms")
 
 
 def uplink_lost(site, say=print):

@@ -14,11 +14,13 @@ PARTS = [
     ("status and trace", checks.told),
     ("both ways", checks.both_ways),
     ("by the nearest chassis", checks.no_tunnel),
+    ("security groups", checks.judged),
     ("errors and path MTU", checks.too_big),
     ("each other", checks.hairpin),
     ("another prefix", checks.prefix),
     ("from the router's address", checks.snat),
     ("a floating IP moves", checks.moved),
+    ("a VM moves", checks.vm_moved),
     ("a cable is out", checks.uplink_lost),
     ("connections elsewhere", checks.snat_fails_over),
 ]

@@ -81,7 +81,7 @@ def site(isolation, say=print):
                 lab.controller.start()
                 lab.controller.apply(os.path.join(HERE, "site.yaml"), wait=None)
                 here.wait_active()
-                for name in ("vm1-v6", "vm3-v6", "vm1-v4", "vm3-v4"):
+                for name in ("vm1-v6", "vm3-v6", "vm6-v6", "vm1-v4", "vm3-v4"):
                     here.wait_floating(name, phase="Active")
                 here.wait_ways_out()
                 for host in [*lab.hosts.values(), here.router]:

@@ -9,6 +9,7 @@ def test_floating_both_ways(isolation):
         checks.told(here)
         checks.both_ways(here)
         checks.no_tunnel(here)
+        checks.judged(here)
         checks.too_big(here)
         checks.hairpin(here)
 
@@ -28,4 +29,5 @@ def test_floating_moves(isolation):
     with site(isolation) as here:
         checks.told(here)
         checks.moved(here)
+        checks.vm_moved(here)
         checks.uplink_lost(here)
