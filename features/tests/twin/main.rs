@@ -118,7 +118,7 @@ fn worlds_compile_without_fault_or_conflict() {
 }
 
 /// Names of what only provider networks have: no generated world has one.
-const UNMET: [Drop; 3] = [Drop::LinkProtocol, Drop::UplinkHairpin, Drop::NoUplink];
+const UNMET: [Drop; 4] = [Drop::LinkProtocol, Drop::UplinkHairpin, Drop::NoUplink, Drop::NoMapping];
 
 /// For every name, a frame that the switch in memory drops by it: the first that a world has for it.
 fn samples(worlds: u64, packets: usize) -> BTreeMap<Drop, (u64, usize, Arriving)> {
