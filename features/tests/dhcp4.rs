@@ -210,6 +210,20 @@ fn what_is_told_is_what_there_is() {
     for silent in [asked(&[code::ROUTER]), message(Dhcp4Kind::Discover, vec![])] {
         assert_eq!(asks(&mostly(), &silent).unwrap().0.option(code::IPV6_ONLY_PREFERRED), None);
     }
+    // Nor while what would reach IPv4 for it is dead.
+    let mut told = mostly();
+    let [_, Change::Advert(key, Some(advert))] = subnet(1) else { unreachable!() };
+    let by = Some(topology::AnycastKey(7));
+    let pref64 = "64:ff9b::/96".parse().ok();
+    told.commit(vec![
+        anycast(7, 3, 0b1, true),
+        Change::Advert(key, Some(topology::Advert { pref64, pref64_by: by, ..advert })),
+    ]);
+    for alive in [false, true] {
+        told.commit(vec![serves(7, 1, alive)]);
+        let offer = asks(&told, &asked(&all)).unwrap().0;
+        assert_eq!(offer.option(code::IPV6_ONLY_PREFERRED).is_some(), alive);
+    }
     let forever = asks(&world(Fact { lease_s: u32::MAX, ..fact() }, true, &[ADDRESS]), &asked(&all)).unwrap().0;
     assert_eq!(forever.option(code::RENEWAL_TIME), None);
 }

@@ -7,6 +7,7 @@ use packet::{Dhcp4Option, dhcp4_option as code};
 use topology::{Dhcp4, DhcpOptions, NetworkKey, PortKey, View};
 
 use crate::options::first_said;
+use crate::ra::advert;
 use crate::{dns, metadata};
 
 /// How long a host that goes without IPv4 stays so before it asks again, seconds (RFC 8925, 3.4: the default).
@@ -20,6 +21,8 @@ pub(super) struct Offer<'v> {
     has_gateway: bool,
     dns: Vec<Ipv4Addr>,
     network: &'v topology::Network,
+    /// Hosts that can do without IPv4 shall, and may.
+    mostly: bool,
     /// What the port alone is told.
     own: Option<&'v DhcpOptions>,
 }
@@ -38,7 +41,8 @@ pub(super) fn of<'v>(view: &View<'v>, key: PortKey, network: NetworkKey) -> Vec<
         let own = port.addresses.iter().copied().filter_map(addr::v4).filter(|address| fact.prefix.contains(address));
         let offer = |address| {
             let dns = dns::server::told_v4(view, subnet, &fact.dns);
-            Offer { address, fact, has_gateway, dns, network: noun, own: named }
+            let mostly = fact.ipv6_mostly && advert::reaches_ipv4(view, network);
+            Offer { address, fact, has_gateway, dns, network: noun, mostly, own: named }
         };
         offers.extend(own.map(offer));
     }
@@ -78,7 +82,7 @@ impl Offer<'_> {
         if let Some(portal) = &network.captive_portal {
             options.push(Dhcp4Option::new(code::CAPTIVE_PORTAL, portal.as_bytes()));
         }
-        if fact.ipv6_mostly {
+        if self.mostly {
             options.push(Dhcp4Option::seconds(code::IPV6_ONLY_PREFERRED, V6ONLY_WAIT_S));
         }
         for named in first_said([own.map_or(&[][..], |own| &own.v4), &fact.options]) {

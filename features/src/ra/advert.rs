@@ -82,6 +82,13 @@ fn told_of(view: &View<'_>, subnet: SubnetKey) -> Option<Advert> {
     Some(advert)
 }
 
+/// Whether hosts of a network that do without IPv4 reach it: false where all NAT64 prefixes are of translators that don't answer.
+pub fn reaches_ipv4(view: &View<'_>, network: NetworkKey) -> bool {
+    let subnets = view.subnets_of(network);
+    let meant = subnets.iter().any(|subnet| view.advert(*subnet).is_some_and(|advert| advert.pref64.is_some()));
+    !meant || subnets.into_iter().any(|subnet| told_of(view, subnet).is_some_and(|advert| advert.pref64.is_some()))
+}
+
 /// What a sender tells a port alone. One that was given an address on a prefix that its neighbours form theirs from: to ask DHCPv6
 /// for it, and unless it has a formed one too, to form none. One that prefixes are delegated to: to ask DHCPv6. `None`: what
 /// everybody is told.
