@@ -11,15 +11,17 @@ use brain::{Announcement, BgpPeer, Event, PeerState, Speaker};
 use proto::apipb;
 use proto::apipb::gobgp_api_client::GobgpApiClient;
 use tokio::sync::watch;
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use tonic::transport::{Channel, Endpoint};
 
 use super::Shared;
 use super::bgp_wire::{self as wire, Said};
 
-/// How often gobgpd is compared with what is wanted, when nothing changes: a restart of it is found by then.
+/// How often gobgpd is asked for its peers, when nothing changes: a restart of it is found by then.
 const COMPARE: Duration = Duration::from_secs(1);
+/// And how often for its paths.
+const COMPARE_PATHS: Duration = Duration::from_secs(15);
 /// How long it may take to answer.
 const ANSWER_MAX: Duration = Duration::from_secs(5);
 
@@ -56,16 +58,25 @@ pub(super) async fn serve(address: Option<String>, shared: Arc<Shared>, stop: Ca
     if shared.inbox.push(Event::Speaker(told.clone())).await.is_err() {
         return;
     }
+    let mut compared: Option<Instant> = None;
+    let mut before = None;
     loop {
         let announcement = wanted.borrow_and_update().clone();
         if let Some(announcement) = announcement {
-            let now = match timeout(ANSWER_MAX * 4, compare(&mut client, &announcement)).await {
+            let same = before.as_ref() == Some(&announcement);
+            let known = same && told.fault.is_none() && compared.is_some_and(|at| at.elapsed() < COMPARE_PATHS);
+            if !known {
+                compared = Some(Instant::now());
+            }
+            let known = known.then(|| told.paths.clone());
+            let now = match timeout(ANSWER_MAX * 4, compare(&mut client, &announcement, known)).await {
                 Ok(Ok(speaker)) => speaker,
                 Ok(Err(words)) => {
                     Speaker { fault: Some(format!("gobgpd at {address}: {words}")), ..Speaker::default() }
                 }
                 Err(_) => Speaker { fault: Some(format!("gobgpd at {address} is too slow")), ..Speaker::default() },
             };
+            before = Some(announcement);
             if now != told {
                 told = now;
                 // Fails when the daemon stops.
@@ -85,14 +96,20 @@ pub(super) async fn serve(address: Option<String>, shared: Arc<Shared>, stop: Ca
 
 type Client = GobgpApiClient<Channel>;
 
-/// Makes gobgpd hold what is wanted, and tells how it stands.
-async fn compare(client: &mut Client, wanted: &Announcement) -> Result<Speaker, String> {
+/// Makes gobgpd hold what is wanted, and tells how it stands. `known`: it holds these paths, unless it has started anew: then it lacks peers.
+async fn compare(client: &mut Client, wanted: &Announcement, known: Option<BTreeSet<Said>>) -> Result<Speaker, String> {
     let global = client.get_bgp(apipb::GetBgpRequest {}).await.map_err(words)?.into_inner().global;
     if global.is_none_or(|global| global.asn == 0) {
         return Err("it has no AS number: give it a [global.config] with as and router-id".to_owned());
     }
-    let paths = compare_paths(client, wanted).await?;
-    let (peers, fault) = compare_peers(client, &wanted.peers).await?;
+    let there = list_peers(client).await?;
+    let all_there = wanted.peers.iter().all(|peer| there.contains_key(&peer.address));
+    // Before peers: so that one that comes back is told all at once.
+    let paths = match known.filter(|_| all_there && !wanted.peers.is_empty()) {
+        Some(known) => known,
+        None => compare_paths(client, wanted).await?,
+    };
+    let (peers, fault) = compare_peers(client, &wanted.peers, there).await?;
     Ok(Speaker { fault, peers, paths })
 }
 
@@ -129,15 +146,25 @@ async fn compare_paths(client: &mut Client, wanted: &Announcement) -> Result<BTr
     Ok(held.into_keys().collect())
 }
 
-/// The peers' states, and what is wrong with one.
-async fn compare_peers(client: &mut Client, wanted: &[BgpPeer]) -> Result<(Vec<PeerState>, Option<String>), String> {
-    let mut there: BTreeMap<IpAddr, apipb::Peer> = BTreeMap::new();
+type Peers = BTreeMap<IpAddr, apipb::Peer>;
+
+async fn list_peers(client: &mut Client) -> Result<Peers, String> {
+    let mut there = Peers::new();
     let mut listed = client.list_peer(apipb::ListPeerRequest::default()).await.map_err(words)?.into_inner();
     while let Some(response) = listed.message().await.map_err(words)? {
         let Some(peer) = response.peer else { continue };
         let address = peer.conf.as_ref().and_then(|conf| conf.neighbor_address.parse().ok());
         there.extend(address.map(|address| (address, peer)));
     }
+    Ok(there)
+}
+
+/// The peers' states, and what is wrong with one.
+async fn compare_peers(
+    client: &mut Client,
+    wanted: &[BgpPeer],
+    there: Peers,
+) -> Result<(Vec<PeerState>, Option<String>), String> {
     let (mut states, mut fault) = (Vec::new(), None);
     for peer in wanted {
         let password = match password(peer.password_file.as_deref()).await {

@@ -156,15 +156,15 @@ async fn what_is_sure_is_added_what_is_not_wanted_goes_and_others_paths_stay() {
         path("10.1.0.5/32", "203.0.113.10", true),
         path("2001:db8:b::/64", "2001:db8:100::10", false),
     ];
-    let speaker = compare(&mut client, &wanted(&[], &all)).await.unwrap();
+    let speaker = compare(&mut client, &wanted(&[], &all), None).await.unwrap();
     let said: BTreeSet<Said> = all[..3].iter().map(|path| (path.prefix, path.nexthop)).collect();
     assert_eq!((speaker.fault, speaker.paths), (None, said));
     assert_eq!(fake.told().len(), 3);
-    compare(&mut client, &wanted(&[], &all)).await.unwrap();
+    compare(&mut client, &wanted(&[], &all), None).await.unwrap();
     assert_eq!(fake.told(), Vec::<String>::new(), "nothing is said twice");
     // What is not sure any more stays, what is not wanted goes, after what is new.
     let next = [path("2001:db8:a::/64", "2001:db8:100::10", false), path("2001:db8:a::/64", "2001:db8:100::12", true)];
-    compare(&mut client, &wanted(&[], &next)).await.unwrap();
+    compare(&mut client, &wanted(&[], &next), None).await.unwrap();
     let told = fake.told();
     assert_eq!(told[0], "+2001:db8:a::/64 via 2001:db8:100::12");
     assert_eq!(told[1..].iter().map(|told| &told[..1]).collect::<String>(), "--");
@@ -172,7 +172,7 @@ async fn what_is_sure_is_added_what_is_not_wanted_goes_and_others_paths_stay() {
     assert!(fake.state().paths.contains(&foreign));
     // One that starts anew is given all that is sure.
     fake.state().paths.clear();
-    compare(&mut client, &wanted(&[], &next)).await.unwrap();
+    compare(&mut client, &wanted(&[], &next), None).await.unwrap();
     assert_eq!(fake.told(), ["+2001:db8:a::/64 via 2001:db8:100::12"]);
 }
 
@@ -187,24 +187,35 @@ async fn peers_of_ours_are_as_they_are_wanted_and_others_stay() {
     std::fs::write(&file, "first\n").unwrap();
     let secret = file.to_str();
     let first = wanted(&[peer("2001:db8::1", 65001, secret)], &[]);
-    let speaker = compare(&mut client, &first).await.unwrap();
+    let speaker = compare(&mut client, &first, None).await.unwrap();
     assert_eq!(fake.told(), ["+2001:db8::1 AS65001 \"first\""]);
     assert!(!speaker.peers[0].established, "{speaker:?}");
     fake.state().peers[1].state = Some(apipb::PeerState { session_state: wire::ESTABLISHED });
-    let speaker = compare(&mut client, &first).await.unwrap();
+    let speaker = compare(&mut client, &first, None).await.unwrap();
     assert_eq!((speaker.peers[0].established, &*speaker.peers[0].state), (true, "Established"));
     assert_eq!(fake.told(), Vec::<String>::new());
+    // What it is known to hold is not asked for, unless it has lost its peers.
+    let announced = wanted(&first.peers, &[path("2001:db8:a::/64", "2001:db8:100::10", true)]);
+    let known = || Some(announced.paths.iter().map(|path| (path.prefix, path.nexthop)).collect::<BTreeSet<Said>>());
+    compare(&mut client, &announced, known()).await.unwrap();
+    assert_eq!(fake.told(), Vec::<String>::new());
+    fake.state().peers.pop();
+    compare(&mut client, &announced, known()).await.unwrap();
+    assert_eq!(fake.told(), ["+2001:db8:a::/64 via 2001:db8:100::10", "+2001:db8::1 AS65001 \"first\""]);
+    compare(&mut client, &first, None).await.unwrap();
+    assert_eq!(fake.told(), ["-2001:db8:a::/64 via 2001:db8:100::10"]);
     // Another password, another AS: it is configured anew. No password: that is said.
     std::fs::write(&file, "second\n").unwrap();
-    compare(&mut client, &first).await.unwrap();
+    compare(&mut client, &first, None).await.unwrap();
     assert_eq!(fake.told(), ["-2001:db8::1", "+2001:db8::1 AS65001 \"second\""]);
-    compare(&mut client, &wanted(&[peer("2001:db8::1", 65002, None)], &[])).await.unwrap();
+    compare(&mut client, &wanted(&[peer("2001:db8::1", 65002, None)], &[]), None).await.unwrap();
     assert_eq!(fake.told(), ["-2001:db8::1", "+2001:db8::1 AS65002 \"\""]);
-    let speaker = compare(&mut client, &wanted(&[peer("2001:db8::2", 1, Some("/nowhere/secret"))], &[])).await.unwrap();
+    let speaker =
+        compare(&mut client, &wanted(&[peer("2001:db8::2", 1, Some("/nowhere/secret"))], &[]), None).await.unwrap();
     assert!(speaker.fault.unwrap().starts_with("password_file of 2001:db8::2: "), "one that can't be read");
     assert_eq!(fake.told(), ["-2001:db8::1"]);
     assert_eq!(fake.state().peers.len(), 1, "another's peer stays");
     fake.state().asn = 0;
-    let words = compare(&mut client, &first).await.unwrap_err();
+    let words = compare(&mut client, &first, None).await.unwrap_err();
     assert!(words.contains("no AS number"), "{words}");
 }
