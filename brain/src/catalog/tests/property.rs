@@ -298,7 +298,7 @@ fn random_document(r: &mut Random) -> Document {
         security_groups: few(r, 1, random_group, |x| &x.meta),
         address_groups: few(r, 1, random_addresses, |x| &x.meta),
         anycast_services: few(r, 1, random_anycast, |x| &x.meta),
-        exposures: few(r, 1, random_exposure, |x| &x.meta),
+        exposures: if r.chance(10) { few(r, 1, random_exposure, |x| &x.meta) } else { Vec::new() },
         floating_ips: few(r, 1, random_floating, |x| &x.meta),
         prefix_mappings: few(r, 1, random_mapping, |x| &x.meta),
         translators: few(r, 1, random_translator, |x| &x.meta),
