@@ -23,6 +23,7 @@ from m_coldsync import m_coldsync
 from m_datapath import m_datapath
 from m_failover import m_failover
 from m_flood import m_flood
+from m_mapping import m_mapping
 from m_megaflow import m_megaflow
 from m_metadata import m_metadata
 from m_nd import m_dhcp, m_nd
@@ -36,7 +37,7 @@ from nslab import system_busy
 MEASURES = {"port_up": m_port_up, "cold": m_cold, "nd": m_nd, "dhcp": m_dhcp, "storm": m_storm,
             "chunks": m_chunks, "coldsync": m_coldsync, "resync": m_resync, "flood": m_flood,
             "codec": m_codec, "compile": m_compile, "scale": m_scale, "leases": m_leases, "exchanges": m_exchanges, "reconnect": m_reconnect,
-            "datapath": m_datapath, "megaflow": m_megaflow, "metadata": m_metadata, "failover": m_failover, "restart": m_restart}
+            "datapath": m_datapath, "mapping": m_mapping, "megaflow": m_megaflow, "metadata": m_metadata, "failover": m_failover, "restart": m_restart}
 
 
 def own_cpu():

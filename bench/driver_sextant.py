@@ -183,6 +183,19 @@ class Driver(BaseDriver):
     def route(self, router, prefix, nexthop):
         self._apply(field(6, self._router(router, field(2, field(1, prefix) + field(2, nexthop)))))
 
+    def lead_out(self, ch, interface, prefix, routers, mapping):
+        """A chassis' port leads to a physical network with a router at PREFIX::1; routers have an address there each, and one maps
+        a prefix to another."""
+        mappings = field(3, field(1, "physnet1") + field(2, interface))
+        document = field(2, resource(ch.name, field(1, dpid(ch)) + field(2, ch.tun) + mappings + field(4, 1), tenant=None))
+        document += field(4, resource("public", field(1, 2) + field(9, "physnet1"), tenant=None))
+        document += field(5, resource("public6", field(1, "public") + field(2, prefix + "::/64") + field(3, prefix + "::1")))
+        for router, address in routers.items():
+            document += field(6, self._router(router, field(3, field(1, "public") + field(2, address))))
+        document += field(14, resource("out", b"".join(field(i, text) for i, text in enumerate(mapping, 1))))
+        self._apply(document)
+        self._wait()
+
     def groups(self, names):
         for name in names:
             self._group(name, [

@@ -104,6 +104,9 @@ def targets(f):
         share = r.get("ratio_to_plain")
         out.append(("routed TCP, %s chassis" % path, r.get("median"), "Mbit/s", "one-flow bridge", share, "at least 0.95",
                     None if share is None else share >= 0.95))
+    through = lambda path: f.value("sextant", "mapping", "tcp_mbit_s", path=path)
+    beside("TCP to outside through a mapped prefix (RFC 6296)", through("mapped"), through("routed"), "Mbit/s", "routed alone",
+           lambda r: r >= 0.9, "at least 0.9")
     chunks = lambda what: f.value("sextant", "chunks", what)
     idle, busy = chunks("ping_p99_idle_ms"), chunks("ping_p99_ms")
     out.append(("p99 of a 10 ms ping while 50,000 flows change", busy, "ms", "idle: " + show(idle), None,

@@ -6,7 +6,7 @@
 #   BENCH_SCALE     0.1: a smoke run, with fewer samples and smaller sites
 #   BENCH_DRIVER    default: "ovn sextant"
 #   BENCH_MEASURES  with each driver; default: "nd dhcp restart port_up cold datapath megaflow"; there are also storm, failover
-#   BENCH_ALONE     with Sextant alone; default: "flood metadata chunks coldsync resync codec compile scale leases exchanges reconnect"
+#   BENCH_ALONE     with Sextant alone; default: "flood metadata mapping chunks coldsync resync codec compile scale leases exchanges reconnect"
 #   BENCH_SIZES / BENCH_COLD_SIZES   port counts for port_up / cold
 #   BENCH_LARGEST   a port count for port_up with Sextant alone (default 10000; 0: none)
 #   BENCH_GROUPS=0, BENCH_MODE=slaac the same work for all, without what one of them does not have yet (the default here)
@@ -43,7 +43,7 @@ for name in ${BENCH_MEASURES-nd dhcp restart port_up cold datapath megaflow}; do
 done
 largest=$(scaled "${BENCH_LARGEST:-10000}")
 [ "$largest" -gt 0 ] && measure sextant port_up --sizes "$largest"
-for name in ${BENCH_ALONE-flood metadata chunks coldsync resync codec compile scale leases exchanges reconnect}; do
+for name in ${BENCH_ALONE-flood metadata mapping chunks coldsync resync codec compile scale leases exchanges reconnect}; do
   measure sextant "$name"
 done
 

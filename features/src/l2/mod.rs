@@ -189,7 +189,7 @@ mod tests {
         }
         // OFPG_MAX (OpenFlow 1.3.5, 7.3.4.2).
         assert!(seen.iter().all(|id| is_our_group(*id) && *id <= 0xffff_ff00));
-        for other in [0, 0x0900_0001, 0x0fff_ffff, 0xfc00_0000] {
+        for other in [0, 0x0a00_0001, 0x0fff_ffff, 0xfc00_0000] {
             assert!(!is_our_group(other));
         }
     }

@@ -522,7 +522,7 @@ fn what_grew_bit_by_bit_is_what_a_fresh_load_says() {
     }
     let [written, refused, learned, shared, carved] = all;
     assert!(
-        written > 450 && refused > 500 && learned > 50 && shared > 50 && carved > 50,
+        written > 400 && refused > 500 && learned > 50 && shared > 50 && carved > 50,
         "{written} written, {refused} refused, {learned} learned, {shared} with prefixes of their own, {carved} with upstream's: the \
          requests test nothing"
     );
