@@ -7,7 +7,7 @@
 use std::net::Ipv6Addr;
 
 use ::flows::{Drop, Emit, On, Reg, Row, Table};
-use addr::{IpNet, Ipv6Net, PrefixPair, is_link_local};
+use addr::{IpNet, Ipv6Net, PrefixPair};
 use ofp::{Field, Subfield};
 use topology::{ChassisKey, PortKey, RouterKey, View};
 
@@ -63,11 +63,11 @@ pub(super) fn port(view: &View<'_>, emit: &mut Emit, key: PortKey, chassis: Chas
         return;
     }
     let (Some(port), Some(binding)) = (view.port(key), view.binding(key)) else { return };
-    let mut routers: Vec<RouterKey> = view.interfaces_on(port.network).into_iter().map(|(router, _)| router).collect();
-    routers.dedup();
-    for router in routers.into_iter().filter(|router| view.routes_for(*router, chassis)) {
-        for mapping in view.prefix_mappings(router).into_iter().filter(|mapping| mapping.is_long()) {
-            for address in port.v6().filter(|address| !is_link_local(*address)) {
+    for (router, subnet) in view.interfaces_on(port.network) {
+        let Some(IpNet::V6(prefix)) = view.subnet(subnet).map(|subnet| subnet.cidr) else { continue };
+        let mappings = view.prefix_mappings(router).into_iter().filter(|mapping| mapping.is_long());
+        for mapping in mappings.filter(|_| view.routes_for(router, chassis)) {
+            for address in port.v6().filter(|address| prefix.contains(address)) {
                 let Some(outside) = mapping.pair.outward(address) else { continue };
                 let pair = (Ipv6Net::from(address), Ipv6Net::from(outside));
                 inward(&mut emit.on(chassis), router, WHOLE, pair);

@@ -5,7 +5,7 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use addr::{IpNet, MacAddr, OfPort, link_local, subnet_router_anycast};
-use topology::{Change, ChassisKey, Encap, Interface, NetworkKey, Port, PortKey};
+use topology::{Change, ChassisKey, Encap, Interface, NetworkKey, Port, PortKey, RouterKey};
 
 use super::dice::Dice;
 
@@ -27,6 +27,8 @@ pub struct Scene {
     pub services: Vec<(NetworkKey, MacAddr, IpAddr)>,
     /// Beyond static routes.
     pub routed: Vec<Ipv6Addr>,
+    /// The router that leads to a provider network, and its VLAN there.
+    pub beyond: Option<(RouterKey, Option<u16>)>,
 }
 
 #[derive(Clone, Debug)]
@@ -90,6 +92,7 @@ impl Scene {
             v4: ODD_V4.to_vec(),
             services: Vec::new(),
             routed: Vec::new(),
+            beyond: None,
         };
         for change in changes {
             scene.state(change, changes);
@@ -108,6 +111,20 @@ impl Scene {
             Change::Network(key, Some(network)) => {
                 self.networks.retain(|(other, ..)| other != key);
                 self.networks.push((*key, network.segment, network.mtu));
+            }
+            Change::Gateway(router, Some(gateway)) => {
+                gateway.addresses.iter().for_each(|address| self.address(*address));
+                let vlan = all.iter().find_map(|change| match change {
+                    Change::Network(key, Some(network)) if *key == gateway.network => network.physical.as_ref()?.vlan,
+                    _ => None,
+                });
+                self.beyond = Some((*router, vlan));
+            }
+            Change::Presence(_, outside, Some(_)) => self.address(*outside),
+            Change::PrefixMapping(_, _, Some(mapping)) => {
+                let outside: Vec<Ipv6Addr> =
+                    self.v6.iter().filter_map(|inside| mapping.pair.outward(*inside)).collect();
+                self.v6.extend(outside);
             }
             Change::Anycast(key, Some(service)) => {
                 let mac = features::router::anycast_mac(*key);

@@ -13,6 +13,7 @@ use ofp::{Field, Match, Value};
 use packet::{ETHERTYPE_IPV4, ETHERTYPE_IPV6, Ethernet};
 use topology::{ChassisKey, Encap};
 
+use crate::beyond::UPLINK;
 use crate::dice::Dice;
 use crate::frames::Sender;
 use crate::rig::{PORTS_MAX, Rig, Seen, fabric_port, hex, row};
@@ -55,6 +56,11 @@ pub fn arriving(dice: &mut Dice, scene: &Scene, chassis: ChassisKey) -> Arriving
         Some(vm) => Sender::new(scene, &vm.port),
         None => Sender::stranger(scene, dice),
     };
+    if dice.one_in(6)
+        && let Some(arriving) = from_beyond(dice, scene, chassis, &sender)
+    {
+        return arriving;
+    }
     match dice.below(16) {
         0..=3 => {
             let segment = dice.of(&scene.networks).1;
@@ -99,6 +105,28 @@ fn from_fabric(dice: &mut Dice, scene: &Scene, chassis: ChassisKey, segment: u32
     let src = dice.any(&others).unwrap_or(stranger);
     let tunnel = Tunnel { id: segment.into(), src: Some(src), dst: Some(wire::local(src)) };
     Arriving { in_port, tunnel: Some(tunnel), frame }
+}
+
+/// Below what any network takes.
+const SHORT: usize = 1200;
+
+/// From the physical network: for a router there, or anybody.
+fn from_beyond(dice: &mut Dice, scene: &Scene, chassis: ChassisKey, sender: &Sender<'_>) -> Option<Arriving> {
+    let (router, vlan) = scene.beyond?;
+    let mut frame = sender.frame(dice);
+    // A real trace measures a frame with the tag that it came with, which the data path has taken off by then.
+    if vlan.is_some() && frame.len() > SHORT {
+        return None;
+    }
+    if dice.one_in(3) {
+        frame[..6].copy_from_slice(&features::router::sends_from(chassis, router).0);
+        frame[6..12].copy_from_slice(&[2, 0, 0, 0, 9, 9]);
+    }
+    if let Some(vlan) = vlan.filter(|_| !dice.one_in(10)) {
+        let [high, low] = vlan.to_be_bytes();
+        frame.splice(12..12, [0x81, 0x00, high, low]);
+    }
+    Some(Arriving { in_port: OfPort(UPLINK), tunnel: None, frame })
 }
 
 /// A network's tag, or one of a path above it; or another priority; or what bridges say to each other.

@@ -61,7 +61,8 @@ pub struct Seen {
 impl Rig {
     pub fn new(name: &str) -> Rig {
         let ovs = Ovs::start(name);
-        let hosts: Vec<(String, u32)> = (1..=PORTS_MAX).chain([TRUNK]).map(|port| (interface(port), port)).collect();
+        let hosts: Vec<(String, u32)> =
+            (1..=crate::beyond::UPLINK).chain([TRUNK]).map(|port| (interface(port), port)).collect();
         let mut ports: Vec<_> = hosts.iter().map(|(name, port)| (name.as_str(), *port, "dummy")).collect();
         ports.extend(TUNNELS.iter().map(|(_, port, kind)| (*kind, *port, *kind)));
         ovs.bridge(BRIDGE, &ports);

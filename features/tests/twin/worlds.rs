@@ -11,6 +11,7 @@ use topology::{
     Listener, Network, NetworkKey, Policy, Port, PortKey, Role, Route, Router, RouterKey, Subnet, SubnetKey, Way,
 };
 
+use crate::beyond::beyond;
 use crate::dice::Dice;
 use crate::filters::filters;
 use crate::rig::{PORTS_MAX, fabric_port};
@@ -89,6 +90,7 @@ pub fn world(seed: u64) -> Vec<Change> {
     maker.changes.extend(services);
     let listeners = listeners(&mut Dice::new(seed ^ 0x6d1d_6d1d_0000), &maker.changes);
     maker.changes.extend(listeners);
+    beyond(&mut Dice::new(seed ^ 0xbe10_9d00_0000), &mut maker.changes);
     maker.changes
 }
 
