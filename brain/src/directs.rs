@@ -40,6 +40,33 @@ impl Brain {
         None
     }
 
+    /// What stands in the way of a trunk's port; `None`: nothing, or it is none.
+    pub(crate) fn subport_standing(&self, id: &ResourceId, key: PortKey) -> Option<(v1::Phase, String)> {
+        let trunk = self.catalog.trunk_with(id)?;
+        if View::new(&self.world).place(key).is_some() {
+            return None;
+        }
+        let parent = &trunk.port;
+        Some((v1::Phase::Pending, format!("{parent}, by which it is reached, is not plugged")))
+    }
+
+    /// A trunk works where its ports do.
+    pub(crate) fn trunk_standing(&self, id: &ResourceId) -> (v1::Phase, String) {
+        let standings = self.catalog.trunk_ports(id).into_iter().map(|port| (port, self.standing_of(port)));
+        let worst = standings.max_by_key(|(_, (phase, _))| match phase {
+            v1::Phase::Failed => 4,
+            v1::Phase::Pending => 3,
+            v1::Phase::Degraded => 2,
+            v1::Phase::Installing => 1,
+            v1::Phase::Active | v1::Phase::Unspecified => 0,
+        });
+        match worst {
+            Some((port, (phase, reason))) if !reason.is_empty() => (phase, format!("{port}: {reason}")),
+            Some((_, standing)) => standing,
+            None => (v1::Phase::Active, String::new()),
+        }
+    }
+
     /// The pass-through NIC of a network that a frame is for, by its full name.
     pub(crate) fn direct_with(&self, network: NetworkKey, frame: &[u8]) -> Option<String> {
         let mac = MacAddr(frame.get(..6)?.try_into().ok()?);

@@ -86,7 +86,7 @@ impl Brain {
     /// Something that is said of groups.
     pub(crate) fn said_of_groups(&mut self, punted: &Punted) -> Outcome {
         // Its switch out there knows; here nothing is copied to it.
-        if punted.place.shared.is_some() {
+        if punted.place.beyond().is_some() {
             return Err("passes_by");
         }
         let said = said::read(&punted.frame)?;

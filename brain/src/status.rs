@@ -51,6 +51,7 @@ impl Brain {
             ("renumbering", "subnet"),
             ("delegation", "port"),
             ("floating_ip", "port"),
+            ("trunk", "port"),
             ("prefix_mapping", "router"),
             ("translator", "port"),
         ];
@@ -132,7 +133,8 @@ impl Brain {
                 let status = r.status.get_or_insert_default();
                 (status.phase, status.reason) = (phase, reason);
                 let place = self.port_key(id).and_then(|key| View::new(&self.world).place(key));
-                status.ofport = place.filter(|place| place.shared.is_none()).map_or(0, |place| place.ofport.0);
+                let own = place.filter(|place| place.beyond().is_none());
+                status.ofport = own.map_or(0, |place| place.shared.map_or(place.ofport, |trunk| trunk.port).0);
                 status.served_by = self.served_by(id);
             }
             Kind::Renumbering(r) => {
@@ -161,6 +163,10 @@ impl Brain {
                 let status = r.status.get_or_insert_default();
                 (status.phase, status.reason) = (phase, reason);
                 status.instance = self.shown_instances(id).pop();
+            }
+            Kind::Trunk(r) => {
+                let status = r.status.get_or_insert_default();
+                (status.phase, status.reason) = (phase, reason);
             }
             Kind::Exposure(r) => {
                 let status = r.status.get_or_insert_default();
@@ -286,6 +292,7 @@ impl Brain {
             "anycast_service" => self.anycast_standing(id),
             "translator" => self.translator_standing(id),
             "exposure" => self.exposure_standing(id),
+            "trunk" => self.trunk_standing(id),
             "address_group" => {
                 let key = self.number(id).map(|n| SetKey::Addresses(AddressGroupKey(n)));
                 let concerned = key.map(|key| self.world.chassis_naming(key)).unwrap_or_default();
@@ -391,7 +398,7 @@ impl Brain {
         let pending = |reason: String| (v1::Phase::Pending, reason);
         let view = View::new(&self.world);
         let Some(key) = self.port_key(id) else { return pending(String::new()) };
-        if let Some(words) = self.direct_standing(key) {
+        if let Some(words) = self.direct_standing(key).or_else(|| self.subport_standing(id, key)) {
             return words;
         }
         let (Some(port), Some(binding)) = (view.port(key), view.binding(key)) else {
@@ -413,7 +420,8 @@ impl Brain {
             Some(words) if standing.0 == v1::Phase::Active => (v1::Phase::Degraded, words),
             _ => standing,
         };
-        match self.claim_words(id).filter(|_| reason.is_empty()) {
+        let claimed = self.claim_words(id).filter(|_| self.catalog.trunk_with(id).is_none());
+        match claimed.filter(|_| reason.is_empty()) {
             Some(words) => (phase, words),
             None => (phase, reason),
         }

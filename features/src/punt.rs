@@ -8,7 +8,7 @@ use ofp::{Action, Match};
 use topology::{ChassisKey, NetworkKey, Place, PortKey, RouterKey, Shared, View};
 
 use crate::router::CHASSIS_MAC_PREFIX;
-use crate::{direct, provider};
+use crate::{direct, l2, provider};
 
 /// A packet that a row punted, with what the registers said there.
 #[derive(Clone, Debug)]
@@ -51,9 +51,8 @@ impl PacketOut {
     /// To one port. To a pass-through NIC it goes over the physical network, from a MAC of the chassis.
     pub fn to(place: Place, frame: impl Into<Vec<u8>>) -> PacketOut {
         let mut frame = frame.into();
-        let Some(Shared { port, vlan }) = place.shared else {
-            let actions = vec![Action::Output { port: place.ofport, max_len: 0 }];
-            return PacketOut::by(place.chassis, actions, frame);
+        let Some(Shared { port, vlan, .. }) = place.beyond() else {
+            return PacketOut::by(place.chassis, l2::to_port(place.ofport), frame);
         };
         if let Some(source) = frame.get_mut(6..12)
             && source.first() != Some(&CHASSIS_MAC_PREFIX)

@@ -159,8 +159,9 @@ fn any_change() -> impl Strategy<Value = Vec<Change>> {
     prop_oneof![
         4 => (p.clone(), n.clone()).prop_map(|(p, n)| vec![port(p, n)]),
         2 => p.clone().prop_map(|p| vec![Change::Port(PortKey(p), None)]),
-        6 => (p.clone(), c.clone()).prop_map(|(p, c)| vec![Change::Direct(PortKey(p), None), bind(p, c)]),
+        6 => (p.clone(), c.clone()).prop_map(|(p, c)| vec![Change::Direct(PortKey(p), None), Change::Subport(PortKey(p), None), bind(p, c)]),
         3 => (p.clone(), c.clone()).prop_map(|(p, c)| direct(p, c).to_vec()),
+        3 => (p.clone(), p.clone(), any::<bool>()).prop_map(|(p, parent, there)| subport(p, parent, there)),
         2 => p.clone().prop_map(|p| vec![Change::Binding(PortKey(p), None)]),
         2 => (p.clone(), any::<bool>()).prop_map(|(p, s)| vec![policy(p, s)]),
         2 => (p.clone(), any::<bool>()).prop_map(|(p, l)| vec![learning(p, l)]),

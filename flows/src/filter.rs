@@ -80,9 +80,8 @@ pub(crate) const INGRESS: [TableSpec; 5] = [
         writers: &["groups"],
         matches: &[Field::ETH_TYPE, Field::IP_PROTO, Field::ICMPV6_TYPE],
         loads: &[Reg::Judged, Reg::Leaves, Reg::Asks, Reg::Allowed, Reg::Follows],
-        next: &[Table::IngressOpen],
+        next: &[Table::IngressOpen, Table::Deliver],
         asks: &[Table::Groups],
-        outputs: true,
         miss: Miss::Covered,
         ..REST
     },
@@ -94,10 +93,9 @@ pub(crate) const INGRESS: [TableSpec; 5] = [
         matches: &[Field::ETH_DST, Field::ETH_TYPE],
         reads: &[Reg::Allowed, Reg::Follows],
         loads: &[Reg::Asks],
-        next: &[Table::IngressVerdict],
+        next: &[Table::IngressVerdict, Table::Deliver],
         asks: &[Table::Groups],
         tracks: &[Table::IngressState],
-        outputs: true,
         miss: Miss::Drop(Drop::NoRule),
         ..REST
     },
@@ -108,10 +106,9 @@ pub(crate) const INGRESS: [TableSpec; 5] = [
         writers: &["groups"],
         matches: &[Field::ETH_TYPE, Field::IP_PROTO, Field::IP_FRAG, Field::CT_STATE],
         loads: &[Reg::Asks],
-        next: &[Table::IngressVerdict],
+        next: &[Table::IngressVerdict, Table::Deliver],
         asks: &[Table::Groups],
         tracks: &[Table::IngressKept],
-        outputs: true,
         miss: Miss::Drop(Drop::InvalidState),
         ..REST
     },
@@ -122,9 +119,9 @@ pub(crate) const INGRESS: [TableSpec; 5] = [
         writers: &["groups"],
         matches: &[Field::ETH_DST, Field::ETH_TYPE, Field::CT_STATE],
         reads: &[Reg::Allowed],
+        next: &[Table::Deliver],
         asks: &[Table::Connections],
         tracks: &[Table::IngressKept],
-        outputs: true,
         miss: Miss::Drop(Drop::NoRule),
         ..REST
     },
@@ -134,11 +131,25 @@ pub(crate) const INGRESS: [TableSpec; 5] = [
         about: "The first packet of a connection is delivered. Not what conntrack had held in vain, and lets go with any packet.",
         writers: &["groups"],
         matches: &[Field::CT_STATE],
-        outputs: true,
+        next: &[Table::Deliver],
         miss: Miss::Drop(Drop::InvalidState),
         ..REST
     },
 ];
+
+/// Behind those, and behind `out`.
+pub(crate) const DELIVER: TableSpec = TableSpec {
+    table: Table::Deliver,
+    name: "deliver",
+    about: "Out of the port that is judged, or of the trunk that it is one of, with its tag; but not back to who sent it.",
+    writers: &["port", "groups"],
+    matches: &[Field::IN_PORT],
+    reads: &[Reg::Judged],
+    sets: &[Field::IN_PORT_NXM, Field::VLAN_VID],
+    outputs: true,
+    miss: Miss::Covered,
+    ..REST
+};
 
 /// What is asked, both ways.
 pub(crate) const ASKED: [TableSpec; 4] = [

@@ -115,9 +115,10 @@ pub(crate) const REPLY: TableSpec = TableSpec {
     table: Table::Reply,
     name: "reply",
     about: "Back by the port that the question came in by, with the tag that it had there.",
-    writers: &["nd", "gateway", "direct"],
+    writers: &["nd", "gateway", "direct", "port"],
+    matches: &[Field::IN_PORT],
     reads: &[Reg::Net, Reg::FromLocalnet, Reg::Nic],
-    sets: &[Field::VLAN_VID],
+    sets: &[Field::IN_PORT_NXM, Field::VLAN_VID],
     outputs: true,
     miss: Miss::Covered,
     ..REST

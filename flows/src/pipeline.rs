@@ -54,6 +54,7 @@ pub enum Table {
     IngressVerdict = 128,
     IngressKept = 129,
     Fabric = 130,
+    Deliver = 134,
     Localnet = 136,
     Reply = 138,
     Hop = 140,
@@ -134,7 +135,7 @@ pub(crate) const REST: TableSpec = TableSpec {
 };
 
 /// The pipeline, in the order of table numbers.
-pub const PIPELINE: [TableSpec; 49] = [
+pub const PIPELINE: [TableSpec; 50] = [
     TableSpec {
         table: Table::Classify,
         name: "classify",
@@ -143,6 +144,7 @@ pub const PIPELINE: [TableSpec; 49] = [
         writers: &["port", "overlay", "learn", "links", "provider"],
         matches: &[Field::IN_PORT, Field::ETH_SRC, Field::ETH_DST, Field::ETH_TYPE, Field::TUN_ID, Field::VLAN_VID],
         reads: &[Reg::Claim],
+        sets: &[Field::IN_PORT_NXM],
         loads: &[
             Reg::Net,
             Reg::FromFabric,
@@ -154,6 +156,7 @@ pub const PIPELINE: [TableSpec; 49] = [
             Reg::PuntClass,
         ],
         next: &[Table::Arrive, Table::Restore, Table::Border, Table::Guard, Table::Nd, Table::Out, Table::Punt],
+        reenters: &[Table::Classify],
         miss: Miss::Drop(Drop::ForeignMac),
         ..REST
     },
@@ -381,6 +384,7 @@ pub const PIPELINE: [TableSpec; 49] = [
             Table::Multicast,
             Table::Ingress,
             Table::Fabric,
+            Table::Deliver,
             Table::Localnet,
             Table::Punt,
         ],
@@ -442,6 +446,7 @@ pub const PIPELINE: [TableSpec; 49] = [
         miss: Miss::Drop(Drop::NoTunnel),
         ..REST
     },
+    filter::DELIVER,
     physical::LOCALNET,
     physical::REPLY,
     TableSpec {

@@ -7,7 +7,7 @@ use std::net::{IpAddr, Ipv6Addr};
 
 use addr::{IpNet, MacAddr, OfPort};
 
-use crate::direct::{self, Direct};
+use crate::direct::{self, Direct, Subport};
 use crate::exposures::{self, Exposure};
 use crate::facts::{
     AddressGroup, Advert, Alive, Anycast, Binding, Chassis, Dhcp4, Dhcp6, DhcpOptions, ExternalGateway, Fabric, Hop,
@@ -69,6 +69,8 @@ pub enum Change {
     Binding(PortKey, Option<Binding>),
     /// Who is a pass-through NIC has no binding of its own: it follows from this.
     Direct(PortKey, Option<Direct>),
+    /// Nor has a port of a trunk.
+    Subport(PortKey, Option<Subport>),
     Policy(PortKey, Option<Policy>),
     DhcpOptions(PortKey, Option<DhcpOptions>),
     /// One label, in lower case.
@@ -208,6 +210,7 @@ impl World {
             Change::Port(key, new) => self.apply_port(marks, key, new),
             Change::Binding(key, new) => self.apply_binding(marks, key, new),
             Change::Direct(key, new) => direct::changed(self, marks, key, new),
+            Change::Subport(key, new) => direct::subport_changed(self, marks, key, new),
             Change::DhcpOptions(key, new) => {
                 if put(&mut self.dhcp_options, key, new).is_some() {
                     marks.changed(Key::DhcpOptions(key));
@@ -455,6 +458,7 @@ impl World {
         let after = new.clone();
         let Some(old) = put(&mut self.bindings, key, new) else { return };
         marks.changed(Key::Binding(key));
+        direct::parent_moved(self, marks, key);
         for (binding, present) in [(old, false), (after, true)] {
             let Some(Binding { chassis, interface }) = binding else { continue };
             if interface.is_empty() {
@@ -543,12 +547,18 @@ impl World {
     }
 
     fn refresh_place(&mut self, marks: &mut Marks, port: PortKey) {
-        let place = match self.directs.contains_key(&port) {
-            true => self.direct_place(port),
-            false => self.plugged_place(port),
+        let place = if self.directs.contains_key(&port) {
+            self.direct_place(port)
+        } else if self.subports.contains_key(&port) {
+            self.subport_place(port)
+        } else {
+            self.plugged_place(port)
         };
         if put(&mut self.places, port, place).is_none() {
             return;
+        }
+        for subport in self.subports_of.of(port).collect::<Vec<_>>() {
+            self.refresh_place(marks, subport);
         }
         marks.changed(Key::Place(port));
         if let Some((network, chassis)) = self.whereabouts(port) {

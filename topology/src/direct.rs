@@ -21,9 +21,23 @@ pub struct Direct {
     pub home: ChassisKey,
 }
 
+/// A port whose frames come by another port's interface, with a VLAN tag (IEEE 802.1Q): one of a trunk.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Subport {
+    /// The port whose interface it is.
+    pub parent: PortKey,
+    /// The tag.
+    pub vlan: u16,
+}
+
 /// The numbers of those that have no OpenFlow port of their own; Open vSwitch counts its ports from 1.
 const FIRST: u32 = 0x8000;
 const NUMBERS: u32 = 0x7000;
+
+/// Whether a number stands in for that of an OpenFlow port: of a pass-through NIC, or a trunk's port.
+pub fn is_stand_in(port: OfPort) -> bool {
+    (FIRST..FIRST + NUMBERS).contains(&port.0)
+}
 
 /// What must be looked at again.
 #[derive(Default)]
@@ -51,6 +65,26 @@ pub(crate) fn changed(world: &mut World, marks: &mut Marks, port: PortKey, new: 
     marks.stale_directs.ports.insert(port);
 }
 
+/// A port is one of a trunk, or none.
+pub(crate) fn subport_changed(world: &mut World, marks: &mut Marks, port: PortKey, new: Option<Subport>) {
+    let Some(old) = put(&mut world.subports, port, new) else { return };
+    for (subport, present) in [(old, false), (new, true)] {
+        if let Some(Subport { parent, .. }) = subport {
+            world.subports_of.set(parent, port, present);
+        }
+    }
+    if new.is_none() && world.bindings.get(&port).is_some_and(|binding| binding.interface.is_empty()) {
+        world.apply_binding(marks, port, None);
+    }
+    marks.changed(Key::Subport(port));
+    marks.stale_directs.ports.insert(port);
+}
+
+/// The ports of a trunk are where its own port is.
+pub(crate) fn parent_moved(world: &World, marks: &mut Marks, parent: PortKey) {
+    marks.stale_directs.ports.extend(world.subports_of.of(parent));
+}
+
 /// A port is on another network.
 pub(crate) fn port_moved(world: &mut World, marks: &mut Marks, port: PortKey, networks: [Option<NetworkKey>; 2]) {
     if !world.directs.contains_key(&port) {
@@ -75,8 +109,8 @@ pub(crate) fn refresh(world: &mut World, marks: &mut Marks) {
         ports.extend(world.directs_on.of(network));
     }
     for port in ports {
-        let server = world.server(port);
-        if world.directs.contains_key(&port) {
+        let server = world.server(port).or_else(|| world.trunk_at(port));
+        if world.directs.contains_key(&port) || world.subports.contains_key(&port) {
             let binding = server.map(|chassis| Binding { chassis, interface: "".into() });
             world.apply_binding(marks, port, binding);
         }
@@ -115,6 +149,21 @@ impl World {
         best.map(|gateway| gateway.chassis).max_by_key(|chassis| lot(port, *chassis))
     }
 
+    /// The chassis of a trunk's port.
+    fn trunk_at(&self, port: PortKey) -> Option<ChassisKey> {
+        let parent = self.subports.get(&port)?.parent;
+        self.bindings.get(&parent).filter(|binding| !binding.interface.is_empty()).map(|binding| binding.chassis)
+    }
+
+    /// Where a trunk's frames with a port's tag come in.
+    pub(crate) fn subport_place(&self, port: PortKey) -> Option<Place> {
+        let Subport { parent, vlan } = *self.subports.get(&port)?;
+        let (_, chassis) = self.whereabouts(port)?;
+        let trunk = self.places.get(&parent).filter(|place| place.chassis == chassis && place.shared.is_none())?;
+        let shared = Shared { port: trunk.ofport, vlan: Some(vlan), passes_by: false };
+        Some(Place { chassis, ofport: *self.stand_ins.get(&port)?, shared: Some(shared) })
+    }
+
     /// Whether a chassis can serve its own NICs on a provider network; of one that nothing is known of yet it is taken to be so.
     fn serves_own(&self, network: NetworkKey, home: ChassisKey) -> bool {
         let physical = self.networks.get(&network).and_then(|network| network.physical.as_ref());
@@ -125,7 +174,7 @@ impl World {
     /// Where a pass-through NIC is served.
     pub(crate) fn direct_place(&self, port: PortKey) -> Option<Place> {
         let (network, chassis) = self.whereabouts(port)?;
-        let shared = Shared { port: self.localnet(network, chassis)?, vlan: self.vlan(network) };
+        let shared = Shared { port: self.localnet(network, chassis)?, vlan: self.vlan(network), passes_by: true };
         Some(Place { chassis, ofport: *self.stand_ins.get(&port)?, shared: Some(shared) })
     }
 
@@ -146,6 +195,13 @@ impl World {
     /// The pass-through NICs of a network, in the order of their keys.
     pub fn directs_on(&self, network: NetworkKey) -> Vec<PortKey> {
         self.directs_on.of(network).collect()
+    }
+
+    /// The number of a trunk's port by its tag, where the trunk's frames come in by an OpenFlow port.
+    pub fn subport_at(&self, chassis: ChassisKey, trunk: OfPort, vlan: u16) -> Option<OfPort> {
+        let places = self.served.of(chassis).filter_map(|port| self.places.get(&port));
+        let mut tagged = places.filter_map(|place| Some((place.ofport, place.trunk()?)));
+        tagged.find(|(_, at)| (at.port, at.vlan) == (trunk, Some(vlan))).map(|(number, _)| number)
     }
 
     /// The port that has a number on a chassis without an OpenFlow port of its own.

@@ -169,6 +169,8 @@ pub enum Key {
     Port(PortKey),
     /// Where a port is to be found.
     Binding(PortKey),
+    /// The trunk that a port's frames come by, with a tag.
+    Subport(PortKey),
     /// What a port may send.
     Policy(PortKey),
     /// The options of DHCP that a port alone is told.
@@ -285,6 +287,7 @@ pub enum KeyKind {
     Outside,
     Port,
     Binding,
+    Subport,
     Policy,
     DhcpOptions,
     Hostname,
@@ -378,6 +381,7 @@ impl Key {
             | Key::RouterAt(r, _) => Key::Router(r),
             Key::Port(p)
             | Key::Binding(p)
+            | Key::Subport(p)
             | Key::Policy(p)
             | Key::DhcpOptions(p)
             | Key::Hostname(p)
@@ -437,6 +441,7 @@ impl Key {
             Key::Outside(..) => KeyKind::Outside,
             Key::Port(..) => KeyKind::Port,
             Key::Binding(..) => KeyKind::Binding,
+            Key::Subport(..) => KeyKind::Subport,
             Key::Policy(..) => KeyKind::Policy,
             Key::DhcpOptions(..) => KeyKind::DhcpOptions,
             Key::Hostname(..) => KeyKind::Hostname,
@@ -519,6 +524,7 @@ impl fmt::Display for Key {
             Key::Outside(r, a) => write!(f, "outside {r} {a}"),
             Key::Port(p) => write!(f, "port {p}"),
             Key::Binding(p) => write!(f, "binding {p}"),
+            Key::Subport(p) => write!(f, "subport {p}"),
             Key::Policy(p) => write!(f, "policy {p}"),
             Key::DhcpOptions(p) => write!(f, "dhcp-options {p}"),
             Key::Hostname(p) => write!(f, "hostname {p}"),

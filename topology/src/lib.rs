@@ -22,7 +22,7 @@ mod view;
 mod world;
 
 pub use commit::{Change, Committed};
-pub use direct::Direct;
+pub use direct::{Direct, Subport, is_stand_in};
 pub use ends::Ends;
 pub use exposures::{Exposure, ExposureMethod};
 pub use facts::{

@@ -40,12 +40,24 @@ pub struct Shared {
     pub port: OfPort,
     /// The tag of frames there (IEEE 802.1Q); `None`: untagged.
     pub vlan: Option<u16>,
+    /// It is a pass-through NIC, beyond that port on the physical network; else a trunk's port, behind it.
+    pub passes_by: bool,
 }
 
 impl Place {
     /// By an OpenFlow port of its own.
     pub fn plugged(chassis: ChassisKey, ofport: OfPort) -> Place {
         Place { chassis, ofport, shared: None }
+    }
+
+    /// Of a pass-through NIC, the OpenFlow port that leads to it.
+    pub fn beyond(&self) -> Option<Shared> {
+        self.shared.filter(|shared| shared.passes_by)
+    }
+
+    /// Of a trunk's port, that of the trunk.
+    pub fn trunk(&self) -> Option<Shared> {
+        self.shared.filter(|shared| !shared.passes_by)
     }
 }
 
@@ -498,7 +510,7 @@ impl<'w> View<'w> {
     pub fn directs(&self, network: NetworkKey, chassis: ChassisKey) -> Vec<PortKey> {
         self.read(Key::Members(network, chassis));
         let here = self.world.bound.of((network, chassis));
-        here.filter(|port| self.world.places.get(port).is_some_and(|place| place.shared.is_some())).collect()
+        here.filter(|port| self.world.places.get(port).is_some_and(|place| place.beyond().is_some())).collect()
     }
 
     /// Whether a port is a pass-through NIC.
@@ -511,7 +523,7 @@ impl<'w> View<'w> {
     pub fn members(&self, network: NetworkKey, chassis: ChassisKey) -> Vec<Member> {
         self.read(Key::Members(network, chassis));
         let plugged = |port| {
-            let place = self.world.places.get(&port).filter(|place| place.shared.is_none())?;
+            let place = self.world.places.get(&port).filter(|place| place.beyond().is_none())?;
             let secured = self.world.policies.get(&port).is_none_or(|p| p.secured);
             let filtered = self.world.filter(port).is_some();
             Some(Member { port, ofport: place.ofport, secured, filtered })

@@ -8,7 +8,7 @@ use addr::{IpNet, MacAddr, OfPort};
 use rpds::{HashTrieMapSync, RedBlackTreeMapSync, RedBlackTreeSetSync};
 use rustc_hash::FxBuildHasher;
 
-use crate::direct::Direct;
+use crate::direct::{Direct, Subport};
 use crate::exposures::Exposure;
 use crate::facts::{
     AddressGroup, Advert, Alive, Anycast, Binding, Chassis, Dhcp4, Dhcp6, DhcpOptions, ExternalGateway, Fabric, Hop,
@@ -61,6 +61,7 @@ pub struct World {
     pub(crate) ports: Map<PortKey, Port>,
     pub(crate) bindings: Map<PortKey, Binding>,
     pub(crate) directs: Map<PortKey, Direct>,
+    pub(crate) subports: Map<PortKey, Subport>,
     pub(crate) policies: Map<PortKey, Policy>,
     pub(crate) dhcp_options: Map<PortKey, DhcpOptions>,
     pub(crate) hostnames: Map<PortKey, Arc<str>>,
@@ -80,6 +81,7 @@ pub struct World {
     /// Pass-through NICs by their chassis and networks; those that are served by a chassis, with their numbers there.
     pub(crate) directs_of: Index<ChassisKey, PortKey>,
     pub(crate) directs_on: Index<NetworkKey, PortKey>,
+    pub(crate) subports_of: Index<PortKey, PortKey>,
     pub(crate) served: Index<ChassisKey, PortKey>,
     pub(crate) stand_ins: Map<PortKey, OfPort>,
     /// The plugs by their numbers.
@@ -394,7 +396,7 @@ impl World {
             Key::Router(r) => self.routers.contains_key(&r),
             Key::Interface(r, s) => self.interfaces.contains_key(&(r, s)),
             Key::Route(r, p) => self.routes.contains_key(&(r, p)),
-            Key::Port(p) | Key::Binding(p) | Key::Policy(p) | Key::Hostname(p) | Key::Place(p) => {
+            Key::Port(p) | Key::Binding(p) | Key::Subport(p) | Key::Policy(p) | Key::Hostname(p) | Key::Place(p) => {
                 self.ports.contains_key(&p)
             }
             Key::DhcpOptions(p) => self.dhcp_options.contains_key(&p),

@@ -11,7 +11,7 @@ use super::findings::{Findings, Place};
 use super::history::PastId;
 use super::ident::{
     self, ADDRESS_GROUP, ANYCAST_SERVICE, DELEGATION, EXPOSURE, FLOATING_IP, NETWORK, PORT, PREFIX_MAPPING, ROUTER,
-    SECURITY_GROUP, SUBNET,
+    SECURITY_GROUP, SUBNET, TRUNK,
 };
 use super::index::Claim;
 pub(crate) use super::kinds::port::wants_default_group;
@@ -237,6 +237,9 @@ impl<'a> Admission<'a> {
         }
         if user.kind == ANYCAST_SERVICE && target.kind == PORT {
             return Some(format!("{target} is another tenant's: a service is of its ports' tenant"));
+        }
+        if user.kind == TRUNK {
+            return Some(format!("{target} is another tenant's: a trunk is of its ports' tenant"));
         }
         if user.kind == EXPOSURE {
             return Some(format!(

@@ -35,6 +35,8 @@ pub(crate) const ANYCAST_SERVICE: &str = "anycast_service";
 pub(crate) const TRANSLATOR: &str = "translator";
 /// What is behind a router and to be reached from outside.
 pub(crate) const EXPOSURE: &str = "exposure";
+/// Ports that share an interface.
+pub(crate) const TRUNK: &str = "trunk";
 /// A prefix that is another outside.
 pub(crate) const PREFIX_MAPPING: &str = "prefix_mapping";
 /// An address outside that stands for one of a port's.
@@ -43,7 +45,7 @@ pub(crate) const FLOATING_IP: &str = "floating_ip";
 pub(crate) const DEFAULT_GROUP: &str = "default";
 
 /// All kinds, each after those that it may refer to.
-pub(crate) const KINDS: [&str; 15] = [
+pub(crate) const KINDS: [&str; 16] = [
     CHASSIS,
     FABRIC,
     NETWORK,
@@ -56,6 +58,7 @@ pub(crate) const KINDS: [&str; 15] = [
     DELEGATION,
     ANYCAST_SERVICE,
     EXPOSURE,
+    TRUNK,
     FLOATING_IP,
     PREFIX_MAPPING,
     TRANSLATOR,
@@ -65,7 +68,7 @@ pub(crate) const KINDS: [&str; 15] = [
 pub(crate) const SEGMENT: &str = "segment";
 /// And that of zones of conntrack for routers.
 pub(crate) const SNAT: &str = "snat";
-const COUNTERS: [&str; 14] = [
+const COUNTERS: [&str; 15] = [
     CHASSIS,
     NETWORK,
     SUBNET,
@@ -76,6 +79,7 @@ const COUNTERS: [&str; 14] = [
     DELEGATION,
     ANYCAST_SERVICE,
     EXPOSURE,
+    TRUNK,
     FLOATING_IP,
     PREFIX_MAPPING,
     SEGMENT,

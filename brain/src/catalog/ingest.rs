@@ -13,7 +13,7 @@ use super::findings::Findings;
 use super::history::{Past, PastId};
 use super::ident::{
     self, ADDRESS_GROUP, ANYCAST_SERVICE, CHASSIS, DELEGATION, EXPOSURE, FABRIC, FABRIC_NAME, FLOATING_IP, NETWORK,
-    PORT, PREFIX_MAPPING, RENUMBERING, ROUTER, SECURITY_GROUP, SUBNET, StoreKey, TRANSLATOR,
+    PORT, PREFIX_MAPPING, RENUMBERING, ROUTER, SECURITY_GROUP, SUBNET, StoreKey, TRANSLATOR, TRUNK,
 };
 use super::kinds::{self, port::Assigned};
 use super::learned::{Address, Learned};
@@ -358,6 +358,7 @@ impl Catalog {
                     dirty.extend(self.users(&id, DELEGATION).chain(self.users(&id, TRANSLATOR)).cloned());
                     if renumbered {
                         dirty.extend(self.users(&id, ANYCAST_SERVICE).chain(self.users(&id, EXPOSURE)).cloned());
+                        dirty.extend(self.users(&id, TRUNK).cloned());
                     }
                 }
                 ROUTER => {
@@ -522,6 +523,7 @@ fn slot(change: &Change) -> Key {
         Change::Port(p, _) => Key::Port(*p),
         Change::Binding(p, _) => Key::Binding(*p),
         Change::Direct(p, _) => Key::Place(*p),
+        Change::Subport(p, _) => Key::Subport(*p),
         Change::Policy(p, _) => Key::Policy(*p),
         Change::Membership(p, _) => Key::Membership(*p),
         Change::Listener(p, group, _) => Key::Listener(*p, *group),
@@ -565,6 +567,7 @@ fn nothing(change: &Change) -> Change {
         Change::Port(p, _) => Change::Port(*p, None),
         Change::Binding(p, _) => Change::Binding(*p, None),
         Change::Direct(p, _) => Change::Direct(*p, None),
+        Change::Subport(p, _) => Change::Subport(*p, None),
         Change::Policy(p, _) => Change::Policy(*p, None),
         Change::Membership(p, _) => Change::Membership(*p, None),
         Change::Listener(p, group, _) => Change::Listener(*p, *group, None),

@@ -174,6 +174,7 @@ specs! {
     Translator TranslatorSpec {
         router = "router", port = "port", prefix = "prefix", pool = "pool", ip_address = "ip_address", mappings = "mappings"
     }
+    Trunk TrunkSpec { port = "port", sub_ports = "sub_ports" }
     Exposure ExposureSpec { router = "router", method = "method", ports = "ports", subnets = "subnets" }
     Port PortSpec {
         network = "network", mac_address = "mac_address", fixed_ips = "fixed_ips", vnic_type = "vnic_type",

@@ -114,9 +114,7 @@ impl Catalog {
                 r.status = Some(v1::PortStatus {
                     mac_address: port.mac.map(|mac| mac.to_string()).unwrap_or_default(),
                     addresses: assigned.into_iter().chain(local).collect(),
-                    chassis: (port.binding.as_ref().map(|(chassis, _)| chassis).or(port.home()))
-                        .map(|chassis| chassis.name.to_string())
-                        .unwrap_or_default(),
+                    chassis: self.chassis_of(id, port).map(|chassis| chassis.name.to_string()).unwrap_or_default(),
                     not_enforced: port.home().map(|_| NOT_ENFORCED.map(str::to_owned).to_vec()).unwrap_or_default(),
                     interface: port.binding.as_ref().map(|(_, interface)| interface.to_string()).unwrap_or_default(),
                     automatic: port.automatic,
@@ -154,6 +152,7 @@ impl Catalog {
             (Kind::Translator(r), Some(Model::Translator(translator))) => r.status = Some(translator.status(self)),
             (Kind::Translator(r), _) => r.status = Some(v1::TranslatorStatus::default()),
             (Kind::Exposure(r), _) => r.status = Some(v1::ExposureStatus::default()),
+            (Kind::Trunk(r), _) => r.status = Some(v1::TrunkStatus::default()),
             (Kind::Delegation(r), model) => {
                 let mac = match model {
                     Some(Model::Delegation(delegation)) => self.port(&delegation.port).and_then(|port| port.mac),
@@ -168,6 +167,13 @@ impl Catalog {
 }
 
 impl Catalog {
+    /// Where a port is, or the trunk is that it is one of.
+    fn chassis_of<'a>(&'a self, id: &ResourceId, port: &'a Port) -> Option<&'a ResourceId> {
+        let trunk = self.trunk_with(id).and_then(|trunk| self.port(&trunk.port));
+        let bound = |port: &'a Port| port.binding.as_ref().map(|(chassis, _)| chassis).or(port.home());
+        bound(trunk.unwrap_or(port))
+    }
+
     /// The prefixes that are routed to a port: delegated ones, and shares of subnets.
     fn routed_to(&self, id: &ResourceId, port: &Port) -> Vec<Ipv6Net> {
         let shares = self.shares_of(port).into_iter().map(|(_, share)| share);

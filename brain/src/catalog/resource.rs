@@ -22,6 +22,7 @@ macro_rules! each {
             Kind::AnycastService($body) => $result,
             Kind::Translator($body) => $result,
             Kind::Exposure($body) => $result,
+            Kind::Trunk($body) => $result,
             Kind::FloatingIp($body) => $result,
             Kind::PrefixMapping($body) => $result,
         }
@@ -44,6 +45,7 @@ pub(crate) fn kind_of(kind: &Kind) -> &'static str {
         Kind::AnycastService(_) => ident::ANYCAST_SERVICE,
         Kind::Translator(_) => ident::TRANSLATOR,
         Kind::Exposure(_) => ident::EXPOSURE,
+        Kind::Trunk(_) => ident::TRUNK,
         Kind::FloatingIp(_) => ident::FLOATING_IP,
         Kind::PrefixMapping(_) => ident::PREFIX_MAPPING,
     }
@@ -91,6 +93,7 @@ pub(crate) fn listed(document: v1::Document) -> (String, Vec<(&'static str, Vec<
         renumberings,
         anycast_services,
         exposures,
+        trunks,
         floating_ips,
         prefix_mappings,
         translators,
@@ -109,6 +112,7 @@ pub(crate) fn listed(document: v1::Document) -> (String, Vec<(&'static str, Vec<
         ("anycast_services", anycast_services.into_iter().map(Kind::AnycastService).collect()),
         ("translators", translators.into_iter().map(Kind::Translator).collect()),
         ("exposures", exposures.into_iter().map(Kind::Exposure).collect()),
+        ("trunks", trunks.into_iter().map(Kind::Trunk).collect()),
         ("floating_ips", floating_ips.into_iter().map(Kind::FloatingIp).collect()),
         ("prefix_mappings", prefix_mappings.into_iter().map(Kind::PrefixMapping).collect()),
     ];

@@ -72,10 +72,10 @@ impl Brain {
                 let (in_port, frame) = enters(place, frame);
                 let first = Arrival { chassis: place.chassis, in_port, tunnel: None, frame };
                 // What a pass-through NIC sends, everybody on the physical network gets.
-                let beyond = place.shared.map(|shared| self.beyond(place.chassis, shared.port)).unwrap_or_default();
+                let beyond = place.beyond().map(|shared| self.beyond(place.chassis, shared.port)).unwrap_or_default();
                 let others = beyond.into_iter().map(|(chassis, in_port)| Arrival { chassis, in_port, ..first.clone() });
                 self.follow([first.clone()].into_iter().chain(others).collect(), &mut seen)?;
-                if place.shared.is_some() && seen.ends.is_empty() {
+                if place.beyond().is_some() && seen.ends.is_empty() {
                     seen.ends.extend(self.passed_by(&view, port, place, &first.frame));
                 }
             }
@@ -115,7 +115,7 @@ impl Brain {
             let router = router.map(|router| direct::known_as(view, place, port.network, router.mac));
             return Ok((port.mac, router.or(outside).ok_or(None)?));
         }
-        if place.shared.is_some() {
+        if place.beyond().is_some() {
             // Who has the address is on the physical network, and answers there.
             let who = holder::of(view, port.network, spec.to);
             let mac = who.map_or(SOMEBODY, |who| direct::known_as(view, place, port.network, who.mac));
@@ -129,13 +129,14 @@ impl Brain {
                 packet::arp_request(port.mac, port.v4().next().unwrap_or(std::net::Ipv4Addr::UNSPECIFIED), to).into()
             }
         };
-        let trace = self.switch(place.chassis, seen).run(&question, place.ofport, None);
+        let (in_port, question) = enters(place, question);
+        let trace = self.switch(place.chassis, seen).run(&question, in_port, None);
         // An answer comes from the MAC asked for; a question that is handed to the one host who can answer goes to it.
         let (out, output) = trace.sent().next().ok_or(Some(question.clone()))?;
         if view.localnet(port.network, place.chassis) == Some(out) {
             return Ok((port.mac, SOMEBODY));
         }
-        let at = if out == place.ofport { 6..12 } else { 0..6 };
+        let at = if out == in_port { 6..12 } else { 0..6 };
         let mac = output.frame.get(at).and_then(|mac| mac.try_into().ok()).map(MacAddr);
         mac.map(|mac| (port.mac, mac)).ok_or(Some(question))
     }
@@ -188,8 +189,14 @@ impl Brain {
                         }
                         None => seen.drops.push("drop: link_down".to_owned()),
                     },
-                    Fate::Port(port) if *port == in_port => drop(seen.ends.insert(self.answerer(&trace))),
-                    Fate::Port(port) => drop(seen.ends.insert(self.delivered(chassis, *port))),
+                    Fate::Port(port) if (*port, tag(&output.frame)) == (in_port, tag(&frame)) => {
+                        seen.ends.insert(self.answerer(&trace));
+                    }
+                    Fate::Port(port) => {
+                        let vlan = tag(&output.frame);
+                        let at = vlan.and_then(|vlan| self.world.subport_at(chassis, *port, vlan));
+                        seen.ends.insert(self.delivered(chassis, at.unwrap_or(*port)));
+                    }
                     Fate::Controller { userdata, metadata, .. } => {
                         // What shares a port with others has come in by a number of its own.
                         let by = metadata.get(Field::IN_PORT).map_or(in_port, |(port, _)| OfPort(port as u32));
@@ -282,7 +289,7 @@ impl Brain {
 
 /// Where a port's frame comes in, and as which: that of a pass-through NIC by the physical network, with its tag.
 fn enters(place: Place, mut frame: Vec<u8>) -> (OfPort, Vec<u8>) {
-    let Some(Shared { port, vlan }) = place.shared else { return (place.ofport, frame) };
+    let Some(Shared { port, vlan, .. }) = place.shared else { return (place.ofport, frame) };
     if let Some(vlan) = vlan.filter(|_| frame.len() >= 12) {
         let [high, low] = vlan.to_be_bytes();
         frame.splice(12..12, [0x81, 0x00, high, low]);

@@ -10,7 +10,7 @@ use crate::doc::shape::{KindShape, is_global};
 type Column = (&'static str, &'static str);
 
 /// A kind's columns, and those that `wide` adds. A kind that is not here gets its name and standing.
-const COLUMNS: [(&str, &[Column], &[Column]); 15] = [
+const COLUMNS: [(&str, &[Column], &[Column]); 16] = [
     (
         "chassis",
         &[
@@ -81,6 +81,7 @@ const COLUMNS: [(&str, &[Column], &[Column]); 15] = [
         ],
     ),
     ("security_group", &[("STATEFUL", "/spec/stateful")], &[("RULES", "/spec/rules")]),
+    ("trunk", &[("PORT", "/spec/port"), ("SUB PORTS", "/spec/sub_ports")], &[]),
     (
         "translator",
         &[("ROUTER", "/spec/router"), ("PORT", "/spec/port"), ("PREFIX", "/spec/prefix"), ("POOL", "/spec/pool")],

@@ -246,6 +246,10 @@ service!(Exposure, "exposure", global: false, ExposureService in exposure_servic
     get get_exposure, list list_exposures as exposures in ListExposuresResponse, create create_exposure of CreateExposureRequest,
     update update_exposure of UpdateExposureRequest, delete delete_exposure);
 
+service!(Trunk, "trunk", global: false, TrunkService in trunk_service_server, field trunk,
+    get get_trunk, list list_trunks as trunks in ListTrunksResponse, create create_trunk of CreateTrunkRequest,
+    update update_trunk of UpdateTrunkRequest, delete delete_trunk);
+
 service!(PrefixMapping, "prefix_mapping", global: false, PrefixMappingService in prefix_mapping_service_server,
     field prefix_mapping,
     get get_prefix_mapping, list list_prefix_mappings as prefix_mappings in ListPrefixMappingsResponse,
@@ -293,6 +297,7 @@ mod tests {
             v1::AnycastService::NAME,
             v1::Translator::NAME,
             v1::Exposure::NAME,
+            v1::Trunk::NAME,
             v1::FloatingIp::NAME,
             v1::PrefixMapping::NAME,
         ];

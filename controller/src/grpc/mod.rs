@@ -168,6 +168,7 @@ async fn routes<B: Backend>(backend: B, stop: CancellationToken) -> Result<Route
         address_group_service_server::AddressGroupServiceServer,
         anycast_service_service_server::AnycastServiceServiceServer,
         exposure_service_server::ExposureServiceServer,
+        trunk_service_server::TrunkServiceServer,
         floating_ip_service_server::FloatingIpServiceServer,
         prefix_mapping_service_server::PrefixMappingServiceServer,
         translator_service_server::TranslatorServiceServer,

@@ -213,7 +213,7 @@ fn reply(row: Row<'_>, address: Ipv4Addr, mac: MacAddr) {
         .copy(Field::ARP_SPA, Field::ARP_TPA)
         .set(Field::ARP_SHA, mac)
         .set(Field::ARP_SPA, address)
-        .back();
+        .goto(Table::Reply);
 }
 
 /// From where an instance is asked over IPv4: the address of a router on the service's subnet, or of its gateway.

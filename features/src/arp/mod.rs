@@ -105,5 +105,5 @@ pub(crate) fn answer(row: Row<'_>, address: Ipv4Addr, mac: MacAddr) {
         .set(Field::ARP_SHA, mac)
         .set(Field::ARP_SPA, address)
         .meter_answer()
-        .back();
+        .goto(Table::Reply);
 }

@@ -15,7 +15,7 @@ use crate::{dns, metadata};
 pub fn frames(world: &World, key: PortKey) -> Vec<PacketOut> {
     let view = View::new(world);
     let (Some(port), Some(place)) = (view.port(key), view.place(key)) else { return Vec::new() };
-    if place.shared.is_none() {
+    if place.beyond().is_none() {
         return Vec::new();
     }
     let mut said = Vec::new();

@@ -22,7 +22,7 @@ pub fn speaks_from(chassis: ChassisKey) -> MacAddr {
 /// The MAC that a host has to know in place of one that routers, networks or the metadata service have here: behind a pass-through NIC, that
 /// of the chassis that serves it.
 pub fn known_as(view: &View<'_>, place: Place, network: NetworkKey, mac: MacAddr) -> MacAddr {
-    if place.shared.is_none() {
+    if place.beyond().is_none() {
         return mac;
     }
     let is_its = |at: &(RouterKey, _)| view.interface(at.0, at.1).is_some_and(|interface| interface.mac == mac);

@@ -63,7 +63,7 @@ impl Side {
     }
 
     fn passes(&self, row: Row<'_>) {
-        if self.leaves { row.goto(Table::Gateway) } else { row.deliver() }
+        if self.leaves { row.goto(Table::Gateway) } else { row.goto(Table::Deliver) }
     }
 }
 
@@ -72,6 +72,7 @@ pub(super) fn everybody(view: &View<'_>, emit: &mut Emit, chassis: ChassisKey) {
         return;
     }
     let mut on = emit.on(chassis);
+    on.row(Table::Deliver, 10, "a port of the bridge").deliver();
     on.row(Table::Egress, 400, "its port has no groups").when_reg(Reg::Filtered, 0u64).goto(Table::Gateway);
     for (ethertype, port) in DHCP_SERVER {
         on.row(Table::Egress, 300, "to a DHCP server")

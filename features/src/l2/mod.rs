@@ -1,9 +1,9 @@
 //! Layer 2: where a MAC lives, and replication of what is for many.
 
 use ::flows::{Emit, Feature, FeatureId, Part, Reg, Table};
-use addr::MacAddr;
+use addr::{MacAddr, OfPort};
 use ofp::{Action, Field};
-use topology::{ChassisKey, Encap, Key, KeyKind, Member, NetworkKey, PortKey, View};
+use topology::{ChassisKey, Encap, Key, KeyKind, Member, NetworkKey, PortKey, View, is_stand_in};
 
 use crate::{links, multicast, overlay::copy_to, provider};
 
@@ -91,6 +91,7 @@ fn reach(view: &View<'_>, emit: &mut Emit, key: PortKey, chassis: ChassisKey) {
             let row = row.when_reg(Reg::Net, port.network.0).when(Field::ETH_DST, port.mac);
             match view.filter(key) {
                 Some(_) => row.load(Reg::Judged, place.ofport.0).goto(Table::Ingress),
+                None if place.trunk().is_some() => row.load(Reg::Judged, place.ofport.0).goto(Table::Deliver),
                 None => row.output(place.ofport),
             }
         }
@@ -162,11 +163,17 @@ fn many(view: &View<'_>, emit: &mut Emit, chassis: ChassisKey) {
 
 /// To a port, or to what its security groups say.
 pub(crate) fn copy_here(member: Member) -> Vec<Action> {
-    if !member.filtered {
-        return vec![Action::Output { port: member.ofport, max_len: 0 }];
-    }
-    let judged = Action::RegLoad { dst: Reg::Judged.subfield(), value: member.ofport.0.into() };
-    vec![judged, Action::Resubmit { port: None, table: Some(Table::Ingress.id()), ct: false }]
+    if member.filtered { by_way_of(Table::Ingress, member.ofport) } else { to_port(member.ofport) }
+}
+
+/// Out of a port, or of the trunk that it is one of.
+pub(crate) fn to_port(port: OfPort) -> Vec<Action> {
+    if is_stand_in(port) { by_way_of(Table::Deliver, port) } else { vec![Action::Output { port, max_len: 0 }] }
+}
+
+fn by_way_of(table: Table, port: OfPort) -> Vec<Action> {
+    let judged = Action::RegLoad { dst: Reg::Judged.subfield(), value: port.0.into() };
+    vec![judged, Action::Resubmit { port: None, table: Some(table.id()), ct: false }]
 }
 
 #[cfg(test)]

@@ -8,6 +8,7 @@ use ofp::{Action, Field};
 use packet::{Frame, Icmpv6, Net, OP_REQUEST, arp_request, neighbor_solicit};
 use topology::{ChassisKey, Holder, NetworkKey, Place, RouterKey, View, World};
 
+use crate::l2;
 use crate::punt::{PacketOut, Punted, Unanswered};
 
 /// Ports that one packet-out goes to: its message ends at 65,535 bytes.
@@ -68,9 +69,11 @@ pub fn ask(
         let members = view.members(network, chassis).into_iter().filter(|member| learns(member.port));
         let spares = world.spares(chassis).map(|(port, _)| port).filter(|port| learnable(chassis, *port));
         let ports = members.map(|member| member.ofport).chain(spares);
-        let ports: Vec<OfPort> = ports.filter(|ofport| asker != Some(Place::plugged(chassis, *ofport))).collect();
+        let ports: Vec<OfPort> = ports
+            .filter(|ofport| asker.map(|place| (place.chassis, place.ofport)) != Some((chassis, *ofport)))
+            .collect();
         for some in ports.chunks(OUTPUTS_MAX) {
-            let actions = some.iter().map(|port| Action::Output { port: *port, max_len: 0 }).collect();
+            let actions = some.iter().flat_map(|port| l2::to_port(*port)).collect();
             packets.push(PacketOut::by(chassis, actions, frame));
         }
     }

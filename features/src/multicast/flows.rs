@@ -144,7 +144,7 @@ const fn arriving(physical: bool) -> Reg {
 
 /// Ports with their places.
 fn plugged(view: &View<'_>, ports: impl IntoIterator<Item = PortKey>) -> Vec<(PortKey, Place)> {
-    let plugged = |port| view.place(port).filter(|place| place.shared.is_none());
+    let plugged = |port| view.place(port).filter(|place| place.beyond().is_none());
     ports.into_iter().filter_map(|port| Some((port, plugged(port)?))).collect()
 }
 

@@ -4,10 +4,10 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use addr::{ALL_NODES, link_local, multicast_mac};
-use ofp::Action;
 use packet::{Icmpv6, Igmp, IgmpQuery, MldQuery, icmpv6_frame, igmp_frame};
-use topology::{ChassisKey, NetworkKey, Place, PortKey, Role, View};
+use topology::{ChassisKey, NetworkKey, PortKey, Role, View};
 
+use crate::l2;
 use crate::provider;
 use crate::punt::{PacketOut, Punted};
 use crate::router::network_mac;
@@ -107,7 +107,7 @@ pub fn to_everybody(view: &View<'_>, punted: &Punted) -> Vec<PacketOut> {
     let own = punted.place;
     let ports = |chassis| {
         let members = view.members(punted.network, chassis).into_iter();
-        members.map(|member| member.ofport).filter(|ofport| own != Place::plugged(chassis, *ofport)).collect()
+        members.map(|member| member.ofport).filter(|ofport| (own.chassis, own.ofport) != (chassis, *ofport)).collect()
     };
     let physical = to_physical(view, punted);
     let chassis = view.residents(punted.network).into_iter();
@@ -120,7 +120,7 @@ pub fn to_everybody(view: &View<'_>, punted: &Punted) -> Vec<PacketOut> {
 fn outputs(chassis: ChassisKey, ports: Vec<addr::OfPort>, frame: &[u8]) -> Vec<PacketOut> {
     let some = ports.chunks(OUTPUTS_MAX);
     some.map(|ports| {
-        let actions = ports.iter().map(|port| Action::Output { port: *port, max_len: 0 }).collect();
+        let actions = ports.iter().flat_map(|port| l2::to_port(*port)).collect();
         PacketOut::by(chassis, actions, frame)
     })
     .collect()

@@ -8,7 +8,9 @@ mod routers;
 use ::flows::{Drop, Emit, Feature, FeatureId, Metered, PortMeter, PuntClass, Reg, Row, SHARES, Table};
 use addr::OfPort;
 use ofp::Field;
-use topology::{ChassisKey, Key, KeyKind, Place, PortKey, Role, View};
+use topology::{ChassisKey, Key, KeyKind, Place, PortKey, Role, Shared, View};
+
+use crate::provider::NO_PORT;
 
 /// The feature.
 pub struct Port;
@@ -135,6 +137,7 @@ fn plugged(view: &View<'_>, emit: &mut Emit, key: PortKey) {
             .load(Reg::Filtered, filtered)
             .goto(Table::Nd);
     }
+    trunk(&mut on, place);
     let userdata = userdata_of(key);
     for rate in [ADDRESS, SERVICE] {
         way_to_controller(&mut on, place.ofport, rate, &userdata);
@@ -150,6 +153,29 @@ pub(crate) fn way_to_controller(on: &mut ::flows::On<'_>, port: OfPort, (class, 
         .when_reg(Reg::PuntClass, class as u64)
         .metered(meter)
         .to_controller(userdata.to_vec());
+}
+
+/// A port of a trunk: its frames have its tag, and go on as by a port of its own.
+fn trunk(on: &mut ::flows::On<'_>, place: Place) {
+    let Some(Shared { port, vlan: Some(vlan), .. }) = place.trunk() else { return };
+    let tag = 0x1000 | vlan;
+    on.row(Table::Classify, 110, "with the tag of a trunk's port: now as by a port of its own")
+        .when(Field::IN_PORT, port)
+        .when(Field::VLAN_VID, tag)
+        .pop_vlan()
+        .enters_by(place.ofport)
+        .reenter(Table::Classify);
+    // The switch sends nothing out of the port that it came in by.
+    on.row(Table::Deliver, 200, "not back to who sent it")
+        .when_reg(Reg::Judged, place.ofport.0)
+        .when(Field::IN_PORT, place.ofport)
+        .enters_by(port)
+        .output(port);
+    let (to, answer) = ("out of the trunk, with the port's tag", "back by the trunk, with the port's tag");
+    let row = on.row(Table::Deliver, 100, to).when_reg(Reg::Judged, place.ofport.0);
+    row.push_vlan().set(Field::VLAN_VID, tag).enters_by(NO_PORT).output(port);
+    let row = on.row(Table::Reply, 160, answer).when(Field::IN_PORT, place.ofport);
+    row.push_vlan().set(Field::VLAN_VID, tag).enters_by(NO_PORT).output(port);
 }
 
 /// The port's own addresses as source.

@@ -20,7 +20,7 @@ pub struct Provider;
 const ROUTER_SOLICIT: u8 = 133;
 const NEIGHBOR_ADVERT: u8 = 136;
 /// No port has this number.
-const NO_PORT: OfPort = OfPort(0);
+pub(crate) const NO_PORT: OfPort = OfPort(0);
 /// "A tag is there", above the identifier (OpenFlow 1.3.5, 7.2.3.7).
 const PRESENT: u16 = 0x1000;
 /// The first three bytes of the MACs of IPv6 groups with a solicited node's address (RFC 2464, 7; RFC 4291, 2.7.1).

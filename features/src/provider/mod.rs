@@ -6,7 +6,7 @@ mod flows;
 pub mod service;
 
 pub use self::flows::Provider;
-pub(crate) use self::flows::{copy_to, tagged};
+pub(crate) use self::flows::{NO_PORT, copy_to, tagged};
 
 /// The userdata of what is punted from a physical network: registers say the rest.
 pub const USERDATA_LOCALNET: &[u8] = &[4];

@@ -9,7 +9,7 @@ use topology::{Advert, ChassisKey, Key, Member, NetworkKey, Place, PortKey, View
 
 use super::advert::{self, MAX_INTERVAL_S, Sender, To};
 use crate::direct;
-use crate::l2::group_here;
+use crate::l2::{self, group_here};
 use crate::punt::{PacketOut, Punted, Unanswered};
 use crate::time::Millis;
 
@@ -146,7 +146,7 @@ impl Service {
 
     /// A pass-through NIC is served by another chassis: it is told at once by which MACs it knows its routers now.
     fn served(view: &View<'_>, port: PortKey, now: Millis) -> Vec<PacketOut> {
-        let at = view.place(port).filter(|place| place.shared.is_some()).zip(view.port(port));
+        let at = view.place(port).filter(|place| place.beyond().is_some()).zip(view.port(port));
         let packets = at.map(|(place, fact)| {
             let senders = advert::senders(view, fact.network).into_iter();
             senders.filter_map(|sender| to_direct(view, (port, place.chassis), &sender, &[], now)).collect::<Vec<_>>()
@@ -283,7 +283,7 @@ fn to_everybody(
     let (mut others, mut out) = (Vec::new(), Vec::new());
     for Member { port, ofport, .. } in members {
         let (Some(alone), Some(fact)) = (advert::alone(view, sender, port), view.port(port)) else {
-            others.push(Action::Output { port: ofport, max_len: 0 });
+            others.extend(l2::to_port(ofport));
             continue;
         };
         out.push(PacketOut::to(

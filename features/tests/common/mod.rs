@@ -12,7 +12,7 @@ use topology::{
     AddressGroup, AddressGroupKey, AddressPair, Advert, Anycast, AnycastKey, Binding, Change, Chassis, ChassisKey,
     Check, Direct, Direction, Encap, Fabric, GroupKey, Health, Hop, Interface, Lane, Listener, Membership, Network,
     NetworkKey, Policy, Port, PortKey, PrefixMapping, Presence, Remote, ResourceId, Role, Route, Router, RouterKey,
-    Rule, SecurityGroup, SetKey, Snat, Subnet, SubnetKey, Way,
+    Rule, SecurityGroup, SetKey, Snat, Subnet, SubnetKey, Subport, Way,
 };
 
 pub fn fabric(encap: Encap) -> Change {
@@ -147,8 +147,18 @@ pub fn bind(p: u32, c: u16) -> Change {
 }
 
 /// A pass-through NIC of a chassis, in place of a port of its bridge.
-pub fn direct(p: u32, c: u16) -> [Change; 2] {
-    [Change::Binding(PortKey(p), None), Change::Direct(PortKey(p), Some(Direct { home: ChassisKey(c) }))]
+pub fn direct(p: u32, c: u16) -> [Change; 3] {
+    let gone = [Change::Binding(PortKey(p), None), Change::Subport(PortKey(p), None)];
+    let [binding, subport] = gone;
+    [binding, subport, Change::Direct(PortKey(p), Some(Direct { home: ChassisKey(c) }))]
+}
+
+/// A port by another one's interface, with a tag that is its own; never by its own interface.
+pub fn subport(p: u32, parent: u32, there: bool) -> Vec<Change> {
+    let fact = Subport { parent: PortKey(parent), vlan: 100 + p as u16 };
+    let gone = [Change::Binding(PortKey(p), None), Change::Direct(PortKey(p), None)];
+    let stated = Change::Subport(PortKey(p), Some(fact).filter(|_| there && p != parent));
+    gone.into_iter().chain([stated]).collect()
 }
 
 pub fn policy(p: u32, secured: bool) -> Change {

@@ -227,6 +227,7 @@ pub fn standing_of(resource: &v1::Resource) -> Option<(String, Phase, &str)> {
         Kind::AnycastService(r) => of!("anycast_service", r),
         Kind::Translator(r) => of!("translator", r),
         Kind::Exposure(r) => of!("exposure", r),
+        Kind::Trunk(r) => of!("trunk", r),
         Kind::FloatingIp(r) => of!("floating_ip", r),
         Kind::PrefixMapping(r) => of!("prefix_mapping", r),
     };

@@ -245,6 +245,7 @@ fn key_of(resource: &v1::Resource) -> Option<(String, String, String)> {
         Kind::AnycastService(r) => ("anycast_service", &r.meta),
         Kind::Translator(r) => ("translator", &r.meta),
         Kind::Exposure(r) => ("exposure", &r.meta),
+        Kind::Trunk(r) => ("trunk", &r.meta),
         Kind::FloatingIp(r) => ("floating_ip", &r.meta),
         Kind::PrefixMapping(r) => ("prefix_mapping", &r.meta),
     };

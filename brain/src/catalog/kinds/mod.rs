@@ -37,6 +37,7 @@ pub(crate) mod subnet;
 mod text;
 mod told;
 pub(crate) mod translator;
+pub(crate) mod trunk;
 pub(crate) mod upstream;
 
 /// A resource as the catalog holds it.
@@ -70,6 +71,7 @@ pub(crate) enum Model {
     AddressGroup(address_group::AddressGroup),
     AnycastService(anycast::AnycastService),
     Exposure(exposure::Exposure),
+    Trunk(trunk::Trunk),
     FloatingIp(floating::FloatingIp),
     PrefixMapping(prefix_mapping::PrefixMapping),
 }
@@ -96,6 +98,7 @@ pub(crate) fn parse(id: &ResourceId, record: &mut v1::Record, findings: &mut Fin
             anycast::parse(id, r.spec.get_or_insert_default(), findings).map(Model::AnycastService)
         }
         Kind::Translator(r) => translator::parse(id, r.spec.get_or_insert_default(), findings).map(Model::Translator),
+        Kind::Trunk(r) => trunk::parse(id, r.spec.get_or_insert_default(), findings).map(Model::Trunk),
         Kind::Exposure(r) => exposure::parse(id, r.spec.get_or_insert_default(), findings).map(Model::Exposure),
         Kind::Port(_) | Kind::Delegation(_) | Kind::Renumbering(_) | Kind::FloatingIp(_) => None,
     };
@@ -129,6 +132,7 @@ impl Model {
             | Model::Upstream(_)
             | Model::Renumbering(_)
             | Model::Exposure(_)
+            | Model::Trunk(_)
             | Model::SecurityGroup(_)
             | Model::AddressGroup(_) => {}
         }
@@ -165,7 +169,9 @@ impl Model {
             Model::Port(port) => {
                 port::check(catalog, port, findings);
                 translator::check_user_of(catalog, id, "fixed_ips", findings);
+                trunk::check_port(catalog, id, port, findings);
             }
+            Model::Trunk(trunk) => trunk::check(catalog, id, trunk, findings),
             Model::Renumbering(renumbering) => renumbering::check(catalog, id, renumbering, findings),
             Model::Delegation(delegation) => delegation::check(catalog, id, delegation, findings),
             Model::Upstream(upstream) => upstream::check(catalog, id, upstream, findings),
@@ -236,6 +242,13 @@ pub(crate) fn references(id: &ResourceId, kind: &Kind) -> Vec<(String, ResourceI
             add(ident::NETWORK, &spec.network, "network".to_owned());
             for (i, port) in spec.ports.iter().enumerate() {
                 add(ident::PORT, port, format!("ports[{i}]"));
+            }
+        }
+        Kind::Trunk(trunk) => {
+            let Some(spec) = &trunk.spec else { return found };
+            add(ident::PORT, &spec.port, "port".to_owned());
+            for (i, entry) in spec.sub_ports.iter().enumerate() {
+                add(ident::PORT, &entry.port, format!("sub_ports[{i}].port"));
             }
         }
         Kind::Exposure(exposure) => {
@@ -311,6 +324,7 @@ pub(crate) fn facts(catalog: &Catalog, id: &ResourceId, item: &Item) -> Vec<Chan
         Some(Model::Delegation(delegation)) => delegation::facts(catalog, id, delegation, &mut facts),
         Some(Model::SecurityGroup(group)) => security_group::facts(catalog, id, key, group, &mut facts),
         Some(Model::AnycastService(service)) => anycast::facts(catalog, id, key, service, &mut facts),
+        Some(Model::Trunk(trunk)) => trunk::facts(catalog, trunk, &mut facts),
         Some(Model::Exposure(exposure)) => exposure::facts(catalog, id, key, exposure, &mut facts),
         Some(Model::PrefixMapping(mapping)) => prefix_mapping::facts(catalog, id, mapping, &mut facts),
         Some(Model::FloatingIp(floating)) => floating::facts(catalog, id, floating, &mut facts),

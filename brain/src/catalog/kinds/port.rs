@@ -311,7 +311,7 @@ pub(super) fn facts(catalog: &Catalog, id: &ResourceId, key: u32, port: &Port, f
         let route = Route { network, nexthop: link_local(mac).into() };
         facts.extend(routers.map(|router| Change::Route(router, IpNet::V6(share), Some(route.clone()))));
     }
-    if let Some((chassis, interface)) = &port.binding
+    if let Some((chassis, interface)) = port.binding.as_ref().filter(|_| catalog.trunk_with(id).is_none())
         && let Some(Ok(chassis)) = catalog.key_of(chassis).map(u16::try_from)
     {
         let fact = topology::Binding { chassis: ChassisKey(chassis), interface: interface.clone() };

@@ -272,6 +272,15 @@ fn random_exposure(r: &mut Random) -> v1::Exposure {
     v1::Exposure { meta: meta(r.one(&["e1", "e2"])), spec: Some(spec), status: None }
 }
 
+fn random_trunk(r: &mut Random) -> v1::Trunk {
+    let ports: Vec<&str> = ["p1", "p2", "p3", "p4"].into_iter().filter(|_| r.chance(40)).collect();
+    let entry =
+        |(i, port): (usize, &&str)| v1::TrunkSubPort { port: (*port).to_owned(), segmentation_id: 10 + i as u32 };
+    let sub_ports = ports.iter().enumerate().map(entry).collect();
+    let spec = v1::TrunkSpec { port: r.one(&["p1", "p2"]).to_owned(), sub_ports };
+    v1::Trunk { meta: meta(r.one(&["t1", "t2"])), spec: Some(spec), status: None }
+}
+
 /// A few of something, each name once.
 fn few<T>(r: &mut Random, max: usize, make: fn(&mut Random) -> T, name: fn(&T) -> &Option<v1::Meta>) -> Vec<T> {
     let mut all: Vec<T> = Vec::new();
@@ -299,6 +308,7 @@ fn random_document(r: &mut Random) -> Document {
         address_groups: few(r, 1, random_addresses, |x| &x.meta),
         anycast_services: few(r, 1, random_anycast, |x| &x.meta),
         exposures: if r.chance(10) { few(r, 1, random_exposure, |x| &x.meta) } else { Vec::new() },
+        trunks: if r.chance(10) { few(r, 1, random_trunk, |x| &x.meta) } else { Vec::new() },
         floating_ips: few(r, 1, random_floating, |x| &x.meta),
         prefix_mappings: few(r, 1, random_mapping, |x| &x.meta),
         translators: few(r, 1, random_translator, |x| &x.meta),
@@ -306,7 +316,7 @@ fn random_document(r: &mut Random) -> Document {
 }
 
 fn random_one(r: &mut Random) -> Kind {
-    let mut kind = match r.below(15) {
+    let mut kind = match r.below(16) {
         0 => return Kind::Chassis(random_chassis(r)),
         1 => return Kind::Fabric(random_fabric(r)),
         2 => Kind::Network(random_network(r)),
@@ -321,6 +331,7 @@ fn random_one(r: &mut Random) -> Kind {
         11 => Kind::FloatingIp(random_floating(r)),
         12 => Kind::PrefixMapping(random_mapping(r)),
         13 => Kind::Translator(random_translator(r)),
+        14 => Kind::Trunk(random_trunk(r)),
         _ => Kind::Port(random_port(r)),
     };
     crate::catalog::resource::meta_mut(&mut kind).tenant = r.one(&["acme", "acme", "umbra"]).to_owned();

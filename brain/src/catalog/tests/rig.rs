@@ -164,7 +164,9 @@ fn assert_same(ours: &World, theirs: &World, facts: &[Change]) {
                     assert_eq!(ours.holder(network, address), theirs.holder(network, address));
                 }
             }
-            Change::Binding(k, _) | Change::Direct(k, _) => assert_eq!(ours.binding(*k), theirs.binding(*k)),
+            Change::Binding(k, _) | Change::Direct(k, _) | Change::Subport(k, _) => {
+                assert_eq!(ours.binding(*k), theirs.binding(*k))
+            }
             Change::Policy(k, _) => assert_eq!(ours.policy(*k), theirs.policy(*k)),
             Change::Membership(k, _) => assert_eq!(ours.membership(*k), theirs.membership(*k)),
             Change::Listener(k, g, _) => assert_eq!(ours.listener(*k, *g), theirs.listener(*k, *g)),
@@ -230,6 +232,7 @@ pub(super) fn changed(applied: &Applied) -> Vec<String> {
         Change::Interface(k, s, f) => format!("{}{}", gone(f.is_none()), Key::Interface(*k, *s)),
         Change::Route(k, p, f) => format!("{}{}", gone(f.is_none()), Key::Route(*k, *p)),
         Change::Port(k, f) => format!("{}{}", gone(f.is_none()), Key::Port(*k)),
+        Change::Subport(k, f) => format!("{}{}", gone(f.is_none()), Key::Subport(*k)),
         Change::Direct(k, f) => format!("{}direct {}", gone(f.is_none()), Key::Binding(*k)),
         Change::Binding(k, f) => format!("{}{}", gone(f.is_none()), Key::Binding(*k)),
         Change::Policy(k, f) => format!("{}{}", gone(f.is_none()), Key::Policy(*k)),
