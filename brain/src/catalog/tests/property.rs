@@ -266,8 +266,10 @@ fn random_renumbering(r: &mut Random) -> v1::Renumbering {
 
 fn random_exposure(r: &mut Random) -> v1::Exposure {
     let ports = ["p1", "p2", "p3", "p4"].into_iter().filter(|_| r.chance(40)).map(str::to_owned).collect();
-    let subnets = ["s1", "s2", "s6"].into_iter().filter(|_| r.chance(40)).map(str::to_owned).collect();
-    let (router, method) = (r.one(&["r1", "r2"]).to_owned(), r.one(&[1, 1, 2]));
+    let method = r.one(&[1, 2]);
+    let subnets = if method == 1 { ["s9", "near", "s2"] } else { ["near", "near", "s1"] };
+    let subnets = subnets.into_iter().filter(|_| r.chance(30)).map(str::to_owned).collect();
+    let router = r.one(&["r3", "r3", "r3", "r1"]).to_owned();
     let spec = v1::ExposureSpec { router, method, ports, subnets };
     v1::Exposure { meta: meta(r.one(&["e1", "e2"])), spec: Some(spec), status: None }
 }
@@ -431,7 +433,7 @@ fn base() -> Vec<Document> {
     let mut out = network("out");
     out.spec.as_mut().unwrap().r#type = v1::NetworkType::Provider.into();
     out.spec.as_mut().unwrap().physical_network = Some("phys3".to_owned());
-    let mut leads_out = router("r3", &["s9"]);
+    let mut leads_out = router("r3", &["s9", "near"]);
     let ip_addresses = vec!["2001:db8:fff::10".to_owned()];
     leads_out.spec.as_mut().unwrap().external_gateway =
         Some(v1::ExternalGateway { network: "out".to_owned(), ip_addresses, enable_snat: None });
@@ -439,6 +441,10 @@ fn base() -> Vec<Document> {
     asks.spec.as_mut().unwrap().router = "r3".to_owned();
     let mut shared = slaac(subnet("s8", "red", "2001:db8:f00::/60"));
     shared.spec.as_mut().unwrap().prefix_per_host = true;
+    let method = v1::ExposureMethod::NdProxy.into();
+    let spec =
+        v1::ExposureSpec { router: "r3".to_owned(), method, subnets: vec!["near".to_owned()], ports: Vec::new() };
+    let near = v1::Exposure { meta: meta("e1"), spec: Some(spec), status: None };
     let acme = Document {
         networks: vec![red, network("blue"), out],
         subnets: vec![
@@ -448,7 +454,9 @@ fn base() -> Vec<Document> {
             shared,
             slaac(subnet("s9", "red", "")),
             subnet("out6", "out", "2001:db8:fff::/64"),
+            subnet("near", "blue", "2001:db8:fff:0:b::/80"),
         ],
+        exposures: vec![near],
         routers: vec![router("r1", &["s1", "s8", "s5"]), leads_out],
         delegations: vec![asks],
         ports: vec![port("p1", "red"), bound(port("p2", "blue"), "hv1", "if1")],
@@ -484,11 +492,11 @@ fn check_sound(rig: &Rig) {
     }
 }
 
-fn run(seed: u64, steps: usize) -> [usize; 5] {
+fn run(seed: u64, steps: usize) -> [usize; 6] {
     let mut r = Random(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1);
     let mut rig = Rig::default();
     rig.apply(&base());
-    let [mut written, mut refused, mut learned, mut shared, mut carved] = [0; 5];
+    let [mut written, mut refused, mut learned, mut shared, mut carved, mut exposed] = [0; 6];
     for _ in 0..steps {
         let before = rig.revision;
         rig.now_ms += 400;
@@ -519,22 +527,23 @@ fn run(seed: u64, steps: usize) -> [usize; 5] {
         written += usize::from(rig.revision > before);
         let shares = |id| rig.catalog.port(id).is_some_and(|port| !rig.catalog.shares_of(port).is_empty());
         shared += usize::from(rig.catalog.port_ids().any(shares));
+        exposed += usize::from(rig.world.presences().any(|(.., presence)| presence.owner.kind == "exposure"));
         check_sound(&rig);
     }
-    [written, refused, learned, shared, carved]
+    [written, refused, learned, shared, carved, exposed]
 }
 
 #[test]
 fn what_grew_bit_by_bit_is_what_a_fresh_load_says() {
-    let mut all = [0; 5];
+    let mut all = [0; 6];
     for seed in 0..SEEDS {
         let one = std::panic::catch_unwind(|| run(seed, 60)).unwrap_or_else(|_| panic!("seed {seed}"));
         all.iter_mut().zip(one).for_each(|(all, one)| *all += one);
     }
-    let [written, refused, learned, shared, carved] = all;
+    let [written, refused, learned, shared, carved, exposed] = all;
     assert!(
-        written > 400 && refused > 500 && learned > 50 && shared > 50 && carved > 50,
-        "{written} written, {refused} refused, {learned} learned, {shared} with prefixes of their own, {carved} with upstream's: the \
-         requests test nothing"
+        written > 400 && refused > 500 && learned > 50 && shared > 50 && carved > 50 && exposed > 50,
+        "{written} written, {refused} refused, {learned} learned, {shared} with prefixes of their own, {carved} with upstream's, \
+         {exposed} with exposed addresses: the requests test nothing"
     );
 }
