@@ -201,6 +201,11 @@ impl Brain {
                     frame,
                 };
                 let answer = icmp::service::error_outside(&self.world, &outside);
+                let natted = register(&punt.metadata, Reg::Natted) == 1;
+                let answer = answer.and_then(|errors| match natted {
+                    true => mapping::service::remembered(&View::new(&self.world), (chassis, outside.router), errors),
+                    false => Ok(errors),
+                });
                 return (op.name(), answer.map(|packets| self.sent(packets)));
             }
         };

@@ -13,6 +13,7 @@ pub(crate) const SNAT_BACK: TableSpec = TableSpec {
     writers: &["mapping"],
     matches: &[Field::ETH_TYPE, Field::IPV4_DST],
     reads: &[Reg::Router],
+    loads: &[Reg::Natted],
     next: &[Table::RouterOwn, Table::Route],
     miss: Miss::Goto(Table::Route),
     ..REST

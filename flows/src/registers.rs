@@ -38,7 +38,7 @@ pub enum Reg {
     Mapped,
     /// 1: its source is another outside by itself, and needs no translation that remembers.
     Floats,
-    /// 1: conntrack was to give it another source.
+    /// 1: conntrack was to give it another source, or has given it the destination that it has.
     Natted,
     /// That router's address.
     NexthopAddress,
@@ -183,9 +183,9 @@ pub const REGISTERS: [RegSpec; 41] = [
         Reg::Natted,
         "natted",
         (1, 28, 1),
-        Table::Outward,
-        Table::OutwardSaid,
-        "conntrack was to give it another source",
+        Table::SnatBack,
+        Table::Punt,
+        "conntrack was to give it another source, or has given it its destination",
     ),
     row(
         Reg::NexthopAddress,

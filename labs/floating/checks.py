@@ -177,6 +177,10 @@ def snat(site, say=print):
     expect(said == ["vm2", "vm6"], f"answers went to {said}")
     done = site.host("vm2").run("/usr/bin/python3", "-c", REFUSED.format(FAR4).replace("AF_INET6", "AF_INET"))
     expect("refused" in done.stdout, f"an error about what was translated is not understood: {done.stdout}")
+    listener = site.router.popen(["/usr/bin/python3", "-c", BIG], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True)
+    site.host("vm2").run("/usr/bin/python3", "-c", SAME_PORT.format(ON_LINK4, "vm2"))
+    said = listener.communicate(timeout=20)[0].strip()
+    expect(said == "1430", f"who sends an answer that is too big hears {said!r}, not what fits")
     expect(site.router.ping(ROUTER4) == 3, "the router's own address does not answer")
     expect(site.router.tcp(ROUTER4, timeout=1) is None, "the router's own address takes connections")
     with site.router.capture("icmp") as seen:
@@ -197,6 +201,22 @@ for _ in range(20):
         break
     except OSError:
         time.sleep(0.1)
+"""
+BIG = """
+import socket, time
+s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+s.setsockopt(socket.IPPROTO_IP, 10, 2)
+s.settimeout(10)
+s.bind(('', 7778))
+data, who = s.recvfrom(100)
+s.connect(who)
+for _ in range(20):
+    try:
+        s.send(bytes(1472))
+    except OSError:
+        print(s.getsockopt(socket.IPPROTO_IP, 14))
+        break
+    time.sleep(0.1)
 """
 ECHO = """
 import socket

@@ -54,6 +54,29 @@ pub fn quoted(
     Ok(vec![PacketOut { in_port, ..PacketOut::by(chassis, resumed(metadata, table), frame) }])
 }
 
+/// Errors about what conntrack has given its destination, on their way back: it knows the address and port that they were sent to.
+pub fn remembered(
+    view: &View<'_>,
+    (chassis, router): (ChassisKey, RouterKey),
+    errors: Vec<PacketOut>,
+) -> Result<Vec<PacketOut>, Unanswered> {
+    let network = view.gateway(router).ok_or("router_gone")?.network;
+    let load = |reg: Reg, value: u64| Action::RegLoad { dst: reg.subfield(), value };
+    let again = |PacketOut { mut frame, .. }: PacketOut| {
+        let (_, inside) = quoted_addresses(&frame).ok_or("malformed")?;
+        readdress(&mut frame, Side::Source, inside).ok_or("malformed")?;
+        let actions = vec![
+            load(Reg::Net, network.0.into()),
+            load(Reg::Router, router.0.into()),
+            load(Reg::Routed, 1),
+            load(Reg::Nexthop, 1),
+            Action::Resubmit { port: None, table: Some(Table::Outward.id()), ct: false },
+        ];
+        Ok(PacketOut::by(chassis, actions, frame))
+    };
+    errors.into_iter().map(again).collect()
+}
+
 /// The actions by which a packet goes on from a table, as it was when it was punted.
 fn resumed(metadata: &Match, table: Table) -> Vec<Action> {
     let registers = (0..16).map(Field::reg).filter_map(|field| {

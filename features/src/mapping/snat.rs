@@ -32,6 +32,11 @@ pub(super) fn router(view: &View<'_>, emit: &mut Emit, router: RouterKey, chassi
         .when_reg(Reg::Router, router.0)
         .when(Field::IPV4_DST, snat.address)
         .goto(Table::RouterOwn);
+    on.row(Table::SnatBack, 10, "an answer, for who has asked")
+        .ipv4()
+        .when_reg(Reg::Router, router.0)
+        .load(Reg::Natted, 1u64)
+        .goto(Table::Route);
     for subnet in view.subnets_of(gateway.network).into_iter().filter_map(|subnet| view.subnet(subnet)) {
         if let IpNet::V4(net) = subnet.cidr {
             on.row(Table::Outward, 31, "from an address outside already")
