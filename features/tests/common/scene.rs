@@ -44,6 +44,8 @@ pub struct Vm {
     pub port: Port,
     /// Where it is plugged.
     pub at: Option<(ChassisKey, OfPort)>,
+    /// The tag that its frames have there.
+    pub tag: Option<u16>,
 }
 
 /// Addresses that nobody has, or that mean something everywhere.
@@ -148,12 +150,17 @@ impl Scene {
             Change::Port(key, Some(port)) => {
                 self.macs.push(port.mac);
                 port.all().for_each(|address| self.address(address));
+                let trunk = all.iter().find_map(|change| match change {
+                    Change::Subport(other, Some(subport)) if other == key => Some(subport),
+                    _ => None,
+                });
+                let by = trunk.map_or(key, |trunk| &trunk.parent);
                 let bound = all.iter().find_map(|change| match change {
-                    Change::Binding(other, Some(binding)) if other == key => Some(binding),
+                    Change::Binding(other, Some(binding)) if other == by => Some(binding),
                     _ => None,
                 });
                 let at = bound.and_then(|b| Some((b.chassis, plugged(all, b.chassis, &b.interface)?)));
-                self.ports.push(Vm { key: *key, port: port.clone(), at });
+                self.ports.push(Vm { key: *key, port: port.clone(), at, tag: trunk.map(|trunk| trunk.vlan) });
             }
             _ => {}
         }

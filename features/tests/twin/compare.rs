@@ -77,7 +77,13 @@ pub fn arriving(dice: &mut Dice, scene: &Scene, chassis: ChassisKey) -> Arriving
         _ => match dice.any(&here) {
             Some(vm) => {
                 let in_port = vm.at.map_or(OfPort(1), |(_, port)| port);
-                Arriving { in_port, tunnel: None, frame: Sender::new(scene, &vm.port).frame(dice) }
+                let mut frame = Sender::new(scene, &vm.port).frame(dice);
+                // As below: long ones are measured otherwise.
+                if let Some(tag) = vm.tag.filter(|_| frame.len() <= SHORT && !dice.one_in(10)) {
+                    let [high, low] = tag.to_be_bytes();
+                    frame.splice(12..12, [0x81, 0x00, high, low]);
+                }
+                Arriving { in_port, tunnel: None, frame }
             }
             None => Arriving { in_port: OfPort(1), tunnel: None, frame: sender.frame(dice) },
         },

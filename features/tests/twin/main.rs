@@ -17,6 +17,7 @@ mod compare;
 mod filters;
 mod rig;
 mod services;
+mod shared;
 mod unixctl;
 mod wire;
 mod worlds;

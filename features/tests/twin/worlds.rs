@@ -16,6 +16,7 @@ use crate::dice::Dice;
 use crate::filters::filters;
 use crate::rig::{PORTS_MAX, fabric_port};
 use crate::services::services;
+use crate::shared::shared;
 
 /// Prefixes that do not overlap: both tenants have them.
 const PREFIXES: [&str; 13] = [
@@ -91,6 +92,7 @@ pub fn world(seed: u64) -> Vec<Change> {
     let listeners = listeners(&mut Dice::new(seed ^ 0x6d1d_6d1d_0000), &maker.changes);
     maker.changes.extend(listeners);
     beyond(&mut Dice::new(seed ^ 0xbe10_9d00_0000), &mut maker.changes);
+    shared(&mut Dice::new(seed ^ 0x5a4e_d000_0000), &mut maker.changes);
     maker.changes
 }
 

@@ -10,6 +10,7 @@ mod port;
 mod provider;
 mod router;
 mod subnet;
+mod trunk;
 
 use proto::v1::{self, Document, Encap};
 
