@@ -47,12 +47,13 @@ impl Feature for Mapping {
             Key::GatewayAt(router, chassis) => snat::router(view, emit, router, chassis),
             Key::PrefixMappingAt(router, prefix, chassis) => prefixes::whole(view, emit, (router, prefix), chassis),
             Key::InterfaceAt(router, subnet, chassis) if view.maps(router) => {
-                if let Some(subnet) = view.subnet(subnet).filter(|_| view.routes_for(router, chassis)) {
+                let connected = view.interface(router, subnet).filter(|_| view.routes_for(router, chassis));
+                if let Some(subnet) = connected.and_then(|_| view.subnet(subnet)) {
                     prefixes::part(view, emit, (router, subnet.cidr, true), chassis);
                 }
             }
             Key::RouteAt(router, prefix, chassis) if view.maps(router) => {
-                if view.routes_for(router, chassis) {
+                if view.route(router, prefix).is_some() && view.routes_for(router, chassis) {
                     prefixes::part(view, emit, (router, prefix, false), chassis);
                 }
             }
