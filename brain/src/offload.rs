@@ -31,7 +31,7 @@ impl Brain {
         let chassis = self.chassis_resource(place.chassis).map(|r| r.name.to_string()).unwrap_or_default();
         let row = |(traffic, trace): (String, Trace)| {
             let why: Vec<&str> = obstacles(&trace).into_iter().collect();
-            let dropped = trace.dropped().is_some().then_some("dropped, ").unwrap_or_default();
+            let dropped = if trace.dropped().is_some() { "dropped, " } else { "" };
             v1::FlowRow {
                 chassis: chassis.clone(),
                 table: "offload".to_owned(),
@@ -91,12 +91,12 @@ impl Brain {
                     .push(("to outside by a router".to_owned(), twice(&switch, own, (mac, FAR), (place.ofport, None))));
             }
         }
-        kinds.extend(self.from_others(view, &switch, (network, place.chassis), own));
+        kinds.extend(self.others_send(view, &switch, (network, place.chassis), own));
         kinds
     }
 
     /// From beyond the chassis: by the physical network, or the fabric.
-    fn from_others(
+    fn others_send(
         &self,
         view: &View<'_>,
         switch: &Switch,
