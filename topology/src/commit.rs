@@ -208,7 +208,7 @@ impl World {
             Change::Interface(router, subnet, new) => self.apply_interface(marks, router, subnet, new),
             Change::Route(router, prefix, new) => self.apply_route(marks, router, prefix, new),
             Change::Port(key, new) => self.apply_port(marks, key, new),
-            Change::Binding(key, new) => self.apply_binding(marks, key, new),
+            Change::Binding(key, new) => direct::binding_stated(self, marks, key, new),
             Change::Direct(key, new) => direct::changed(self, marks, key, new),
             Change::Subport(key, new) => direct::subport_changed(self, marks, key, new),
             Change::DhcpOptions(key, new) => {

@@ -80,6 +80,17 @@ pub(crate) fn subport_changed(world: &mut World, marks: &mut Marks, port: PortKe
     marks.stale_directs.ports.insert(port);
 }
 
+/// What is said of a port's binding: of those here it is worked out, and stands.
+pub(crate) fn binding_stated(world: &mut World, marks: &mut Marks, port: PortKey, new: Option<Binding>) {
+    let worked_out = world.directs.contains_key(&port) || world.subports.contains_key(&port);
+    if worked_out {
+        marks.stale_directs.ports.insert(port);
+    }
+    if !worked_out || new.is_some() {
+        world.apply_binding(marks, port, new);
+    }
+}
+
 /// The ports of a trunk are where its own port is.
 pub(crate) fn parent_moved(world: &World, marks: &mut Marks, parent: PortKey) {
     marks.stale_directs.ports.extend(world.subports_of.of(parent));
