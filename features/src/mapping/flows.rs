@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 
 use ::flows::{Drop, Emit, Feature, FeatureId, On, PuntOp, Reg, Row, Table};
+use addr::IpNet;
 use ofp::Field;
 use packet::protocol;
 use topology::{ChassisKey, Key, KeyKind, NetworkKey, RouterKey, View};
@@ -52,11 +53,7 @@ impl Feature for Mapping {
                     prefixes::part(view, emit, (router, subnet.cidr, true), chassis);
                 }
             }
-            Key::RouteAt(router, prefix, chassis) if view.maps(router) => {
-                if view.route(router, prefix).is_some() && view.routes_for(router, chassis) {
-                    prefixes::part(view, emit, (router, prefix, false), chassis);
-                }
-            }
+            Key::RouteAt(router, prefix, chassis) => route(view, emit, (router, prefix), chassis),
             Key::Reach(port, chassis) => prefixes::port(view, emit, port, chassis),
             _ => {}
         }
@@ -79,6 +76,13 @@ fn every_mapping(view: &View<'_>, emit: &mut Emit, chassis: ChassisKey) {
     on.row(Table::Onward, 10, "its next hop is known").when_reg(Reg::Nexthop, 1u64).goto(Table::Out);
     for (table, op) in [(Table::Inward, PuntOp::QuotedInward), (Table::OutwardSaid, PuntOp::QuotedOutward)] {
         errors(&mut on, table, op);
+    }
+}
+
+/// A prefix that a router leads to may be a part of one that is another outside.
+fn route(view: &View<'_>, emit: &mut Emit, (router, prefix): (RouterKey, IpNet), chassis: ChassisKey) {
+    if view.maps(router) && view.route(router, prefix).is_some() && view.routes_for(router, chassis) {
+        prefixes::part(view, emit, (router, prefix, false), chassis);
     }
 }
 
