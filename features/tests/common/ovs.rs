@@ -4,6 +4,7 @@
 
 use std::io::{Read, Write};
 use std::os::unix::net::UnixStream;
+use std::os::unix::process::ExitStatusExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
@@ -58,6 +59,13 @@ impl Ovs {
 
     pub fn connect(&self, bridge: &str) -> Connection {
         Connection::new(&self.folder.join(format!("{bridge}.mgmt")))
+    }
+
+    /// Whether one of them has ended by a signal.
+    pub fn has_crashed(&mut self) -> bool {
+        let signalled =
+            |child: &mut Child| child.try_wait().ok().flatten().is_some_and(|status| status.signal().is_some());
+        self.children.iter_mut().any(signalled)
     }
 
     /// `ovs-appctl` to the switch.

@@ -39,7 +39,7 @@ fn interface(port: u32) -> String {
 }
 
 pub struct Rig {
-    _ovs: Ovs,
+    ovs: Ovs,
     unixctl: Unixctl,
     connection: Connection,
     /// By port; the underlay's is under [`WIRE`].
@@ -96,7 +96,12 @@ impl Rig {
         let all = AsyncConfig { packet_in: [7, 7], ..AsyncConfig::default() };
         connection.send(Body::SetAsync(all));
         assert!(connection.barrier().is_empty());
-        Rig { _ovs: ovs, unixctl, connection, captures }
+        Rig { ovs, unixctl, connection, captures }
+    }
+
+    /// Whether the switch has crashed.
+    pub fn has_crashed(&mut self) -> bool {
+        self.ovs.has_crashed()
     }
 
     /// Puts on the switch what an engine wants on a chassis, in place of all that was there. Each row's cookie is its place in
