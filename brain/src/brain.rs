@@ -22,6 +22,7 @@ use crate::listening::Groups;
 use crate::managed::Managed;
 use crate::pace::Load;
 use crate::peers::Peers;
+use crate::rates::Rates;
 use crate::reconfigure::Reconfigures;
 use crate::releases::Releases;
 use crate::requests::Asked;
@@ -51,6 +52,7 @@ pub struct Brain {
     pub(crate) metadata: features::metadata::service::Service,
     pub(crate) gateways: Gateways,
     pub(crate) upstreams: Upstreams,
+    pub(crate) rates: Rates,
     pub(crate) reconfigures: Reconfigures,
     pub(crate) anycast: Anycast,
     pub(crate) exposures: Exposures,
@@ -123,6 +125,7 @@ impl Default for Brain {
             metadata: features::metadata::service::Service::default(),
             gateways: Gateways::default(),
             upstreams: Upstreams::default(),
+            rates: Rates::default(),
             reconfigures: Reconfigures::default(),
             anycast: Anycast::default(),
             exposures: Exposures::default(),
@@ -219,6 +222,7 @@ impl Brain {
             self.groups.next_due(),
             self.gateways.next_due(),
             self.upstreams.next_due(),
+            self.rates.next_due(),
             settles,
         ];
         let services = services.into_iter().chain(others);

@@ -17,6 +17,7 @@ use topology::{ChassisKey, Key, NetworkKey, ResourceId};
 use crate::brain::Brain;
 use crate::effect::{Effect, RefusalKind, Reply, SwitchCommand};
 use crate::event::{RequestId, SessionId};
+use crate::rates::dropped;
 use crate::requests::refusal;
 use crate::switch::Switch;
 
@@ -140,17 +141,17 @@ impl Brain {
         });
         let plugged: Vec<OfPort> =
             self.plugs.get(&chassis).into_iter().flat_map(|plugs| plugs.values().copied()).collect();
-        let above = meters.iter().filter_map(|meter| {
-            let packets = meter.bands.iter().map(|band| band.packets).fold(0, u64::saturating_add);
-            Some((PortMeter::from_id(meter.meter_id)?, packets)).filter(|_| packets > 0)
-        });
+        let above = meters.iter().filter_map(|meter| Some((PortMeter::from_id(meter.meter_id)?, dropped(meter))));
+        let above = above.filter(|(_, packets)| *packets > 0);
         let above = above.flat_map(|(meter, packets)| {
             let direction = if meter.metered == Metered::Connections { "" } else { EGRESS };
             let why = (meter.metered.name(), direction);
             let shares = plugged.iter().filter(move |port| meter.is_of(**port));
             shares.map(move |port| Counted { port: *port, network: NetworkKey(0), why, packets, bytes: 0 })
         });
-        self.drops.counted.insert(chassis, counted.chain(above).collect());
+        let counted = counted.chain(above).collect();
+        self.drops.counted.insert(chassis, counted);
+        self.rates_counted(chassis, meters, &plugged);
         for waiter in &mut self.drops.waiting {
             waiter.awaited.remove(&session);
         }

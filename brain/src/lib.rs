@@ -22,6 +22,7 @@ mod metadata;
 mod offload;
 mod pace;
 mod peers;
+mod rates;
 mod reconfigure;
 mod releases;
 mod requests;

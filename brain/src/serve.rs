@@ -143,6 +143,7 @@ impl Brain {
         self.finish_renumberings();
         self.upstream_timers();
         self.anycast_timers();
+        self.rate_timers();
         self.metadata_timers();
         let packets = self.ra.due(&self.world, self.now);
         self.send(packets);

@@ -203,6 +203,7 @@ impl Brain {
         let differs = switch.unconfirmed();
         drop(switch);
         self.look_at_instances(chassis);
+        self.ask_rates_of(chassis);
         let resource = self.chassis_resource(chassis);
         self.happened(
             "chassis.read",

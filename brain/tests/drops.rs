@@ -115,6 +115,34 @@ fn what_groups_and_meters_drop_is_counted_too() {
     assert_eq!(counts, expected);
 }
 
+/// Nobody has to ask: a port above its rates is told of within a minute, and again after an hour.
+#[test]
+fn a_port_above_its_rates_is_told_of() {
+    let mut site = up();
+    let meter = |packets| {
+        let bands = vec![BandStats { packets, bytes: 0 }];
+        vec![MeterStats { meter_id: 4 * 11, bands, ..MeterStats::default() }]
+    };
+    let told = |site: &mut Site, dropped| {
+        site.bridges[0].metered = meter(dropped);
+        site.happened.clear();
+        site.tick(60_000);
+        let rate = site.happened.iter().filter(|event| event.r#type == "rate.drop");
+        rate.map(|event| (event.name.clone(), event.message.clone())).collect::<Vec<_>>()
+    };
+    assert_eq!(told(&mut site, 0).len(), 0);
+    let [(port, words)] = &told(&mut site, 70)[..] else { panic!() };
+    assert_eq!(port, "vm1");
+    assert!(words.starts_with("rate_address: the port was above its rate: 70 packets"), "{words}");
+    for dropped in [70, 5_000, 9_000] {
+        assert_eq!(told(&mut site, dropped).len(), 0, "it is known");
+    }
+    site.tick(3_600_000);
+    assert_eq!(told(&mut site, 9_000).len(), 0, "it has stopped");
+    // The meter was made anew, as the switch was.
+    assert!(told(&mut site, 7)[0].1.contains("7 packets"));
+}
+
 #[test]
 fn they_stay_when_tables_are_read() {
     let mut site = up();

@@ -44,6 +44,9 @@ def test_answers_are_metered_by_port(isolation):
             # A machine that has no time loses some of them before they are anybody's to count.
             assert 0.8 * (sent - answered) < dropped <= sent - answered + 200, name
         assert "rate_answers" not in counts(here, "acme/honest")
+        told = [line for line in here.lab.controller.call("events").splitlines() if "rate.drop" in line]
+        assert any("acme/attacker" in line and "rate_answers" in line for line in told), told
+        assert not any("acme/honest" in line for line in told), told
 
 
 # The attacker's groups let it begin everything, and nobody else anything: so its connections are followed.
