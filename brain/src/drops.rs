@@ -139,8 +139,8 @@ impl Brain {
             let packets = flow.packets.saturating_add(1);
             Some(Counted { port, network, why: (drop.name(), direction), packets, bytes: flow.bytes })
         });
-        let plugged: Vec<OfPort> =
-            self.plugs.get(&chassis).into_iter().flat_map(|plugs| plugs.values().copied()).collect();
+        let plugs = self.plugs.get(&chassis).into_iter().flat_map(|plugs| plugs.values().copied());
+        let plugged: Vec<OfPort> = plugs.chain(self.world.stand_ins_at(chassis)).collect();
         let above = meters.iter().filter_map(|meter| Some((PortMeter::from_id(meter.meter_id)?, dropped(meter))));
         let above = above.filter(|(_, packets)| *packets > 0);
         let above = above.flat_map(|(meter, packets)| {

@@ -219,6 +219,11 @@ impl World {
     pub fn numbered(&self, chassis: ChassisKey, number: OfPort) -> Option<PortKey> {
         self.served.of(chassis).find(|port| self.stand_ins.get(port) == Some(&number))
     }
+
+    /// The numbers that stand in for OpenFlow ports' on a chassis.
+    pub fn stand_ins_at(&self, chassis: ChassisKey) -> Vec<OfPort> {
+        self.served.of(chassis).filter_map(|port| self.stand_ins.get(&port).copied()).collect()
+    }
 }
 
 /// What a port draws for a chassis: highest random weight.

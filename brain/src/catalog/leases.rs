@@ -194,6 +194,8 @@ impl Admission<'_> {
         };
         let until_ms = match goes_on.filter(stands) {
             Some(lease) => lease.until_ms,
+            // A host that registers says itself until when.
+            None if matches!(association, Association::Registered(_)) => told_ms,
             None => told_ms.saturating_add((u64::from(valid_s) * 1000 / SLACK_PART).min(SLACK_MAX_MS)),
         };
         let taken: BTreeSet<IpNet> = leased.iter().copied().collect();
