@@ -117,7 +117,9 @@ def test_by_hand_to_the_last_byte(isolation):
         # The new one, and the old one with no time left; nothing more after that.
         assert rest[1].startswith("renewed [('2001:db8:7::22', ") and "('2001:db8:7::11', 0)" in rest[1], rest
         assert rest[2] == "then 0", rest
-        assert (reconfigures(lab, "sent"), reconfigures(lab, "heard"), reconfigures(lab, "given_up")) == (1, 1, 0)
+        counted = tuple(reconfigures(lab, word) for word in ("sent", "heard", "given_up"))
+        # On a busy machine the client may take more than the two seconds after which it is told again.
+        assert counted in ((1, 1, 0), (2, 1, 0)), counted
         assert wire.fields("frame.number", "_ws.expert.message", display="udp.srcport == 547 && (_ws.expert.severity >= 0x600000 || _ws.malformed)") == []
         assert wire.fields("frame.number", display="dhcpv6.msgtype == 10") != []
 
