@@ -190,5 +190,6 @@ def samples(during, lab, good, near, late):
 
     good.raw()
     emit("flood", "nd_ms", [exchange(lambda: ask_ns(good, near.addr), .002) for _ in range(reps(SAMPLES))], "ms", during=during)
-    emit("flood", "dhcpv6_ms", [exchange(lambda: ask_dhcp(good), .002) for _ in range(reps(SAMPLES))], "ms", during=during)
+    # Two messages each: below the 300 a second that a port may have answered.
+    emit("flood", "dhcpv6_ms", [exchange(lambda: ask_dhcp(good), .008) for _ in range(reps(SAMPLES))], "ms", during=during)
     emit("flood", "port_up_ms", [port_up(n) for n in range(reps(PORT_UPS))], "ms", during=during)
