@@ -3,15 +3,11 @@
 mod common;
 
 use brain::{Reply, Request};
-use common::{Bridge, Site};
+use common::{Bridge, Site, meta};
 use ofp::{Action, Field, Instruction};
 use proto::v1::{self, Phase, resource::Kind};
 
 const SEGMENT: u32 = 77;
-
-fn meta(name: &str) -> Option<v1::Meta> {
-    Some(v1::Meta { name: name.to_owned(), ..v1::Meta::default() })
-}
 
 /// A tenant's network `net` with a port on each of these chassis.
 fn tenant(name: &str, segment: Option<u32>, chassis: &[u32]) -> v1::Document {

@@ -17,24 +17,9 @@ use proto::v1::{self, resource::Kind};
 const UPLINK: u32 = 50;
 const SERVER: &[u8] = &[0, 3, 0, 1, 2, 0, 0, 0, 0xaa, 1];
 
-fn meta(name: &str) -> Option<v1::Meta> {
-    Some(v1::Meta { name: name.to_owned(), ..v1::Meta::default() })
-}
-
 fn documents() -> Vec<v1::Document> {
-    let mut documents = site_documents();
-    for chassis in &mut documents[0].chassis[..2] {
-        let spec = chassis.spec.as_mut().unwrap();
-        spec.bridge_mappings.insert("physnet1".to_owned(), "eth1".to_owned());
-        spec.gateway_priority = Some(100);
-    }
+    let mut documents = site_documents_with_a_way_out();
     let acme = &mut documents[1];
-    let spec = v1::NetworkSpec {
-        r#type: v1::NetworkType::Provider.into(),
-        physical_network: Some("physnet1".to_owned()),
-        ..v1::NetworkSpec::default()
-    };
-    acme.networks.push(v1::Network { meta: meta("public"), spec: Some(spec), status: None });
     let cidr = "2001:db8:100::/64".to_owned();
     let spec = v1::SubnetSpec { network: "public".to_owned(), cidr, ..v1::SubnetSpec::default() };
     acme.subnets.push(v1::Subnet { meta: meta("public6"), spec: Some(spec), status: None });

@@ -503,6 +503,28 @@ pub fn site_documents() -> Vec<v1::Document> {
     documents
 }
 
+/// A resource's name, in the tenant of its document.
+pub fn meta(name: &str) -> Option<v1::Meta> {
+    Some(v1::Meta { name: name.to_owned(), ..v1::Meta::default() })
+}
+
+/// The site, with a provider network `public` that two of the chassis, both gateways, are on by `eth1`.
+pub fn site_documents_with_a_way_out() -> Vec<v1::Document> {
+    let mut documents = site_documents();
+    for chassis in &mut documents[0].chassis[..2] {
+        let spec = chassis.spec.as_mut().unwrap();
+        spec.bridge_mappings.insert("physnet1".to_owned(), "eth1".to_owned());
+        spec.gateway_priority = Some(100);
+    }
+    let spec = v1::NetworkSpec {
+        r#type: v1::NetworkType::Provider.into(),
+        physical_network: Some("physnet1".to_owned()),
+        ..v1::NetworkSpec::default()
+    };
+    documents[1].networks.push(v1::Network { meta: meta("public"), spec: Some(spec), status: None });
+    documents
+}
+
 /// Port `vmN`: red for 1 to 3, blue for 4 to 6; on chassis 1, 2, 3 in turn.
 pub fn port(tenant: &str, n: u32) -> v1::Port {
     let network = if n <= 3 { "red" } else { "blue" };
