@@ -1,12 +1,11 @@
 """How what is behind a router is reached from outside. Each check raises `LabFailed` where it is otherwise."""
 
-import re
 import signal
-import subprocess
 import time
 
 from sextantlab import wait_until
 from sextantlab.bgp import settled
+from sextantlab.pinger import Pinger
 from sextantlab.site import expect
 
 from .wiring import ADDRESSES, FAR, NEAR, PREFIX
@@ -46,27 +45,6 @@ def reached(site, say=print):
         expect(who == f"acme-{port}", f"TCP to {port}: {who} answers")
     expect(router.ping("10.1.0.11", count=3) == 3, "vm1 is not reached over IPv4")
     say("vm1, vm2, vm3: reached from far away, ping and TCP")
-
-
-class Pinger:
-    """A ping every 5 ms while a `with` lasts; how many were lost."""
-
-    def __init__(self, host, target):
-        self._host, self._target = host, target
-
-    def __enter__(self):
-        self._process = self._host.popen(["ping", "-i", "0.005", "-W", "1", self._target], stdin=subprocess.DEVNULL,
-                                         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-        time.sleep(1)
-        return self
-
-    def __exit__(self, *_):
-        time.sleep(0.5)
-        self._process.send_signal(signal.SIGINT)
-        output, _ = self._process.communicate(timeout=20)
-        seen = {int(n) for n in re.findall(r"icmp_seq=(\d+) ttl", output)}
-        self.sent = max(seen, default=0)
-        self.lost = self.sent - len(seen)
 
 
 def drained(site, say=print):

@@ -2,10 +2,10 @@
 
 import os
 import re
-import subprocess
 import time
 
 from sextantlab import wait_until
+from sextantlab.pinger import Pinger
 from sextantlab.site import expect
 
 from .wiring import ADDRESSES, FAR, FAR4, PREFIX
@@ -73,28 +73,6 @@ def inward(site, say=print):
     done = first.run("ping", "-c", "2", "-i", "0.3", "-W", "2", "-s", "1440", "-M", "do", site.address("vm3"))
     expect("Packet too big" in done.stdout or "too long" in done.stdout.lower(), f"no packet too big: {done.stdout}")
     say("packet too big: told to who sends from outside")
-
-
-class Pinger:
-    """A ping every 5 ms while a `with` lasts; how many were lost."""
-
-    def __init__(self, host, target):
-        self._host, self._target = host, target
-
-    def __enter__(self):
-        self._process = self._host.popen(["ping", "-i", "0.005", "-W", "1", self._target], stdin=subprocess.DEVNULL,
-                                         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-        time.sleep(1)
-        return self
-
-    def __exit__(self, *_):
-        time.sleep(0.5)
-        self._process.send_signal(2)
-        output, _ = self._process.communicate(timeout=20)
-        seen = {int(n) for n in re.findall(r"icmp_seq=(\d+) ttl", output)}
-        last = max(seen, default=0)
-        self.lost, self.sent = last - len(seen), last
-        self.missing = sorted(set(range(1, last)) - seen)
 
 
 def drained(site, say=print):

@@ -3,8 +3,8 @@
 import ipaddress
 import time
 
-from gateway.checks import Pinger
 from sextantlab import wait_until
+from sextantlab.pinger import Pinger
 from sextantlab.site import expect
 
 from .wiring import FAR, OTHER, POOL
